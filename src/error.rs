@@ -1,0 +1,214 @@
+//! The one error type. Every message names the thing that was wrong (tensor, metadata key, byte
+//! offset, URL, limit) in words a person can act on.
+
+/// Shorthand for a result with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;
+
+/// Everything that can go wrong. [`Error::code`] gives a short stable name for programs.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The bytes do not start with the GGUF magic.
+    #[error("this is not a GGUF file: it starts with {found}")]
+    NotGguf {
+        /// The first bytes, printable, with a guess at what they are.
+        found: String,
+    },
+    /// The container version is not one we read.
+    #[error("GGUF version {version} is not supported: this engine reads versions 2 and 3")]
+    GgufVersion {
+        /// The version field of the file.
+        version: u32,
+    },
+    /// The file breaks the GGUF format.
+    #[error("broken GGUF at byte {offset}: {what}: {problem}")]
+    Malformed {
+        /// The field, key or tensor that is being read.
+        what: String,
+        /// Offset in the file where it starts.
+        offset: u64,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The file ends before what its header promises.
+    #[error("the file is cut: {what} needs bytes up to {needed}, but the file ends at byte {end}")]
+    Truncated {
+        /// What is missing (the header, or a tensor's name).
+        what: String,
+        /// One past the last byte needed.
+        needed: u64,
+        /// Where the file ends.
+        end: u64,
+    },
+    /// A size read from the file is above what this engine accepts.
+    #[error("{what} is {value}, above this engine's limit of {limit}")]
+    TooLarge {
+        /// The thing measured.
+        what: String,
+        /// Its value.
+        value: u64,
+        /// The limit.
+        limit: u64,
+    },
+    /// A metadata key that the model needs is not there.
+    #[error("the model's metadata lacks {key}")]
+    MetadataMissing {
+        /// The key.
+        key: String,
+    },
+    /// A metadata value has the wrong type or an impossible value.
+    #[error("the model's metadata {key} is {found}, expected {expected}")]
+    MetadataValue {
+        /// The key.
+        key: String,
+        /// What was expected.
+        expected: String,
+        /// What stands there.
+        found: String,
+    },
+    /// The model asks for something this engine does not do, and must not ignore.
+    #[error("not supported: {what} = {value}{}", supported.as_ref().map(|s| format!(" (supported: {s})")).unwrap_or_default())]
+    Unsupported {
+        /// The metadata key or feature.
+        what: String,
+        /// The value found.
+        value: String,
+        /// The values that would work, where there is a list.
+        supported: Option<String>,
+    },
+    /// A tensor that the architecture needs is not in the file.
+    #[error("tensor {name} is missing")]
+    TensorMissing {
+        /// Tensor name.
+        name: String,
+    },
+    /// A tensor in the file that the architecture does not use: ignoring it could change the answer.
+    #[error("tensor {name} is not part of the {architecture} architecture as this engine knows it")]
+    TensorUnknown {
+        /// Tensor name.
+        name: String,
+        /// `general.architecture`.
+        architecture: String,
+    },
+    /// A tensor has another shape than the metadata implies.
+    #[error("tensor {name} has shape {found:?}, expected {expected:?}")]
+    TensorShape {
+        /// Tensor name.
+        name: String,
+        /// Shape in the file, innermost dimension first.
+        found: Vec<u64>,
+        /// Shape implied by the metadata.
+        expected: Vec<u64>,
+    },
+    /// A tensor is stored in a type that this engine cannot read.
+    #[error("tensor {name} has type {ty}, which is not supported (supported: {supported})")]
+    TensorType {
+        /// Tensor name.
+        name: String,
+        /// Type name, or its number when unknown.
+        ty: String,
+        /// The types that would work.
+        supported: String,
+    },
+    /// The vocabulary cannot be used.
+    #[error("the model's tokenizer cannot be used: {0}")]
+    Tokenizer(String),
+    /// The chat template failed.
+    #[error("the model's chat template failed{}: {message}", line.map(|l| format!(" at line {l}")).unwrap_or_default())]
+    Template {
+        /// Line in the template, where known.
+        line: Option<usize>,
+        /// What happened.
+        message: String,
+    },
+    /// A request has a parameter that makes no sense.
+    #[error("{param}: {problem}")]
+    InvalidRequest {
+        /// Name of the parameter.
+        param: String,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The prompt and the reply do not fit the context.
+    #[error("{needed} tokens do not fit the context of {n_ctx}")]
+    ContextFull {
+        /// Tokens needed.
+        needed: usize,
+        /// The context size.
+        n_ctx: usize,
+    },
+    /// No WebGPU adapter that could run the model.
+    #[error("no usable GPU adapter: {0}")]
+    NoAdapter(String),
+    /// The GPU device refused or failed.
+    #[error("the GPU device failed: {0}")]
+    Device(String),
+    /// The GPU does not have the memory.
+    #[error("the GPU has not enough memory for {what} ({bytes} bytes)")]
+    OutOfMemory {
+        /// The thing that did not fit.
+        what: String,
+        /// Its size.
+        bytes: u64,
+    },
+    /// A file could not be read.
+    #[error("{path}: {cause}")]
+    File {
+        /// Path.
+        path: String,
+        /// The system's words.
+        cause: String,
+    },
+    /// A server answered with an error status.
+    #[error("{url} answered with HTTP status {status}")]
+    Http {
+        /// Address.
+        url: String,
+        /// Status code.
+        status: u16,
+    },
+    /// The network failed or the download was cut.
+    #[error("the download of {url} failed after {received} bytes: {cause}")]
+    Network {
+        /// Address.
+        url: String,
+        /// Bytes received until then.
+        received: u64,
+        /// The browser's or system's words.
+        cause: String,
+    },
+    /// The caller aborted.
+    #[error("aborted")]
+    Aborted,
+}
+
+impl Error {
+    /// A short stable name, the `code` of the package's `EngineError`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotGguf { .. } => "not_gguf",
+            Self::GgufVersion { .. } => "gguf_version",
+            Self::Malformed { .. } => "gguf_malformed",
+            Self::Truncated { .. } => "gguf_truncated",
+            Self::TooLarge { .. } => "too_large",
+            Self::MetadataMissing { .. } => "metadata_missing",
+            Self::MetadataValue { .. } => "metadata_value",
+            Self::Unsupported { .. } => "unsupported",
+            Self::TensorMissing { .. } => "tensor_missing",
+            Self::TensorUnknown { .. } => "tensor_unknown",
+            Self::TensorShape { .. } => "tensor_shape",
+            Self::TensorType { .. } => "tensor_type",
+            Self::Tokenizer(_) => "tokenizer",
+            Self::Template { .. } => "template",
+            Self::InvalidRequest { .. } => "invalid_request",
+            Self::ContextFull { .. } => "context_full",
+            Self::NoAdapter(_) => "no_adapter",
+            Self::Device(_) => "device",
+            Self::OutOfMemory { .. } => "out_of_memory",
+            Self::File { .. } => "file",
+            Self::Http { .. } => "http",
+            Self::Network { .. } => "network",
+            Self::Aborted => "aborted",
+        }
+    }
+}

@@ -1,0 +1,630 @@
+//! Incremental parser of the GGUF header: metadata and the tensor table.
+//!
+//! Format: <https://github.com/ggml-org/ggml/blob/master/docs/gguf.md>. Every length is checked
+//! against a cap before anything is allocated, and nothing is allocated by a number that the file
+//! states: memory only grows with bytes that were really received.
+
+use crate::quant::GgmlType;
+use crate::{Error, Result};
+use std::collections::HashMap;
+
+/// Longest header accepted, in bytes (a 152 k vocabulary takes about 6 MB).
+pub const MAX_HEADER: u64 = 64 << 20;
+/// Longest string accepted, in bytes.
+pub const MAX_STRING: u64 = 8 << 20;
+/// Longest array accepted, in elements.
+pub const MAX_ARRAY: u64 = 1 << 20;
+/// Most metadata entries, and most tensors, accepted.
+pub const MAX_ENTRIES: u64 = 65_536;
+/// Largest alignment accepted, in bytes.
+pub const MAX_ALIGNMENT: u64 = 1 << 20;
+
+/// A metadata value. The widths of numbers are not kept: GGUF writers do not agree on them.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Value {
+    /// An unsigned integer of 8 to 64 bits.
+    Uint(u64),
+    /// A signed integer of 8 to 64 bits.
+    Int(i64),
+    /// A float of 32 or 64 bits.
+    Float(f64),
+    /// A boolean.
+    Bool(bool),
+    /// A UTF-8 string.
+    String(String),
+    /// An array of strings.
+    Strings(Strings),
+    /// An array of integers or booleans.
+    Ints(Vec<i64>),
+    /// An array of floats.
+    Floats(Vec<f64>),
+}
+
+impl Value {
+    /// The value in a few words, for error messages.
+    fn describe(&self) -> String {
+        match self {
+            Self::Uint(v) => v.to_string(),
+            Self::Int(v) => v.to_string(),
+            Self::Float(v) => v.to_string(),
+            Self::Bool(v) => v.to_string(),
+            Self::String(v) => format!("{:?}", v.chars().take(40).collect::<String>()),
+            Self::Strings(v) => format!("an array of {} strings", v.len()),
+            Self::Ints(v) => format!("an array of {} integers", v.len()),
+            Self::Floats(v) => format!("an array of {} floats", v.len()),
+        }
+    }
+}
+
+/// Many strings in one allocation.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Strings {
+    text: String,
+    ends: Vec<u32>,
+}
+
+impl Strings {
+    /// Number of strings.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// String `i`.
+    pub fn get(&self, i: usize) -> Option<&str> {
+        let end = *self.ends.get(i)? as usize;
+        let start = if i == 0 { 0 } else { self.ends[i - 1] as usize };
+        Some(&self.text[start..end])
+    }
+
+    /// All strings in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &str> {
+        (0..self.len()).map(|i| self.get(i).unwrap_or_default())
+    }
+
+    fn push(&mut self, s: &str) {
+        self.text.push_str(s);
+        self.ends.push(self.text.len() as u32); // the header cap keeps this far below 4 GiB
+    }
+}
+
+/// The metadata entries of a GGUF file.
+#[derive(Clone, Debug, Default)]
+pub struct Metadata {
+    entries: HashMap<String, Value>,
+}
+
+impl Metadata {
+    /// The raw value of `key`.
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        self.entries.get(key)
+    }
+
+    /// All keys, sorted.
+    pub fn keys(&self) -> Vec<&str> {
+        let mut keys: Vec<_> = self.entries.keys().map(String::as_str).collect();
+        keys.sort_unstable();
+        keys
+    }
+
+    fn typed<'a, T>(
+        &'a self,
+        key: &str,
+        expected: &str,
+        read: impl Fn(&'a Value) -> Option<T>,
+    ) -> Result<Option<T>> {
+        self.get(key)
+            .map(|value| {
+                read(value).ok_or_else(|| Error::MetadataValue {
+                    key: key.into(),
+                    expected: expected.into(),
+                    found: value.describe(),
+                })
+            })
+            .transpose()
+    }
+
+    /// `key` as a number that fits u32, if it is there.
+    pub fn u32(&self, key: &str) -> Result<Option<u32>> {
+        self.typed(key, "an unsigned 32-bit integer", |value| match value {
+            Value::Uint(v) => u32::try_from(*v).ok(),
+            Value::Int(v) => u32::try_from(*v).ok(),
+            _ => None,
+        })
+    }
+
+    /// `key` as a finite float, if it is there.
+    pub fn f32(&self, key: &str) -> Result<Option<f32>> {
+        self.typed(key, "a finite number", |value| match value {
+            Value::Float(v) => Some(*v as f32).filter(|v| v.is_finite()),
+            Value::Uint(v) => Some(*v as f32),
+            Value::Int(v) => Some(*v as f32),
+            _ => None,
+        })
+    }
+
+    /// `key` as a boolean, if it is there.
+    pub fn bool(&self, key: &str) -> Result<Option<bool>> {
+        self.typed(key, "true or false", |value| match value {
+            Value::Bool(v) => Some(*v),
+            _ => None,
+        })
+    }
+
+    /// `key` as a string, if it is there.
+    pub fn str(&self, key: &str) -> Result<Option<&str>> {
+        self.typed(key, "a string", |value| match value {
+            Value::String(v) => Some(v.as_str()),
+            _ => None,
+        })
+    }
+
+    /// `key` as an array of strings, if it is there.
+    pub fn strings(&self, key: &str) -> Result<Option<&Strings>> {
+        self.typed(key, "an array of strings", |value| match value {
+            Value::Strings(v) => Some(v),
+            _ => None,
+        })
+    }
+
+    /// `key` as an array of integers, if it is there.
+    pub fn ints(&self, key: &str) -> Result<Option<&[i64]>> {
+        self.typed(key, "an array of integers", |value| match value {
+            Value::Ints(v) => Some(v.as_slice()),
+            _ => None,
+        })
+    }
+
+    /// `key` as an array of floats, if it is there.
+    pub fn floats(&self, key: &str) -> Result<Option<&[f64]>> {
+        self.typed(key, "an array of floats", |value| match value {
+            Value::Floats(v) => Some(v.as_slice()),
+            _ => None,
+        })
+    }
+}
+
+/// One tensor of the file.
+#[derive(Clone, Debug, PartialEq)]
+pub struct TensorInfo {
+    /// Name, such as `blk.0.attn_q.weight`.
+    pub name: String,
+    /// Type of its elements.
+    pub ty: GgmlType,
+    /// Dimensions, innermost (columns) first, as the file has them.
+    pub shape: Vec<u64>,
+    /// First byte, counted from the start of the file.
+    pub offset: u64,
+    /// Length in bytes.
+    pub bytes: u64,
+}
+
+/// A whole header.
+#[derive(Clone, Debug, Default)]
+pub struct Header {
+    /// Container version, 2 or 3.
+    pub version: u32,
+    /// The metadata entries.
+    pub metadata: Metadata,
+    /// The tensors, in the order of their bytes in the file.
+    pub tensors: Vec<TensorInfo>,
+    /// Where tensor data starts: everything before is header and padding.
+    pub data_offset: u64,
+    /// One past the last tensor byte: the least length of a whole file.
+    pub file_len: u64,
+}
+
+/// Reads a header from bytes that arrive in pieces of any size.
+///
+/// Push until [`HeaderParser::push`] returns the header. The pushed bytes may run past the header's
+/// end; the caller keeps track of those (they start at `data_offset`).
+#[derive(Debug, Default)]
+pub struct HeaderParser {
+    buf: Vec<u8>,
+    cursor: usize,
+    base: u64,
+    state: State,
+    counts: Counts,
+    header: Header,
+    names: std::collections::HashSet<String>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    tensors: u64,
+    entries: u64,
+}
+
+#[derive(Debug, Default)]
+enum State {
+    #[default]
+    Magic,
+    Counts,
+    Entry,
+    Array {
+        key: String,
+        kind: u32,
+        left: u64,
+        value: Value,
+    },
+    Tensor,
+    Done,
+}
+
+/// What one step of the parser did.
+enum Step {
+    Went,
+    NeedsMore,
+}
+
+impl HeaderParser {
+    /// Takes the next bytes of the file; the header, once it is whole.
+    pub fn push(&mut self, bytes: &[u8]) -> Result<Option<Header>> {
+        self.buf.extend_from_slice(bytes);
+        loop {
+            if matches!(self.state, State::Done) {
+                return Ok(Some(std::mem::take(&mut self.header)));
+            }
+            let start = self.cursor;
+            match self.step() {
+                Ok(Step::Went) => {}
+                Ok(Step::NeedsMore) => {
+                    self.cursor = start;
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+        if self.base + self.buf.len() as u64 > MAX_HEADER {
+            return Err(Error::TooLarge {
+                what: "the GGUF header".into(),
+                value: self.base + self.buf.len() as u64,
+                limit: MAX_HEADER,
+            });
+        }
+        if self.cursor > (1 << 20) {
+            self.buf.drain(..self.cursor);
+            self.base += self.cursor as u64;
+            self.cursor = 0;
+        }
+        Ok(None)
+    }
+
+    /// The error for a file that ended before its header did.
+    pub fn truncated(&self) -> Error {
+        let end = self.base + self.buf.len() as u64;
+        if matches!(self.state, State::Magic) {
+            return Error::NotGguf {
+                found: describe_start(&self.buf),
+            };
+        }
+        Error::Truncated {
+            what: "the GGUF header".into(),
+            needed: end + 1,
+            end,
+        }
+    }
+
+    fn step(&mut self) -> Result<Step> {
+        let done = match &mut self.state {
+            State::Magic => self.magic()?,
+            State::Counts => self.read_counts()?,
+            State::Entry => self.entry()?,
+            State::Array { .. } => self.array_element()?,
+            State::Tensor => self.tensor()?,
+            State::Done => return Ok(Step::Went),
+        };
+        Ok(done.map_or(Step::NeedsMore, |()| Step::Went))
+    }
+
+    fn magic(&mut self) -> Result<Option<()>> {
+        let Some(magic) = self.take::<4>() else {
+            return Ok(None);
+        };
+        if &magic != b"GGUF" {
+            return Err(Error::NotGguf {
+                found: describe_start(&self.buf),
+            });
+        }
+        let Some(version) = self.u32() else {
+            return Ok(None);
+        };
+        if !(2..=3).contains(&version) {
+            return Err(Error::GgufVersion { version });
+        }
+        self.header.version = version;
+        self.state = State::Counts;
+        Ok(Some(()))
+    }
+
+    fn read_counts(&mut self) -> Result<Option<()>> {
+        let (Some(tensors), Some(entries)) = (self.u64(), self.u64()) else {
+            return Ok(None);
+        };
+        cap("the number of tensors", tensors, MAX_ENTRIES)?;
+        cap("the number of metadata entries", entries, MAX_ENTRIES)?;
+        self.counts = Counts { tensors, entries };
+        self.next_entry()
+    }
+
+    /// Chooses what comes after an entry or a tensor.
+    fn next_entry(&mut self) -> Result<Option<()>> {
+        if (self.header.metadata.entries.len() as u64) < self.counts.entries {
+            self.state = State::Entry;
+        } else if (self.header.tensors.len() as u64) < self.counts.tensors {
+            self.state = State::Tensor;
+        } else {
+            self.finish()?;
+            self.state = State::Done;
+        }
+        Ok(Some(()))
+    }
+
+    fn entry(&mut self) -> Result<Option<()>> {
+        let at = self.offset();
+        let Some(key) = self.string("a metadata key")? else {
+            return Ok(None);
+        };
+        let Some(kind) = self.u32() else { return Ok(None) };
+        if self.header.metadata.entries.contains_key(&key) {
+            return Err(malformed(&key, at, "the key stands twice"));
+        }
+        if kind == 9 {
+            let (Some(kind), Some(left)) = (self.u32(), self.u64()) else {
+                return Ok(None);
+            };
+            cap(&format!("the array {key}"), left, MAX_ARRAY)?;
+            let value = match kind {
+                0..=5 | 7 | 10 | 11 => Value::Ints(Vec::new()),
+                6 | 12 => Value::Floats(Vec::new()),
+                8 => Value::Strings(Strings::default()),
+                9 => return Err(malformed(&key, at, "arrays of arrays are not supported")),
+                _ => return Err(malformed(&key, at, &format!("unknown element type {kind}"))),
+            };
+            self.state = State::Array {
+                key,
+                kind,
+                left,
+                value,
+            };
+            return Ok(Some(()));
+        }
+        let Some(value) = self.scalar(kind, &key)? else {
+            return Ok(None);
+        };
+        self.header.metadata.entries.insert(key, value);
+        self.next_entry()
+    }
+
+    fn array_element(&mut self) -> Result<Option<()>> {
+        let State::Array {
+            key,
+            kind,
+            left,
+            mut value,
+        } = std::mem::take(&mut self.state)
+        else {
+            return Ok(None);
+        };
+        if left == 0 {
+            self.header.metadata.entries.insert(key, value);
+            return self.next_entry();
+        }
+        let element = self.scalar(kind, &key);
+        let read = element?;
+        let went = read.is_some();
+        match (&mut value, read) {
+            (Value::Strings(all), Some(Value::String(s))) => all.push(&s),
+            (Value::Floats(all), Some(Value::Float(v))) => all.push(v),
+            (Value::Ints(all), Some(Value::Int(v))) => all.push(v),
+            (Value::Ints(all), Some(Value::Uint(v))) => all.push(v as i64),
+            (Value::Ints(all), Some(Value::Bool(v))) => all.push(v.into()),
+            _ => {}
+        }
+        self.state = State::Array {
+            key,
+            kind,
+            left: left - u64::from(went),
+            value,
+        };
+        Ok(went.then_some(()))
+    }
+
+    fn scalar(&mut self, kind: u32, key: &str) -> Result<Option<Value>> {
+        let at = self.offset();
+        Ok(match kind {
+            0 => self.take::<1>().map(|b| Value::Uint(b[0].into())),
+            1 => self.take::<1>().map(|b| Value::Int(i8::from_le_bytes(b).into())),
+            2 => self
+                .take::<2>()
+                .map(|b| Value::Uint(u16::from_le_bytes(b).into())),
+            3 => self.take::<2>().map(|b| Value::Int(i16::from_le_bytes(b).into())),
+            4 => self.u32().map(|v| Value::Uint(v.into())),
+            5 => self.take::<4>().map(|b| Value::Int(i32::from_le_bytes(b).into())),
+            6 => self
+                .take::<4>()
+                .map(|b| Value::Float(f32::from_le_bytes(b).into())),
+            7 => match self.take::<1>() {
+                Some([b @ (0 | 1)]) => Some(Value::Bool(b == 1)),
+                Some([b]) => return Err(malformed(key, at, &format!("{b} is no boolean"))),
+                None => None,
+            },
+            8 => self.string(key)?.map(Value::String),
+            10 => self.u64().map(Value::Uint),
+            11 => self.take::<8>().map(|b| Value::Int(i64::from_le_bytes(b))),
+            12 => self.take::<8>().map(|b| Value::Float(f64::from_le_bytes(b))),
+            _ => return Err(malformed(key, at, &format!("unknown value type {kind}"))),
+        })
+    }
+
+    fn tensor(&mut self) -> Result<Option<()>> {
+        let at = self.offset();
+        let Some(name) = self.string("a tensor name")? else {
+            return Ok(None);
+        };
+        let Some(n_dims) = self.u32() else { return Ok(None) };
+        if !(1..=4).contains(&n_dims) {
+            return Err(malformed(
+                &name,
+                at,
+                &format!("{n_dims} dimensions, expected 1 to 4"),
+            ));
+        }
+        let mut shape = Vec::with_capacity(4);
+        for _ in 0..n_dims {
+            let Some(dim) = self.u64() else { return Ok(None) };
+            shape.push(dim);
+        }
+        let (Some(id), Some(offset)) = (self.u32(), self.u64()) else {
+            return Ok(None);
+        };
+        let ty = GgmlType::from_id(id).ok_or_else(|| Error::TensorType {
+            name: name.clone(),
+            ty: id.to_string(),
+            supported: crate::quant::supported_names(),
+        })?;
+        let bytes = tensor_bytes(ty, &shape).map_err(|problem| malformed(&name, at, &problem))?;
+        if !self.names.insert(name.clone()) {
+            return Err(malformed(&name, at, "the tensor stands twice"));
+        }
+        self.header.tensors.push(TensorInfo {
+            name,
+            ty,
+            shape,
+            offset,
+            bytes,
+        });
+        self.next_entry()
+    }
+
+    /// Makes offsets absolute and checks that the tensors lie in order, aligned and apart.
+    fn finish(&mut self) -> Result<()> {
+        let end = self.offset();
+        let key = "general.alignment";
+        let alignment = u64::from(self.header.metadata.u32(key)?.unwrap_or(32));
+        if !alignment.is_power_of_two() || alignment > MAX_ALIGNMENT {
+            return Err(Error::MetadataValue {
+                key: key.into(),
+                expected: format!("a power of two up to {MAX_ALIGNMENT}"),
+                found: alignment.to_string(),
+            });
+        }
+        self.header.data_offset = end.next_multiple_of(alignment);
+        self.header.tensors.sort_by_key(|t| t.offset);
+        let mut free = 0u64; // relative to data_offset
+        for tensor in &mut self.header.tensors {
+            let wrong = |problem: &str| malformed(&tensor.name, end, problem);
+            if tensor.offset % alignment != 0 {
+                return Err(wrong(&format!(
+                    "its offset {} is not a multiple of {alignment}",
+                    tensor.offset
+                )));
+            }
+            if tensor.offset < free {
+                return Err(wrong("it overlaps the tensor before it"));
+            }
+            if tensor.offset - free >= alignment {
+                return Err(wrong("a gap larger than padding lies before it"));
+            }
+            free = tensor
+                .offset
+                .checked_add(tensor.bytes)
+                .ok_or_else(|| wrong("its end overflows"))?;
+            tensor.offset = tensor
+                .offset
+                .checked_add(self.header.data_offset)
+                .ok_or_else(|| wrong("its offset overflows"))?;
+        }
+        self.header.file_len = self
+            .header
+            .data_offset
+            .checked_add(free)
+            .ok_or_else(|| malformed("the tensor table", end, "the sum of all sizes overflows"))?;
+        Ok(())
+    }
+
+    fn offset(&self) -> u64 {
+        self.base + self.cursor as u64
+    }
+
+    fn take<const N: usize>(&mut self) -> Option<[u8; N]> {
+        let bytes = self.buf.get(self.cursor..self.cursor + N)?.try_into().ok()?;
+        self.cursor += N;
+        Some(bytes)
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        self.take().map(u32::from_le_bytes)
+    }
+
+    fn u64(&mut self) -> Option<u64> {
+        self.take().map(u64::from_le_bytes)
+    }
+
+    fn string(&mut self, what: &str) -> Result<Option<String>> {
+        let at = self.offset();
+        let Some(len) = self.u64() else { return Ok(None) };
+        cap(&format!("the length of a string in {what}"), len, MAX_STRING)?;
+        let Some(bytes) = self.buf.get(self.cursor..self.cursor + len as usize) else {
+            return Ok(None);
+        };
+        let text = std::str::from_utf8(bytes)
+            .map_err(|_| malformed(what, at, "the text is not UTF-8"))?
+            .to_owned();
+        self.cursor += len as usize;
+        Ok(Some(text))
+    }
+}
+
+fn tensor_bytes(ty: GgmlType, shape: &[u64]) -> std::result::Result<u64, String> {
+    if shape.contains(&0) {
+        return Err("a dimension is 0".into());
+    }
+    let len = u64::from(ty.block_len());
+    if shape[0] % len != 0 {
+        return Err(format!(
+            "rows of {} elements are no whole number of {ty} blocks of {len}",
+            shape[0]
+        ));
+    }
+    shape
+        .iter()
+        .try_fold(1u64, |n, &dim| n.checked_mul(dim))
+        .and_then(|n| (n / len).checked_mul(u64::from(ty.block_bytes())))
+        .ok_or_else(|| "its size overflows".into())
+}
+
+fn cap(what: &str, value: u64, limit: u64) -> Result<()> {
+    if value > limit {
+        return Err(Error::TooLarge {
+            what: what.into(),
+            value,
+            limit,
+        });
+    }
+    Ok(())
+}
+
+fn malformed(what: &str, offset: u64, problem: &str) -> Error {
+    Error::Malformed {
+        what: what.into(),
+        offset,
+        problem: problem.into(),
+    }
+}
+
+fn describe_start(bytes: &[u8]) -> String {
+    let start = &bytes[..bytes.len().min(16)];
+    let text = String::from_utf8_lossy(start).trim_start().to_lowercase();
+    if start.is_empty() {
+        return "nothing: it is empty".into();
+    }
+    if text.starts_with('<') {
+        return "\"<\": it looks like a web page (HTML), not a model".into();
+    }
+    format!("{:?}", String::from_utf8_lossy(&start[..start.len().min(4)]))
+}

@@ -1,0 +1,9 @@
+//! Minke runs DeepSeek's distilled reasoning models on WebGPU: natively through Vulkan, Metal or
+//! D3D12, and in a web page as WebAssembly. ARCHITECTURE.md shows the rooms of this crate and which
+//! may import which; MODEL.md states the mathematics.
+
+pub mod error;
+pub mod gguf;
+pub mod quant;
+
+pub use error::{Error, Result};
