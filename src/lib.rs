@@ -4,6 +4,8 @@
 
 pub mod error;
 pub mod gguf;
+pub mod gpu;
+pub mod kernels;
 pub mod quant;
 
 pub use error::{Error, Result};

@@ -1,4 +1,5 @@
-//! Tensor types: their names, numbers and block sizes in GGUF.
+//! Tensor types: their names, numbers and block sizes in GGUF, and how the ones we compute with are
+//! laid out in the file and, after repack, on the GPU.
 
 /// One row of the type table: a GGUF tensor type and its block in the file.
 struct Row(GgmlType, u32, &'static str, u32, u32);
@@ -87,7 +88,146 @@ impl std::fmt::Display for GgmlType {
     }
 }
 
+/// Weights in a chunk, the unit in which the kernels unpack: 32 consecutive weights of a row.
+pub const CHUNK: u32 = 32;
+
+/// A bit field of the elements of a block in the file.
+///
+/// Element `e` has its `bits` bits at byte `offset + stride * (e / (stride * per)) + e % stride`,
+/// shifted by `bits * (e / stride % per)`, where `per = 8 / bits` elements share a byte (whole-byte
+/// elements: `per = 1` and byte positions are multiplied by the element's bytes). Each field becomes a
+/// plane of its own on the GPU (shaders/shared/weights.wgsl).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field {
+    /// Bits of the element in this field: 1, 2, 4, 8, 16 or 32.
+    pub bits: u32,
+    /// First byte of the field in the block.
+    pub offset: u32,
+    /// Elements that lie in neighbouring bytes before the next bits of the same bytes are used.
+    pub stride: u32,
+}
+
+/// How a block lies in the file and which WGSL unpacks it after repack: the one description of a
+/// format that repack, matvec, matmul and embedding share.
+#[derive(Debug)]
+pub struct Layout {
+    /// The type.
+    pub ty: GgmlType,
+    /// The quants, low bits first; the first field is the widest.
+    pub fields: &'static [Field],
+    /// Runs of 4-byte words copied as they are to the scale plane: (byte offset, words).
+    pub scales: &'static [(u32, u32)],
+    /// Byte offset of the block's only f16 scale, where it has just one.
+    pub half: Option<u32>,
+    /// Stem of `shaders/quant/STEM.wgsl` and of its function `STEM_chunk`.
+    pub stem: &'static str,
+    /// The text of that file.
+    pub wgsl: &'static str,
+}
+
+macro_rules! layouts {
+    ($($ty:ident $stem:literal [$(($bits:literal, $offset:literal, $stride:literal)),+] $scales:expr, $half:expr;)*) => {
+        const LAYOUTS: &[Layout] = &[$(Layout {
+            ty: GgmlType::$ty,
+            fields: &[$(Field { bits: $bits, offset: $offset, stride: $stride }),+],
+            scales: &$scales,
+            half: $half,
+            stem: $stem,
+            wgsl: include_str!(concat!("../shaders/quant/", $stem, ".wgsl")),
+        }),*];
+    };
+}
+
+// Type, WGSL stem, fields (bits, offset, stride), scale words (offset, words), lone f16 scale.
+layouts! {
+    F32 "f32" [(32, 0, 1)] [], None;
+    F16 "f16" [(16, 0, 1)] [], None;
+    BF16 "bf16" [(16, 0, 1)] [], None;
+    Q4_0 "q4_0" [(4, 2, 16)] [], Some(0);
+    Q4_1 "q4_1" [(4, 4, 16)] [(0, 1)], None;
+    Q5_0 "q5_0" [(4, 6, 16), (1, 2, 1)] [], Some(0);
+    Q5_1 "q5_1" [(4, 8, 16), (1, 4, 1)] [(0, 1)], None;
+    Q8_0 "q8_0" [(8, 2, 1)] [], Some(0);
+    Q2_K "q2_k" [(2, 16, 32)] [(0, 4), (80, 1)], None;
+    Q3_K "q3_k" [(2, 32, 32), (1, 0, 32)] [(96, 3)], Some(108);
+    Q4_K "q4_k" [(4, 16, 32)] [(0, 4)], None;
+    Q5_K "q5_k" [(4, 48, 32), (1, 16, 32)] [(0, 4)], None;
+    Q6_K "q6_k" [(4, 0, 64), (2, 128, 32)] [(192, 4)], Some(208);
+    IQ4_NL "iq4_nl" [(4, 2, 16)] [], Some(0);
+    IQ4_XS "iq4_xs" [(4, 8, 16)] [(0, 2)], None;
+}
+
 /// Names of the types this engine computes with, for messages.
 pub fn supported_names() -> String {
-    "F32, F16, Q4_0, Q4_1, Q8_0, Q4_K, Q6_K".into()
+    LAYOUTS.iter().map(|layout| layout.ty.name()).collect::<Vec<_>>().join(", ")
+}
+
+impl GgmlType {
+    /// All types this engine computes with.
+    pub fn supported() -> impl Iterator<Item = GgmlType> {
+        LAYOUTS.iter().map(|layout| layout.ty)
+    }
+
+    /// The layout of a type this engine computes with.
+    pub fn layout(self) -> Option<&'static Layout> {
+        LAYOUTS.iter().find(|layout| layout.ty == self)
+    }
+}
+
+impl Layout {
+    /// Weights in a repack unit: the block, or a whole chunk for types without blocks.
+    pub fn block_len(&self) -> u32 {
+        self.ty.block_len().max(CHUNK)
+    }
+
+    /// Bytes of a repack unit in the file.
+    pub fn block_bytes(&self) -> u32 {
+        self.ty.block_bytes() * (self.block_len() / self.ty.block_len())
+    }
+
+    /// Scale words of a block.
+    pub fn scale_words(&self) -> u32 {
+        self.scales.iter().map(|run| run.1).sum()
+    }
+
+    /// Where the planes of `blocks` blocks lie in a buffer, from word `start` (a multiple of 4) on.
+    pub fn planes(&self, start: u32, blocks: u32) -> Planes {
+        let chunks = blocks * (self.block_len() / CHUNK);
+        let mut end = start;
+        let mut take = |words: u32| {
+            let at = end;
+            end = (end + words).next_multiple_of(4);
+            at
+        };
+        let mut planes = Planes::default();
+        for field in self.fields {
+            let at = take(chunks * field.bits);
+            match field.bits {
+                1 => planes.one = at,
+                2 => planes.two = at,
+                _ => planes.wide = at / 4,
+            }
+        }
+        planes.scales = take(blocks * self.scale_words());
+        planes.half = take(if self.half.is_some() { blocks.div_ceil(2) } else { 0 });
+        planes.end = end;
+        planes
+    }
+}
+
+/// Places of a repacked matrix in its buffer. All in words, but `wide` in 16-byte vectors.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Planes {
+    /// The plane of 4, 8, 16 or 32-bit elements.
+    pub wide: u32,
+    /// The 2-bit plane.
+    pub two: u32,
+    /// The 1-bit plane.
+    pub one: u32,
+    /// The scale words.
+    pub scales: u32,
+    /// The f16 scales, two a word.
+    pub half: u32,
+    /// One past the last word.
+    pub end: u32,
 }

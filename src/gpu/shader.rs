@@ -1,0 +1,50 @@
+//! Puts WGSL together: a header for the tier, constants, and files of `shaders/`.
+
+use super::Caps;
+use std::fmt::Write;
+
+/// Files of `shaders/shared/` that kernels include.
+pub mod shared {
+    /// Exact decoding of half-precision bits.
+    pub const HALF: &str = include_str!("../../shaders/shared/half.wgsl");
+    /// The planes of a repacked matrix.
+    pub const WEIGHTS: &str = include_str!("../../shaders/shared/weights.wgsl");
+    /// Values of the IQ4 formats.
+    pub const IQ4: &str = include_str!("../../shaders/shared/iq4.wgsl");
+    /// The batch's position and tokens.
+    pub const BATCH: &str = include_str!("../../shaders/shared/batch.wgsl");
+    /// Sum and maximum over a workgroup.
+    pub const REDUCE: &str = include_str!("../../shaders/shared/reduce.wgsl");
+    /// Sum over 8 lanes by subgroup shuffles.
+    pub const CLUSTER_SUBGROUP: &str = include_str!("../../shaders/shared/cluster_subgroup.wgsl");
+    /// Sum over 8 lanes through workgroup memory.
+    pub const CLUSTER_WORKGROUP: &str = include_str!("../../shaders/shared/cluster_workgroup.wgsl");
+}
+
+/// The text of a kernel: header, `const NAME: u32 = VALUE;` lines, extra declarations, then `parts`.
+pub fn compose(caps: &Caps, constants: &[(&str, u32)], extra: &str, parts: &[&str]) -> String {
+    let mut text = String::new();
+    if caps.f16 {
+        text.push_str("enable f16;\nalias KvVec = vec4<f16>;\n");
+    } else {
+        text.push_str("alias KvVec = vec4<f32>;\n");
+    }
+    // Browsers require the line, naga rejects it.
+    if caps.subgroups && cfg!(target_arch = "wasm32") {
+        text.insert_str(0, "enable subgroups;\n");
+    }
+    for (name, value) in constants {
+        let _ = writeln!(text, "const {name}: u32 = {value}u;"); // writing to a String cannot fail
+    }
+    text.push_str(extra);
+    for part in parts {
+        text.push_str(part);
+        text.push('\n');
+    }
+    text
+}
+
+/// A float as a WGSL literal of exactly its value (Rust prints the shortest decimal that reads back equal).
+pub fn float(value: f32) -> String {
+    format!("{value:e}f")
+}

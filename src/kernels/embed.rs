@@ -1,0 +1,27 @@
+//! Embedding rows of the batch's tokens.
+
+use super::Matrix;
+use crate::gpu::shader::shared;
+use crate::gpu::{Bind, Dispatch, Gpu, Groups, shader};
+use crate::quant::CHUNK;
+
+/// `x[t]` = row `token[t]` of `table`; one dispatch a slab, each filling its own rows' tokens.
+pub fn embed(gpu: &Gpu, table: &Matrix, batch: &wgpu::Buffer, x: &wgpu::Buffer) -> Vec<Dispatch> {
+    let chunks = table.cols / CHUNK;
+    let mut dispatches = Vec::new();
+    for slab in &table.slabs {
+        let first_row = slab.parts.first().map_or(0, |part| part.out);
+        let rows = slab.parts.iter().map(|part| part.rows).sum();
+        let constants = [("CHUNKS", chunks), ("FIRST_ROW", first_row), ("ROWS", rows)];
+        let source = shader::compose(
+            &gpu.caps,
+            &constants,
+            &slab.wgsl(table.cols, rows),
+            &[shared::BATCH, include_str!("../../shaders/embed.wgsl")],
+        );
+        let binds = [Bind::Read(&slab.buffer), Bind::Read(&slab.buffer), Bind::Read(batch), Bind::Write(x)];
+        let groups = [Groups::Fixed(chunks.div_ceil(64)), Groups::PerTokens(1)];
+        dispatches.push(gpu.dispatch("embed", source, &binds, groups));
+    }
+    dispatches
+}

@@ -1,0 +1,37 @@
+//! Matrix times the batch's vectors: every projection of a prompt.
+
+use super::Matrix;
+use super::matvec::Output;
+use crate::gpu::shader::{self, shared};
+use crate::gpu::{Bind, Dispatch, Gpu, Groups};
+use crate::quant::CHUNK;
+
+/// Rows and tokens of a workgroup's tile.
+const TILE_ROWS: u32 = 64;
+const TILE_TOKENS: u32 = 32;
+
+/// `y[t] = W x[t]`, with x f32 `[tokens][cols]`; one dispatch a slab.
+pub fn matmul(gpu: &Gpu, w: &Matrix, x: &wgpu::Buffer, batch: &wgpu::Buffer, output: Output) -> Vec<Dispatch> {
+    let constants = [
+        ("CHUNKS", w.cols / CHUNK),
+        ("ROWS", w.rows),
+        ("BIAS", output.bias.is_some().into()),
+        ("ACCUMULATE", output.accumulate.into()),
+    ];
+    let mut dispatches = Vec::new();
+    for slab in &w.slabs {
+        let parts = [shared::BATCH, include_str!("../../shaders/matmul.wgsl")];
+        let source = shader::compose(&gpu.caps, &constants, &slab.wgsl(w.cols, TILE_ROWS), &parts);
+        let binds = [
+            Bind::Read(&slab.buffer),
+            Bind::Read(&slab.buffer),
+            Bind::Read(x),
+            Bind::Read(output.bias.unwrap_or(x)),
+            Bind::Write(output.y),
+            Bind::Read(batch),
+        ];
+        let groups = [Groups::Fixed(slab.groups(TILE_ROWS)), Groups::PerTokens(TILE_TOKENS)];
+        dispatches.push(gpu.dispatch("matmul", source, &binds, groups));
+    }
+    dispatches
+}

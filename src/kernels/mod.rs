@@ -1,0 +1,17 @@
+//! One file per kernel: its constants, what it binds, and its grid. Shapes are row-major; the WGSL of the
+//! same stem in `shaders/` says what is computed.
+
+pub mod attention;
+pub mod embed;
+pub mod matmul;
+pub mod matrix;
+pub mod matvec;
+pub mod repack;
+pub mod rms_norm;
+pub mod rope;
+pub mod swiglu;
+
+pub use matrix::Matrix;
+
+/// The batch buffer's words before its tokens: position, tokens, wanted row, unused.
+pub const BATCH_HEADER: usize = 4;

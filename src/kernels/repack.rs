@@ -1,0 +1,86 @@
+//! Blocks as the file has them -> planes, on the GPU, piece by piece as they arrive.
+
+use super::matrix::{Part, Slab};
+use crate::Result;
+use crate::gpu::{Bind, Gpu, Groups, shader};
+use crate::quant::{CHUNK, Layout};
+use std::fmt::Write;
+
+/// Bytes of file data repacked at once.
+pub const STAGE: usize = 4 << 20;
+
+/// The staging buffers of the repack kernel.
+#[derive(Debug)]
+pub struct Repack {
+    raw: wgpu::Buffer,
+    params: wgpu::Buffer,
+}
+
+impl Repack {
+    /// Allocates the staging buffers.
+    pub fn new(gpu: &Gpu) -> Result<Self> {
+        // the kernel reads up to one word past the last block
+        Ok(Self { raw: gpu.buffer("staging", STAGE as u64 + 16)?, params: gpu.buffer("repack parameters", 32)? })
+    }
+
+    /// Bytes of `layout` that one call of [`Repack::run`] takes at most: an even number of whole blocks.
+    pub fn most_bytes(layout: &Layout) -> usize {
+        let pair = 2 * layout.block_bytes() as usize;
+        STAGE / pair * pair
+    }
+
+    /// Repacks `bytes` (whole blocks, at most [`Repack::most_bytes`]), of which the first is number
+    /// `first_block` (even) of `part`.
+    pub fn run(&self, gpu: &Gpu, slab: &Slab, part: &Part, first_block: u32, bytes: &mut Vec<u8>) {
+        let layout = part.layout;
+        let blocks = bytes.len() as u32 / layout.block_bytes();
+        let planes = part.planes;
+        let params = [first_block, blocks, planes.wide * 4, planes.two, planes.one, planes.scales, planes.half, 0];
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        gpu.write(&self.raw, 0, bytes);
+        gpu.write(&self.params, 0, bytemuck::cast_slice(&params));
+        let chunks = blocks * (layout.block_len() / CHUNK);
+        let dispatch = gpu.dispatch(
+            "repack",
+            source(gpu, layout),
+            &[Bind::Read(&self.raw), Bind::Read(&self.params), Bind::Write(&slab.buffer)],
+            [Groups::Fixed(chunks.div_ceil(64)), Groups::Fixed(1)],
+        );
+        gpu.submit([&dispatch], 1);
+    }
+}
+
+fn source(gpu: &Gpu, layout: &Layout) -> String {
+    let constants = [
+        ("BLOCK_BYTES", layout.block_bytes()),
+        ("CHUNKS", layout.block_len() / CHUNK),
+        ("SCALE_WORDS", layout.scale_words()),
+        ("HAS_HALF", layout.half.is_some().into()),
+        ("HALF_OFFSET", layout.half.unwrap_or(0)),
+    ];
+    let mut fields = String::new();
+    for field in layout.fields {
+        let plane = match field.bits {
+            1 => "one",
+            2 => "two",
+            _ => "wide",
+        };
+        let (bits, offset, stride) = (field.bits, field.offset, field.stride);
+        let _ = writeln!(
+            fields,
+            "pack(start + {offset}u, {bits}u, {stride}u, e0, params.{plane} + {bits}u * chunk);"
+        );
+    }
+    let mut scales = String::new();
+    let mut word = 0;
+    for (offset, words) in layout.scales {
+        for i in 0..*words {
+            let _ = writeln!(scales, "planes[at + {word}u] = word_at(start + {}u);", offset + 4 * i);
+            word += 1;
+        }
+    }
+    let extra = format!(
+        "fn fields(start: u32, e0: u32, chunk: u32) {{\n{fields}}}\nfn scales(start: u32, at: u32) {{\n{scales}}}\n"
+    );
+    shader::compose(&gpu.caps, &constants, &extra, &[include_str!("../../shaders/repack.wgsl")])
+}
