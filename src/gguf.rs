@@ -42,7 +42,7 @@ pub enum Value {
 
 impl Value {
     /// The value in a few words, for error messages.
-    fn describe(&self) -> String {
+    pub(crate) fn describe(&self) -> String {
         match self {
             Self::Uint(v) => v.to_string(),
             Self::Int(v) => v.to_string(),

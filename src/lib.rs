@@ -2,10 +2,13 @@
 //! D3D12, and in a web page as WebAssembly. ARCHITECTURE.md shows the rooms of this crate and which
 //! may import which; MODEL.md states the mathematics.
 
+pub mod config;
 pub mod error;
 pub mod gguf;
 pub mod gpu;
 pub mod kernels;
+pub mod model;
 pub mod quant;
+pub mod session;
 
 pub use error::{Error, Result};

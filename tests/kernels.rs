@@ -1,7 +1,7 @@
 //! Repack, matvec, matmul and embedding of every format against golden/kernels (float64 sums over ggml's
 //! dequantised values), in every tier the adapter allows.
 
-use minke::gpu::{Gpu, GpuOptions};
+use minke::gpu::Gpu;
 use minke::kernels::matvec::{Output, matvec};
 use minke::kernels::repack::Repack;
 use minke::kernels::{BATCH_HEADER, Matrix, embed::embed, matmul::matmul};
@@ -23,16 +23,6 @@ struct Case {
     x_f32_hex: String,
     y: Vec<f64>,
     y_abs: Vec<f64>,
-}
-
-/// The tiers: as the adapter offers, without f16, without subgroups, with default limits.
-fn tiers() -> Vec<GpuOptions> {
-    let plain = GpuOptions::default();
-    vec![
-        plain.clone(),
-        GpuOptions { no_subgroups: true, ..plain.clone() },
-        GpuOptions { no_f16: true, no_subgroups: true, default_limits: true, ..plain },
-    ]
 }
 
 fn load(gpu: &Gpu, case: &Case) -> Matrix {
@@ -107,7 +97,7 @@ fn check(gpu: &Gpu, case: &Case) {
 
 #[test]
 fn formats_agree_with_golden() {
-    for options in tiers() {
+    for options in common::tiers() {
         let gpu = block_on(Gpu::request(&options)).expect("lavapipe or a GPU");
         println!("{:?}", gpu.caps);
         for ty in GgmlType::supported() {

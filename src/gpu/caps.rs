@@ -8,6 +8,9 @@ use crate::{Error, Result};
 pub struct GpuOptions {
     /// Part of the adapter's name; the best adapter when absent.
     pub adapter: Option<String>,
+    /// Keep the KV cache in half precision where the adapter has it: half the memory, errors of about
+    /// 5e-3 in logits.
+    pub kv_f16: bool,
     /// Do not use half precision although the adapter has it.
     pub no_f16: bool,
     /// Do not use subgroups although the adapter has them.
@@ -41,7 +44,7 @@ pub(super) async fn open(options: &GpuOptions) -> Result<(wgpu::Device, wgpu::Qu
     let adapter = adapter(options).await?;
     let info = adapter.get_info();
     let features = adapter.features();
-    let f16 = !options.no_f16 && features.contains(wgpu::Features::SHADER_F16);
+    let f16 = options.kv_f16 && !options.no_f16 && features.contains(wgpu::Features::SHADER_F16);
     // The cluster sums of matvec need 8 neighbouring lanes in one subgroup.
     let subgroups = !options.no_subgroups && has_subgroups(features) && info.subgroup_min_size >= 8;
     let limits = if options.default_limits { wgpu::Limits::default() } else { adapter.limits() };

@@ -23,3 +23,32 @@ pub fn vectors<T: serde::de::DeserializeOwned>(name: &str) -> T {
 pub fn hex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex")).collect()
 }
+
+/// The tiers to test in: as the adapter offers, without subgroups, and the weakest.
+pub fn tiers() -> Vec<minke::gpu::GpuOptions> {
+    let plain = minke::gpu::GpuOptions::default();
+    vec![
+        plain.clone(),
+        minke::gpu::GpuOptions { kv_f16: true, ..plain.clone() },
+        minke::gpu::GpuOptions { no_subgroups: true, ..plain.clone() },
+        minke::gpu::GpuOptions { no_f16: true, no_subgroups: true, default_limits: true, ..plain },
+    ]
+}
+
+/// Loads a GGUF file as a download would: in pieces.
+pub fn load(path: &std::path::Path, options: &minke::gpu::GpuOptions, n_ctx: Option<usize>) -> minke::Result<minke::model::Model> {
+    use std::io::Read;
+    pollster::block_on(async {
+        let gpu = minke::gpu::Gpu::request(options).await?;
+        let mut loader = minke::model::Loader::new(gpu, n_ctx);
+        let mut file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let mut piece = vec![0; 1_000_003];
+        loop {
+            let n = file.read(&mut piece).expect("a readable file");
+            if n == 0 {
+                return loader.finish().await;
+            }
+            loader.push(&piece[..n]).await?;
+        }
+    })
+}

@@ -1,0 +1,187 @@
+//! From the file's bytes, as they come, to a [`Model`]: the header first, then each tensor's bytes go to
+//! the GPU and leave the heap.
+
+use super::Model;
+use super::weights::{Sink, Weights};
+use crate::config::ModelConfig;
+use crate::gguf::{Header, HeaderParser};
+use crate::gpu::Gpu;
+use crate::kernels::Matrix;
+use crate::kernels::repack::Repack;
+use crate::{Error, Result};
+use std::collections::HashMap;
+
+/// Bytes handed to the GPU before the loader waits for it.
+const IN_FLIGHT: u64 = 32 << 20;
+
+/// Takes the file in order, in pieces of any size.
+#[derive(Debug)]
+pub struct Loader {
+    gpu: Gpu,
+    n_ctx: Option<usize>,
+    position: u64,
+    parser: HeaderParser,
+    tensors: Option<Tensors>,
+}
+
+/// The state once the header is there.
+#[derive(Debug)]
+struct Tensors {
+    header: Header,
+    config: ModelConfig,
+    weights: Weights,
+    sinks: HashMap<String, Sink>,
+    repack: Repack,
+    /// The tensor whose bytes come next, how many of them are gone to the GPU, and those that wait.
+    index: usize,
+    sent: u64,
+    pending: Vec<u8>,
+    in_flight: u64,
+    rope_factors: Option<Vec<f32>>,
+}
+
+impl Loader {
+    /// A loader for a context of `n_ctx` positions (the default of [`Model::new`] if None).
+    pub fn new(gpu: Gpu, n_ctx: Option<usize>) -> Self {
+        Self { gpu, n_ctx, position: 0, parser: HeaderParser::default(), tensors: None }
+    }
+
+    /// The header, once it is complete.
+    pub fn header(&self) -> Option<&Header> {
+        self.tensors.as_ref().map(|tensors| &tensors.header)
+    }
+
+    /// Bytes taken so far.
+    pub fn position(&self) -> u64 {
+        self.position
+    }
+
+    /// Takes the next bytes of the file.
+    pub async fn push(&mut self, bytes: &[u8]) -> Result<()> {
+        let start = self.position;
+        self.position += bytes.len() as u64;
+        if let Some(tensors) = &mut self.tensors {
+            return tensors.push(&self.gpu, start, bytes).await;
+        }
+        let Some(header) = self.parser.push(bytes)? else { return Ok(()) };
+        self.parser = HeaderParser::default(); // frees its buffer
+        let mut tensors = Tensors::new(&self.gpu, header).await?;
+        tensors.push(&self.gpu, start, bytes).await?;
+        self.tensors = Some(tensors);
+        Ok(())
+    }
+
+    /// The model, when all bytes were pushed. [`Error::Truncated`] if some are missing.
+    pub async fn finish(self) -> Result<Model> {
+        let Some(tensors) = self.tensors else { return Err(self.parser.truncated()) };
+        if let Some(tensor) = tensors.header.tensors.get(tensors.index) {
+            return Err(Error::Truncated {
+                what: format!("tensor {}", tensor.name),
+                needed: tensor.offset + tensor.bytes,
+                end: self.position,
+            });
+        }
+        self.gpu.finish().await?;
+        Model::new(self.gpu, tensors.config, tensors.weights, tensors.rope_factors.as_deref(), self.n_ctx).await
+    }
+}
+
+impl Tensors {
+    async fn new(gpu: &Gpu, header: Header) -> Result<Self> {
+        let config = ModelConfig::from_header(&header)?;
+        let (weights, sinks) = Weights::allocate(gpu, &config, &header).await?;
+        let repack = Repack::new(gpu)?;
+        Ok(Self {
+            header,
+            config,
+            weights,
+            sinks,
+            repack,
+            index: 0,
+            sent: 0,
+            pending: Vec::new(),
+            in_flight: 0,
+            rope_factors: None,
+        })
+    }
+
+    /// Distributes `bytes`, which start at `start` in the file.
+    async fn push(&mut self, gpu: &Gpu, start: u64, bytes: &[u8]) -> Result<()> {
+        let end = start + bytes.len() as u64;
+        while let Some(tensor) = self.header.tensors.get(self.index) {
+            let from = tensor.offset + self.sent + self.pending.len() as u64; // the next byte wanted
+            let to = (tensor.offset + tensor.bytes).min(end);
+            if from >= end {
+                break;
+            }
+            self.pending.extend_from_slice(&bytes[(from - start) as usize..(to - start) as usize]);
+            let whole = to == tensor.offset + tensor.bytes;
+            self.send(gpu, whole).await?;
+            if whole {
+                self.index += 1;
+                self.sent = 0;
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends what can be sent of the pending bytes: all of them when the tensor is `whole`.
+    async fn send(&mut self, gpu: &Gpu, whole: bool) -> Result<()> {
+        let name = &self.header.tensors[self.index].name;
+        match self.sinks.get(name).cloned() {
+            Some(Sink::Matrix(matrix, tensor)) => self.send_matrix(gpu, &matrix, tensor, whole).await?,
+            Some(Sink::Vector(buffer, offset)) if whole => {
+                gpu.write(&buffer, offset, &self.pending);
+                self.pending.clear();
+            }
+            Some(Sink::RopeFactors) if whole => {
+                self.rope_factors = Some(bytemuck::pod_collect_to_vec(&self.pending));
+                self.pending.clear();
+            }
+            Some(_) => {}
+            None => {
+                let architecture = format!("{:?}", self.config.architecture);
+                return Err(Error::TensorUnknown { name: name.clone(), architecture });
+            }
+        }
+        Ok(())
+    }
+
+    async fn send_matrix(&mut self, gpu: &Gpu, matrix: &Matrix, tensor: usize, whole: bool) -> Result<()> {
+        loop {
+            let (slab, part, done) = self.part(matrix, tensor)?;
+            let layout = part.layout;
+            let left = part.file_bytes(matrix.cols) - done;
+            let most = left.min(Repack::most_bytes(layout) as u64) as usize;
+            let ready = self.pending.len() >= most;
+            if self.pending.is_empty() || !ready {
+                debug_assert!(!whole || self.pending.is_empty());
+                return Ok(());
+            }
+            let mut piece: Vec<u8> = self.pending.drain(..most).collect();
+            let first_block = (done / u64::from(layout.block_bytes())) as u32;
+            self.repack.run(gpu, slab, part, first_block, &mut piece);
+            self.sent += most as u64;
+            self.in_flight += most as u64;
+            if self.in_flight >= IN_FLIGHT {
+                gpu.finish().await?;
+                self.in_flight = 0;
+            }
+        }
+    }
+
+    /// The part that the next byte of the tensor belongs to, and how many of its bytes are sent.
+    fn part<'m>(&self, matrix: &'m Matrix, tensor: usize) -> Result<(&'m crate::kernels::matrix::Slab, &'m crate::kernels::matrix::Part, u64)> {
+        let mut before = 0;
+        for slab in &matrix.slabs {
+            for part in slab.parts.iter().filter(|part| part.tensor == tensor) {
+                let bytes = part.file_bytes(matrix.cols);
+                if self.sent < before + bytes || (self.sent == before + bytes && self.pending.is_empty()) {
+                    return Ok((slab, part, self.sent - before));
+                }
+                before += bytes;
+            }
+        }
+        Err(Error::Device(format!("tensor {} is longer than its rows", self.header.tensors[self.index].name)))
+    }
+}

@@ -1,0 +1,238 @@
+//! The forward pass of llama, qwen2 and qwen3. MODEL.md has the same in formulas.
+
+pub mod kv_cache;
+pub mod loader;
+pub mod weights;
+
+pub use loader::Loader;
+
+use crate::config::ModelConfig;
+use crate::gpu::{Dispatch, Gpu};
+use crate::kernels::attention::attention;
+use crate::kernels::embed::embed;
+use crate::kernels::matmul::matmul;
+use crate::kernels::matvec::{Output, matvec};
+use crate::kernels::rms_norm::{Rows, rms_norm};
+use crate::kernels::rope::{self, Heads, rope};
+use crate::kernels::swiglu::swiglu;
+use crate::kernels::{BATCH_HEADER, Matrix};
+use crate::{Error, Result};
+use kv_cache::KvCache;
+use weights::{Layer, Weights};
+
+/// Most tokens of one batch.
+pub const MAX_BATCH: usize = 256;
+/// Positions of the KV cache unless the caller says otherwise (never more than the model was trained for).
+pub const DEFAULT_N_CTX: usize = 8192;
+
+/// A loaded model with one KV cache.
+#[derive(Debug)]
+pub struct Model {
+    /// Its dimensions.
+    pub config: ModelConfig,
+    /// Positions in the KV cache.
+    pub n_ctx: usize,
+    gpu: Gpu,
+    weights: Weights,
+    activations: Activations,
+    decode: Vec<Dispatch>,
+    prefill: Vec<Dispatch>,
+    head: Vec<Dispatch>,
+}
+
+/// Buffers between kernels, f32, `[MAX_BATCH][..]`.
+#[derive(Debug)]
+struct Activations {
+    batch: wgpu::Buffer,
+    /// The residual stream, `[n_embd]`.
+    x: wgpu::Buffer,
+    /// Its norm, `[n_embd]`.
+    normed: wgpu::Buffer,
+    /// `[(n_head + 2 n_kv_head) head_dim]`.
+    qkv: wgpu::Buffer,
+    /// `[n_head head_dim]`.
+    heads: wgpu::Buffer,
+    /// `[2 n_ff]`.
+    gate_up: wgpu::Buffer,
+    /// `[n_ff]`.
+    gated: wgpu::Buffer,
+    /// `[n_vocab]`, of one row.
+    logits: wgpu::Buffer,
+    /// Cos and sin.
+    rope: wgpu::Buffer,
+}
+
+impl Activations {
+    fn new(gpu: &Gpu, config: &ModelConfig, heads: Heads, rope: &[f32]) -> Result<Self> {
+        let rows = |what: &str, n: usize| gpu.buffer(what, (4 * MAX_BATCH * n) as u64);
+        let q = heads.n_head * heads.head_dim;
+        Ok(Self {
+            batch: gpu.buffer("batch", 4 * (BATCH_HEADER + MAX_BATCH) as u64)?,
+            x: rows("the residual stream", config.n_embd)?,
+            normed: rows("the normed residual stream", config.n_embd)?,
+            qkv: rows("q, k and v", q + 2 * heads.n_kv_head * heads.head_dim)?,
+            heads: rows("the attention heads", q)?,
+            gate_up: rows("gate and up", 2 * config.n_ff)?,
+            gated: rows("the gated activations", config.n_ff)?,
+            logits: gpu.buffer("the logits", 4 * config.n_vocab as u64)?,
+            rope: gpu.buffer_with("the RoPE table", bytemuck::cast_slice(rope))?,
+        })
+    }
+}
+
+impl Model {
+    /// Allocates the KV cache and activations and prepares all dispatches.
+    ///
+    /// `rope_factors` are Llama 3.1's (`rope_freqs.weight`). `n_ctx` defaults to [`DEFAULT_N_CTX`].
+    pub async fn new(
+        gpu: Gpu,
+        config: ModelConfig,
+        weights: Weights,
+        rope_factors: Option<&[f32]>,
+        n_ctx: Option<usize>,
+    ) -> Result<Self> {
+        let n_ctx = n_ctx.unwrap_or(DEFAULT_N_CTX.min(config.n_ctx_train)).max(1);
+        let heads =
+            Heads { n_head: config.n_head, n_kv_head: config.n_kv_head, head_dim: config.head_dim, n_ctx };
+        let rope = rope::table(&config.rope.inv_freq(rope_factors), config.rope.mscale, n_ctx);
+        let activations = Activations::new(&gpu, &config, heads, &rope)?;
+        let cache = KvCache::new(&gpu, heads, config.n_layer).await?;
+        let graph = Graph { gpu: &gpu, config: &config, heads, weights: &weights, a: &activations, cache: &cache };
+        let decode = graph.layers(|w, x, output| matvec(&gpu, w, x, output));
+        let prefill = graph.layers(|w, x, output| matmul(&gpu, w, x, &activations.batch, output));
+        let head = graph.head();
+        gpu.finish().await?;
+        Ok(Self { n_ctx, config, weights, activations, decode, prefill, head, gpu })
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
+    }
+
+    /// Bytes of weights read for one decoded token.
+    pub fn bytes_per_token(&self) -> u64 {
+        self.weights.bytes_per_token()
+    }
+
+    /// Runs `tokens` (at most [`MAX_BATCH`]) at positions `pos`, `pos + 1`, ..., writing their keys and
+    /// values. Returns the logits, `[n_vocab]` each, of the batch rows `wanted`.
+    pub async fn forward(&self, tokens: &[u32], pos: usize, wanted: &[usize]) -> Result<Vec<Vec<f32>>> {
+        self.check_batch(tokens, pos)?;
+        let n_tokens = tokens.len() as u32;
+        let first = wanted.first().copied().unwrap_or(0) as u32;
+        let header = [pos as u32, n_tokens, first, 0];
+        let batch: Vec<u32> = header.iter().chain(tokens).copied().collect();
+        self.gpu.write(&self.activations.batch, 0, bytemuck::cast_slice(&batch));
+        let layers = if n_tokens == 1 { &self.decode } else { &self.prefill };
+        let mut logits = Vec::with_capacity(wanted.len());
+        if wanted.is_empty() {
+            self.gpu.submit(layers, n_tokens);
+        }
+        for (i, row) in wanted.iter().enumerate() {
+            if i == 0 {
+                self.gpu.submit(layers.iter().chain(&self.head), n_tokens);
+            } else {
+                self.gpu.write(&self.activations.batch, 8, bytemuck::bytes_of(&(*row as u32)));
+                self.gpu.submit(&self.head, n_tokens);
+            }
+            let bytes = self.gpu.read(&self.activations.logits, 4 * self.config.n_vocab as u64).await?;
+            logits.push(bytemuck::pod_collect_to_vec(&bytes));
+        }
+        Ok(logits)
+    }
+
+    fn check_batch(&self, tokens: &[u32], pos: usize) -> Result<()> {
+        let n_vocab = self.config.n_vocab;
+        if let Some(id) = tokens.iter().find(|id| **id as usize >= n_vocab) {
+            let problem = format!("{id} is not a token id: the vocabulary has {n_vocab}");
+            return Err(Error::InvalidRequest { param: "tokens".into(), problem });
+        }
+        if tokens.is_empty() || tokens.len() > MAX_BATCH {
+            let problem = format!("a batch of {} tokens, expected 1 to {MAX_BATCH}", tokens.len());
+            return Err(Error::InvalidRequest { param: "tokens".into(), problem });
+        }
+        if pos + tokens.len() > self.n_ctx {
+            return Err(Error::ContextFull { needed: pos + tokens.len(), n_ctx: self.n_ctx });
+        }
+        Ok(())
+    }
+}
+
+/// What the dispatches are made from.
+struct Graph<'a> {
+    gpu: &'a Gpu,
+    config: &'a ModelConfig,
+    heads: Heads,
+    weights: &'a Weights,
+    a: &'a Activations,
+    cache: &'a KvCache,
+}
+
+impl<'a> Graph<'a> {
+    /// Embedding and layers, with `project` multiplying by the matrices.
+    fn layers(&self, project: impl Fn(&Matrix, &wgpu::Buffer, Output) -> Vec<Dispatch>) -> Vec<Dispatch> {
+        let mut all = embed(self.gpu, &self.weights.token_embd, &self.a.batch, &self.a.x);
+        for (layer, cache) in self.weights.layers.iter().zip(&self.cache.layers) {
+            self.attention(layer, cache, &project, &mut all);
+            self.feed_forward(layer, &project, &mut all);
+        }
+        all
+    }
+
+    /// x += W_o attention(rope(W_qkv norm(x) + b)) + b_o
+    fn attention(
+        &self,
+        layer: &Layer,
+        (k_cache, v_cache): &(wgpu::Buffer, wgpu::Buffer),
+        project: &impl Fn(&Matrix, &wgpu::Buffer, Output) -> Vec<Dispatch>,
+        all: &mut Vec<Dispatch>,
+    ) {
+        let a = self.a;
+        all.push(self.norm(&layer.attn_norm, Rows::All));
+        let qkv = Output { bias: layer.qkv_bias.as_ref(), accumulate: false, y: &a.qkv };
+        all.extend(project(&layer.qkv, &a.normed, qkv));
+        let buffers = rope::Buffers {
+            table: &a.rope,
+            batch: &a.batch,
+            head_norms: layer.head_norms.as_ref().map(|(q, k)| (q, k)),
+            qkv: &a.qkv,
+            k_cache,
+            v_cache,
+        };
+        let r = &self.config.rope;
+        all.push(rope(self.gpu, self.heads, r.n_rot, r.neox, self.config.rms_eps, buffers));
+        all.push(attention(self.gpu, self.heads, [&a.qkv, k_cache, v_cache, &a.batch, &a.heads]));
+        let residual = Output { bias: layer.attn_output_bias.as_ref(), accumulate: true, y: &a.x };
+        all.extend(project(&layer.attn_output, &a.heads, residual));
+    }
+
+    /// x += W_down (silu(W_gate norm(x)) * (W_up norm(x)))
+    fn feed_forward(
+        &self,
+        layer: &Layer,
+        project: &impl Fn(&Matrix, &wgpu::Buffer, Output) -> Vec<Dispatch>,
+        all: &mut Vec<Dispatch>,
+    ) {
+        let a = self.a;
+        all.push(self.norm(&layer.ffn_norm, Rows::All));
+        let gate_up = Output { bias: layer.gate_up_bias.as_ref(), accumulate: false, y: &a.gate_up };
+        all.extend(project(&layer.gate_up, &a.normed, gate_up));
+        all.push(swiglu(self.gpu, self.config.n_ff, &a.gate_up, &a.gated));
+        let residual = Output { bias: layer.down_bias.as_ref(), accumulate: true, y: &a.x };
+        all.extend(project(&layer.down, &a.gated, residual));
+    }
+
+    /// logits = W_output norm(x[wanted row])
+    fn head(&self) -> Vec<Dispatch> {
+        let mut all = vec![self.norm(&self.weights.output_norm, Rows::Wanted)];
+        let logits = Output { bias: self.weights.output_bias.as_ref(), accumulate: false, y: &self.a.logits };
+        all.extend(matvec(self.gpu, &self.weights.output, &self.a.normed, logits));
+        all
+    }
+
+    fn norm(&self, weight: &wgpu::Buffer, rows: Rows) -> Dispatch {
+        let buffers = [&self.a.x, weight, &self.a.batch, &self.a.normed];
+        rms_norm(self.gpu, self.config.n_embd, self.config.rms_eps, rows, buffers)
+    }
+}

@@ -1,0 +1,127 @@
+//! Whole models against the float64 reference (golden/logits, golden/refuse).
+
+use minke::gpu::GpuOptions;
+use minke::session::Session;
+use pollster::block_on;
+use serde::Deserialize;
+
+mod common;
+
+#[derive(Deserialize)]
+struct Logits {
+    model: String,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    case: String,
+    ids: Vec<u32>,
+    positions: Vec<usize>,
+    logits: Vec<Vec<f32>>,
+    greedy: Option<Vec<u32>>,
+    greedy_margins: Option<Vec<f32>>,
+}
+
+fn logits(session: &mut Session, ids: &[u32], positions: &[usize]) -> Vec<Vec<f32>> {
+    block_on(session.logits(ids, positions)).expect("logits")
+}
+
+fn argmax(row: &[f32]) -> u32 {
+    let best = (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b])).expect("a token");
+    best as u32
+}
+
+fn worst(got: &[Vec<f32>], want: &[Vec<f32>]) -> f32 {
+    let pairs = got.iter().zip(want).flat_map(|(g, w)| g.iter().zip(w));
+    pairs.map(|(g, w)| (g - w).abs()).fold(0.0, |m, d| if d.is_nan() { f32::INFINITY } else { m.max(d) })
+}
+
+/// Greedy tokens, decoded one at a time, up to the first step that is nearly a tie.
+fn check_greedy(session: &mut Session, what: &str, case: &Case, least_margin: f32) {
+    let (Some(greedy), Some(margins)) = (&case.greedy, &case.greedy_margins) else { return };
+    let mut row = logits(session, &case.ids, &[case.ids.len() - 1]).remove(0);
+    for (step, (want, margin)) in greedy.iter().zip(margins).enumerate() {
+        if *margin < least_margin {
+            return;
+        }
+        assert_eq!(argmax(&row), *want, "{what} {} greedy step {step}", case.case);
+        row = block_on(session.decode(*want)).expect("logits");
+    }
+}
+
+/// With an f16 KV cache the bounds are ten times wider (golden/README.md, tolerances).
+fn check(name: &str, options: &GpuOptions) {
+    let golden: Logits = common::vectors(&format!("logits/{name}.json"));
+    let path = common::vectors_dir().join(format!("models/{}.gguf", golden.model.trim_end_matches(".gguf")));
+    let model = common::load(&path, options, Some(512)).unwrap_or_else(|e| panic!("{name}: {e}"));
+    let f16 = model.gpu().caps.f16;
+    let mut session = Session::new(model);
+    let factor = if f16 { 10.0 } else { 1.0 };
+    for case in &golden.cases {
+        let error = worst(&logits(&mut session, &case.ids, &case.positions), &case.logits);
+        println!("{name} {} f16={} {error:.2e}", case.case, f16);
+        assert!(error <= 2e-3 * factor, "{name} {}: logits differ by {error}", case.case);
+        check_greedy(&mut session, name, case, 0.02 * factor);
+    }
+}
+
+const MODELS: &[&str] = &[
+    "llama-f32-tied",
+    "llama-b32-untied",
+    "llama31-k-untied",
+    "llama-linear-spm",
+    "qwen2-k-tied",
+    "qwen2-g7-untied",
+    "qwen3-iq-tied",
+    "qwen3-yarn4-untied",
+];
+
+#[test]
+fn tiny_models_agree_with_the_reference() {
+    for options in common::tiers() {
+        MODELS.iter().for_each(|name| check(name, &options));
+    }
+}
+
+#[test]
+fn the_comparator_rejects_a_wrong_logit() {
+    let want = vec![vec![1.0, 2.0]];
+    assert!(worst(&[vec![1.0, 2.01]], &want) > 2e-3);
+    assert!(worst(&[vec![f32::NAN, 2.0]], &want) > 2e-3);
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    file: String,
+    accept: bool,
+    #[serde(default)]
+    must_name: Vec<String>,
+    ids: Option<Vec<u32>>,
+    argmax_all: Option<Vec<u32>>,
+    top1_margin_all: Option<Vec<f32>>,
+}
+
+#[test]
+fn what_we_cannot_run_is_refused_by_name() {
+    for case in common::vectors::<Vec<Refusal>>("refuse/refuse.json") {
+        let path = common::vectors_dir().join("refuse").join(&case.file);
+        let loaded = common::load(&path, &GpuOptions::default(), Some(64));
+        if !case.accept {
+            let about_the_tokenizer = case.must_name.iter().any(|n| n == "t5" || n == "made-up-pre");
+            match loaded {
+                Err(error) => case.must_name.iter().for_each(|name| {
+                    assert!(error.to_string().contains(name), "{}: {error} does not name {name}", case.file);
+                }),
+                Ok(_) => assert!(about_the_tokenizer || case.file.contains("partial-rope"), "{} was loaded", case.file),
+            }
+            continue;
+        }
+        let mut session = Session::new(loaded.unwrap_or_else(|e| panic!("{}: {e}", case.file)));
+        let (ids, best, margins) = (case.ids.unwrap(), case.argmax_all.unwrap(), case.top1_margin_all.unwrap());
+        let all: Vec<usize> = (0..ids.len()).collect();
+        for (p, row) in logits(&mut session, &ids, &all).iter().enumerate() {
+            assert!(margins[p] < 0.1 || argmax(row) == best[p], "{} position {p}", case.file);
+        }
+    }
+}
