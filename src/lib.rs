@@ -2,6 +2,7 @@
 //! D3D12, and in a web page as WebAssembly. ARCHITECTURE.md shows the rooms of this crate and which
 //! may import which; MODEL.md states the mathematics.
 
+pub mod chat;
 pub mod config;
 pub mod error;
 pub mod gguf;
@@ -9,6 +10,8 @@ pub mod gpu;
 pub mod kernels;
 pub mod model;
 pub mod quant;
+pub mod sampler;
 pub mod session;
+pub mod tokenizer;
 
 pub use error::{Error, Result};

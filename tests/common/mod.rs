@@ -52,3 +52,29 @@ pub fn load(path: &std::path::Path, options: &minke::gpu::GpuOptions, n_ctx: Opt
         }
     })
 }
+
+/// File names of the real models that set-up downloads.
+pub const SMOLLM2: &str = "smollm2-135m-instruct-q4_1.gguf";
+pub const DEEPSEEK_HEAD: &str = "deepseek-r1-distill-qwen-7b.head.gguf";
+
+/// A model that `npm run setup` fetched.
+pub fn cached(name: &str) -> PathBuf {
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".cache/models").join(name);
+    assert!(path.is_file(), "{} is missing: run `npm run setup`", path.display());
+    path
+}
+
+/// The header of a GGUF file.
+pub fn header(path: &std::path::Path) -> minke::gguf::Header {
+    use std::io::Read;
+    let mut file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let mut parser = minke::gguf::HeaderParser::default();
+    let mut piece = vec![0; 65_536];
+    loop {
+        let n = file.read(&mut piece).expect("a readable file");
+        assert!(n > 0, "{} has no whole header", path.display());
+        if let Some(header) = parser.push(&piece[..n]).expect("a GGUF header") {
+            return header;
+        }
+    }
+}

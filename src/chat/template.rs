@@ -1,0 +1,184 @@
+//! The model's own chat template (Jinja, as Hugging Face uses it) through minijinja.
+
+use crate::{Error, Result};
+use jiff::civil::DateTime;
+use minijinja::syntax::SyntaxConfig;
+use minijinja::value::Serde;
+use minijinja::{Environment, ErrorKind, Value};
+use serde::Serialize;
+use serde_json::Value as Json;
+use std::io::{self, Write};
+
+/// Instructions a template may run: thousands of messages, but no endless loop.
+const FUEL: u64 = 10_000_000;
+/// Bytes a template may write.
+const MAX_OUTPUT: usize = 16 << 20;
+/// Unicode's noncharacters, free for internal use by definition.
+const MARKS: std::ops::RangeInclusive<char> = '\u{fdd0}'..='\u{fdef}';
+
+/// A chat template.
+#[derive(Debug)]
+pub struct ChatTemplate {
+    source: String,
+}
+
+/// A rendered prompt.
+///
+/// What a person wrote may contain the text of a control token. Before rendering, a mark (a noncharacter that
+/// nobody wrote) is set into each such place; the tokenizer splits at control tokens first and removes the
+/// mark from the text between them, so that those words stay words.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Prompt {
+    marked: String,
+    /// The mark in use, if any was needed.
+    pub mark: Option<char>,
+}
+
+impl Prompt {
+    /// The prompt with marks, for [`crate::tokenizer::Tokenizer::encode_marked`].
+    pub fn marked(&self) -> &str {
+        &self.marked
+    }
+
+    /// The prompt as the template meant it.
+    pub fn text(&self) -> String {
+        match self.mark {
+            Some(mark) => self.marked.replace(mark, ""),
+            None => self.marked.clone(),
+        }
+    }
+}
+
+impl ChatTemplate {
+    /// Checks the syntax of `source`.
+    pub fn new(source: &str) -> Result<Self> {
+        environment().template_from_str(source).map_err(|e| failed(&e))?;
+        Ok(Self { source: source.into() })
+    }
+
+    /// Renders with the variables of `context` (`messages`, `tools`, `add_generation_prompt`, `bos_token`, ...).
+    /// Texts of `control` tokens inside `messages` and `tools` stay text. `now` is what `strftime_now` tells.
+    pub fn render<'t>(
+        &self,
+        mut context: Json,
+        control: impl Iterator<Item = &'t str>,
+        now: DateTime,
+    ) -> Result<Prompt> {
+        let mark = mark_control_tokens(&mut context, &control.collect::<Vec<_>>());
+        let mut environment = environment();
+        environment.add_function("strftime_now", move |format: &str| {
+            jiff::fmt::strtime::format(format, now)
+                .map_err(|e| minijinja::Error::new(ErrorKind::InvalidOperation, e.to_string()))
+        });
+        let template = environment.template_from_str(&self.source).map_err(|e| failed(&e))?;
+        let mut output = Limited(Vec::new());
+        template.render_captured_to(Value::from(Serde(context)), &mut output).map_err(|e| failed(&e))?;
+        let marked = String::from_utf8(output.0)
+            .map_err(|_| Error::Template { line: None, message: "the output is not UTF-8".into() })?;
+        Ok(Prompt { marked, mark })
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
+    environment.set_syntax(syntax.unwrap_or_default()); // the builder only fails for odd delimiters
+    environment.set_fuel(Some(FUEL));
+    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
+    environment.add_function("raise_exception", |message: String| -> std::result::Result<Value, _> {
+        Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
+    });
+    environment.add_filter("tojson", tojson);
+    environment
+}
+
+/// Python's `json.dumps(value, ensure_ascii=False, indent=indent)`.
+fn tojson(value: Value, options: minijinja::value::Kwargs) -> std::result::Result<Value, minijinja::Error> {
+    let indent: Option<usize> = options.get("indent")?;
+    let mut out = Vec::new();
+    let written = match indent {
+        Some(indent) => {
+            let indent = " ".repeat(indent.min(16));
+            let formatter = serde_json::ser::PrettyFormatter::with_indent(indent.as_bytes());
+            value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, formatter))
+        }
+        None => value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, PythonJson)),
+    };
+    let bad = |e: &dyn std::fmt::Display| minijinja::Error::new(ErrorKind::BadSerialization, e.to_string());
+    written.map_err(|e| bad(&e))?;
+    String::from_utf8(out).map(Value::from_safe_string).map_err(|e| bad(&e))
+}
+
+/// Python's separators: `", "` and `": "`.
+struct PythonJson;
+
+impl serde_json::ser::Formatter for PythonJson {
+    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { writer.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
+        writer.write_all(b": ")
+    }
+}
+
+/// Output up to a limit.
+struct Limited(Vec<u8>);
+
+impl Write for Limited {
+    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
+        if self.0.len() + data.len() > MAX_OUTPUT {
+            return Err(io::Error::other(format!("the output is longer than {MAX_OUTPUT} bytes")));
+        }
+        self.0.extend_from_slice(data);
+        Ok(data.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn failed(error: &minijinja::Error) -> Error {
+    let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
+    let what = error.detail().map_or_else(|| error.kind().to_string(), String::from);
+    Error::Template { line: error.line(), message: what + &cause }
+}
+
+/// Sets the mark into the text of every control token below `messages` and `tools`.
+fn mark_control_tokens(context: &mut Json, control: &[&str]) -> Option<char> {
+    let mut found = false;
+    let mut free: Vec<char> = MARKS.collect();
+    for part in ["messages", "tools"] {
+        visit(context.get_mut(part), &mut |text| {
+            found |= control.iter().any(|token| text.contains(token));
+            free.retain(|mark| !text.contains(*mark));
+        });
+    }
+    let mark = free.first().copied().filter(|_| found)?;
+    for part in ["messages", "tools"] {
+        visit(context.get_mut(part), &mut |text| {
+            for token in control.iter().filter(|token| !token.is_empty()) {
+                if text.contains(token) {
+                    let mut marked = (*token).to_owned();
+                    marked.insert(token.chars().next().map_or(0, char::len_utf8), mark);
+                    *text = text.replace(token, &marked);
+                }
+            }
+        });
+    }
+    Some(mark)
+}
+
+fn visit(value: Option<&mut Json>, each: &mut impl FnMut(&mut String)) {
+    match value {
+        Some(Json::String(text)) => each(text),
+        Some(Json::Array(items)) => items.iter_mut().for_each(|item| visit(Some(item), each)),
+        Some(Json::Object(entries)) => entries.values_mut().for_each(|item| visit(Some(item), each)),
+        _ => {}
+    }
+}

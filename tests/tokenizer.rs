@@ -1,0 +1,84 @@
+//! Token ids against llama.cpp's (golden/tokenizer), decoding, and streaming.
+
+use minke::gguf::{Header, HeaderParser};
+use minke::tokenizer::{DecodeStream, Special, Tokenizer};
+use serde::Deserialize;
+
+mod common;
+
+#[derive(Deserialize)]
+struct Golden {
+    bos: u32,
+    eos: u32,
+    add_bos: bool,
+    eog_ids: Vec<u32>,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    category: String,
+    text: String,
+    ids: Vec<u32>,
+    ids_plain: Option<Vec<u32>>,
+    decoded_hex: Option<String>,
+    pieces_hex: Option<Vec<String>>,
+}
+
+fn check(name: &str, header: &Header) {
+    let golden: Golden = common::vectors(&format!("tokenizer/{name}.json"));
+    let tokenizer = Tokenizer::from_metadata(&header.metadata).unwrap_or_else(|e| panic!("{name}: {e}"));
+    assert_eq!((tokenizer.bos, tokenizer.eos, tokenizer.add_bos), (Some(golden.bos), Some(golden.eos), golden.add_bos));
+    assert!(tokenizer.end_ids().iter().all(|id| golden.eog_ids.contains(id)), "{:?}", tokenizer.end_ids());
+    assert!(tokenizer.is_end(golden.eos));
+    for case in &golden.cases {
+        let what = format!("{name} {} {:?}", case.category, case.text);
+        assert_eq!(tokenizer.encode(&case.text, Special::Parse).unwrap(), case.ids, "{what}");
+        let plain = case.ids_plain.as_ref().unwrap_or(&case.ids);
+        assert_eq!(&tokenizer.encode(&case.text, Special::Text).unwrap(), plain, "plain {what}");
+        let decoded = case.decoded_hex.as_deref().map_or(case.text.clone().into_bytes(), common::hex);
+        let bytes: Vec<u8> = case.ids.iter().flat_map(|id| tokenizer.token_bytes(*id)).collect();
+        assert_eq!(bytes, decoded, "decoding {what}");
+        let mut stream = DecodeStream::default();
+        let mut text: String = case.ids.iter().map(|id| stream.push(&tokenizer.token_bytes(*id))).collect();
+        text += &stream.finish();
+        assert_eq!(text, String::from_utf8_lossy(&decoded), "streaming {what}");
+        for (id, piece) in case.ids.iter().zip(case.pieces_hex.iter().flatten()) {
+            assert_eq!(tokenizer.token_bytes(*id), common::hex(piece), "token {id} of {what}");
+        }
+    }
+}
+
+#[test]
+fn real_vocabularies() {
+    for (name, file) in [("smollm2", common::SMOLLM2), ("deepseek-r1-qwen", common::DEEPSEEK_HEAD)] {
+        check(name, &common::header(&common::cached(file)));
+    }
+}
+
+#[test]
+fn tiny_vocabularies() {
+    for model in ["llama-b32-untied", "llama31-k-untied", "qwen3-iq-tied"] {
+        let path = common::vectors_dir().join(format!("models/{model}.gguf"));
+        check(&format!("tiny-{model}"), &common::header(&path));
+    }
+}
+
+#[test]
+fn half_a_character_waits() {
+    let mut stream = DecodeStream::default();
+    assert_eq!(stream.push("é".as_bytes().split_at(1).0), "");
+    assert_eq!(stream.push("é".as_bytes().split_at(1).1), "é");
+    assert_eq!(stream.push(&[b'a', 0xff, b'b', 0xe2, 0x82]), "a\u{fffd}b");
+    assert_eq!(stream.finish(), "\u{fffd}");
+}
+
+#[test]
+fn unknown_pre_tokenizers_are_errors() {
+    for (file, name) in [("pre-unknown.gguf", "made-up-pre"), ("tokenizer-t5.gguf", "t5")] {
+        let header = common::header(&common::vectors_dir().join("refuse").join(file));
+        let error = Tokenizer::from_metadata(&header.metadata).expect_err(file).to_string();
+        assert!(error.contains(name), "{error}");
+    }
+    assert!(HeaderParser::default().push(b"GGUF").unwrap().is_none());
+}
