@@ -4,6 +4,7 @@
 
 pub mod chat;
 pub mod config;
+pub mod engine;
 pub mod error;
 pub mod gguf;
 pub mod gpu;

@@ -21,14 +21,18 @@ impl Session {
         &self.model
     }
 
+    /// How many of `prompt`'s first tokens need not be run again: at least its last one must, for its logits.
+    pub fn common(&self, prompt: &[u32]) -> usize {
+        let common = self.tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
+        common.min(prompt.len().saturating_sub(1))
+    }
+
     /// Makes the timeline equal to `prompt` and returns the logits of its last token, f32 `[n_vocab]`.
     ///
     /// What the timeline has in common with `prompt` is kept; only the rest is run, in batches, and
     /// `cancelled` is asked between them ([`Error::Aborted`]; what was run stays usable).
     pub async fn prefill(&mut self, prompt: &[u32], cancelled: &dyn Fn() -> bool) -> Result<Vec<f32>> {
-        let common = self.tokens.iter().zip(prompt).take_while(|(a, b)| a == b).count();
-        // at least the last token is run again: its logits are wanted
-        self.tokens.truncate(common.min(prompt.len().saturating_sub(1)));
+        self.tokens.truncate(self.common(prompt));
         let last = prompt.len().wrapping_sub(1);
         let mut logits = self.extend(&prompt[self.tokens.len()..], &[last], cancelled).await?;
         logits.pop().ok_or_else(|| Error::InvalidRequest { param: "prompt".into(), problem: "it is empty".into() })

@@ -39,10 +39,15 @@ pub struct ReasoningSplitter {
     leading: bool,
 }
 
+/// Whether the reply to `prompt` starts inside `<think>`.
+pub fn opens(prompt: &str) -> bool {
+    prompt.trim_end().ends_with(OPEN)
+}
+
 impl ReasoningSplitter {
-    /// A splitter for the reply to `prompt`.
-    pub fn new(prompt: &str) -> Self {
-        let part = if prompt.trim_end().ends_with(OPEN) { Part::Reasoning } else { Part::Start };
+    /// A splitter for a reply that starts inside `<think>` (see [`opens`]), or may start with it.
+    pub fn new(thinking: bool) -> Self {
+        let part = if thinking { Part::Reasoning } else { Part::Start };
         Self { part, held: String::new(), leading: true }
     }
 

@@ -30,6 +30,23 @@ pub struct Counters {
     pub maps: u64,
 }
 
+impl std::ops::Sub for Counters {
+    type Output = Self;
+
+    /// What happened since `before`.
+    fn sub(self, before: Self) -> Self {
+        Self {
+            dispatches: self.dispatches - before.dispatches,
+            passes: self.passes - before.passes,
+            submits: self.submits - before.submits,
+            buffer_writes: self.buffer_writes - before.buffer_writes,
+            bind_groups: self.bind_groups - before.bind_groups,
+            buffers: self.buffers - before.buffers,
+            maps: self.maps - before.maps,
+        }
+    }
+}
+
 /// How many workgroups a dispatch has along one axis.
 #[derive(Clone, Copy, Debug)]
 pub enum Groups {

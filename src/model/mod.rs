@@ -2,6 +2,7 @@
 
 pub mod kv_cache;
 pub mod loader;
+pub mod plan;
 pub mod weights;
 
 pub use loader::Loader;

@@ -1,0 +1,107 @@
+//! The native command: the same engine as in the browser, for tests, measurements and a look at models.
+//! With `--json` every subcommand prints one JSON document on stdout; messages go to stderr. Exit code 0:
+//! done, 1: failed, 2: wrong usage.
+
+mod bench;
+mod inspect;
+mod run;
+mod source;
+mod text;
+
+use clap::{Args, Parser, Subcommand};
+use minke::gpu::GpuOptions;
+use std::process::ExitCode;
+
+/// DeepSeek's distilled reasoning models on WebGPU
+#[derive(Parser)]
+#[command(version, about)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    shared: Shared,
+}
+
+/// What every subcommand takes.
+#[derive(Args)]
+struct Shared {
+    /// Print one JSON document on stdout
+    #[arg(long, global = true)]
+    json: bool,
+    /// Use the adapter whose name contains this
+    #[arg(long, global = true, value_name = "NAME")]
+    adapter: Option<String>,
+    /// Do not use half precision
+    #[arg(long, global = true)]
+    no_f16: bool,
+    /// Do not use subgroups
+    #[arg(long, global = true)]
+    no_subgroups: bool,
+    /// Keep to WebGPU's default limits
+    #[arg(long, global = true)]
+    default_limits: bool,
+    /// Keep the KV cache in half precision where the adapter has it
+    #[arg(long, global = true)]
+    kv_f16: bool,
+    /// Positions of the KV cache (default: the model's own, at most 8192)
+    #[arg(long, global = true, value_name = "N")]
+    ctx: Option<usize>,
+}
+
+impl Shared {
+    fn gpu(&self) -> GpuOptions {
+        GpuOptions {
+            adapter: self.adapter.clone(),
+            kv_f16: self.kv_f16,
+            no_f16: self.no_f16,
+            no_subgroups: self.no_subgroups,
+            default_limits: self.default_limits,
+        }
+    }
+
+    /// Prints `value` as JSON, or what `words` makes of it.
+    fn print(&self, value: &serde_json::Value, words: impl FnOnce() -> String) {
+        if self.json {
+            println!("{value}");
+        } else {
+            println!("{}", words());
+        }
+    }
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Configuration, tensors, tokenizer and memory plan of a model file or URL
+    Inspect(inspect::Inspect),
+    /// Strings (a JSON array on stdin) to token ids, or back
+    Tokenize(text::Tokenize),
+    /// The prompt that the model's chat template makes of messages
+    Render(text::Render),
+    /// Logits after given tokens
+    Logits(run::Logits),
+    /// Generate text
+    Run(run::Run),
+    /// Measure prefill and decode
+    Bench(bench::Bench),
+}
+
+fn main() -> ExitCode {
+    let cli = Cli::parse(); // wrong usage ends here with exit code 2
+    let done = pollster::block_on(async {
+        match cli.command {
+            Command::Inspect(command) => command.run(&cli.shared),
+            Command::Tokenize(command) => command.run(&cli.shared),
+            Command::Render(command) => command.run(&cli.shared),
+            Command::Logits(command) => command.run(&cli.shared).await,
+            Command::Run(command) => command.run(&cli.shared).await,
+            Command::Bench(command) => command.run(&cli.shared).await,
+        }
+    });
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("minke: {error}");
+            ExitCode::from(if matches!(error, minke::Error::InvalidRequest { .. }) { 2 } else { 1 })
+        }
+    }
+}

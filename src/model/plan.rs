@@ -1,0 +1,38 @@
+//! How much GPU memory a model will take, from its header alone.
+
+use super::kv_cache::KvCache;
+use super::{DEFAULT_N_CTX, MAX_BATCH};
+use crate::config::ModelConfig;
+use crate::gguf::Header;
+use crate::kernels::rope::Heads;
+
+/// Bytes by purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct MemoryPlan {
+    /// Positions of the KV cache.
+    pub n_ctx: usize,
+    /// Repacked weights: within 1 % the file's own bytes.
+    pub weights: u64,
+    /// Keys and values.
+    pub kv_cache: u64,
+    /// Buffers between kernels and the staging buffer.
+    pub activations: u64,
+    /// All of it.
+    pub total: u64,
+}
+
+impl MemoryPlan {
+    /// The plan for `n_ctx` positions (or the default) with an f16 or f32 cache.
+    pub fn new(config: &ModelConfig, header: &Header, n_ctx: Option<usize>, kv_f16: bool) -> Self {
+        let n_ctx = n_ctx.unwrap_or(DEFAULT_N_CTX.min(config.n_ctx_train));
+        let heads = Heads { n_head: config.n_head, n_kv_head: config.n_kv_head, head_dim: config.head_dim, n_ctx };
+        let weights = header.tensors.iter().map(|t| t.bytes).sum();
+        let kv_cache = KvCache::bytes(kv_f16, heads, config.n_layer);
+        let q = config.n_head * config.head_dim;
+        let kv = config.n_kv_head * config.head_dim;
+        let row = 2 * config.n_embd + 2 * q + 2 * kv + 3 * config.n_ff;
+        let staging = crate::kernels::repack::STAGE;
+        let activations = (4 * (MAX_BATCH * row + config.n_vocab) + staging) as u64;
+        Self { n_ctx, weights, kv_cache, activations, total: weights + kv_cache + activations }
+    }
+}

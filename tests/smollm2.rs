@@ -1,0 +1,106 @@
+//! A real model against the float64 reference: SmolLM2-135M-Instruct, all six prompts (golden/smollm2.json).
+
+use minke::engine::{Engine, TextParts};
+use minke::gpu::GpuOptions;
+use minke::sampler::argmax;
+use minke::session::Session;
+use minke::tokenizer::Special;
+use pollster::block_on;
+use serde::Deserialize;
+
+mod common;
+
+#[derive(Deserialize)]
+struct Golden {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    case: String,
+    text: String,
+    ids: Vec<u32>,
+    checks: Vec<Check>,
+    greedy: Vec<u32>,
+    greedy_margins: Vec<f32>,
+    greedy_text: String,
+}
+
+#[derive(Deserialize)]
+struct Check {
+    position: usize,
+    top20: Vec<(u32, f64, f64)>,
+}
+
+fn log_probability(logits: &[f32], id: u32) -> f64 {
+    let most = f64::from(logits[argmax(logits) as usize]);
+    let sum: f64 = logits.iter().map(|l| (f64::from(*l) - most).exp()).sum();
+    f64::from(logits[id as usize]) - most - sum.ln()
+}
+
+/// Largest error of the top 20 log-probabilities.
+fn worst(logits: &[Vec<f32>], checks: &[Check]) -> f64 {
+    let pairs = logits.iter().zip(checks).flat_map(|(row, c)| c.top20.iter().map(move |t| (row, t)));
+    pairs.map(|(row, (id, want, _))| (log_probability(row, *id) - want).abs()).fold(0.0, f64::max)
+}
+
+fn check_greedy(session: &mut Session, case: &Case, mut logits: Vec<f32>) {
+    for (step, (want, margin)) in case.greedy.iter().zip(&case.greedy_margins).enumerate() {
+        if *margin < 0.02 {
+            return; // a near-tie: from here on texts may differ
+        }
+        assert_eq!(argmax(&logits), *want, "{} step {step}", case.case);
+        logits = block_on(session.decode(*want)).expect("logits");
+    }
+}
+
+#[test]
+fn prompts_probabilities_and_greedy_text_agree() {
+    let golden: Golden = common::vectors("smollm2.json");
+    let path = common::cached(common::SMOLLM2);
+    let text = TextParts::from_metadata(&common::header(&path).metadata).expect("a tokenizer");
+    let weakest = GpuOptions { no_f16: true, no_subgroups: true, default_limits: true, ..GpuOptions::default() };
+    for (options, cases) in [(GpuOptions::default(), golden.cases.len()), (weakest, 2)] {
+        let model = common::load(&path, &options, Some(1024)).expect("SmolLM2");
+        let mut session = Session::new(model);
+        for case in &golden.cases[..cases] {
+            assert_eq!(text.tokenizer.encode(&case.text, Special::Parse).unwrap(), case.ids, "{}", case.case);
+            let mut positions: Vec<usize> = case.checks.iter().map(|c| c.position).collect();
+            positions.push(case.ids.len() - 1);
+            positions.dedup();
+            let mut logits = block_on(session.logits(&case.ids, &positions)).expect("logits");
+            let error = worst(&logits, &case.checks);
+            println!("{}: {error:.2e}", case.case);
+            assert!(error <= 2e-3, "{}: log-probabilities differ by {error}", case.case);
+            let last = logits.pop().expect("the last row");
+            check_greedy(&mut session, case, last);
+        }
+    }
+}
+
+#[test]
+fn the_engine_streams_what_it_returns() {
+    let golden: Golden = common::vectors("smollm2.json");
+    let case = &golden.cases[0];
+    let path = common::cached(common::SMOLLM2);
+    let text = TextParts::from_metadata(&common::header(&path).metadata).expect("a tokenizer");
+    let mut engine = Engine::new(common::load(&path, &GpuOptions::default(), Some(256)).expect("SmolLM2"), text);
+    let mut options = minke::engine::GenerateOptions::default();
+    options.sampling.temperature = 0.0;
+    options.max_tokens = Some(8);
+    let prompt = engine.raw_prompt(&case.text).unwrap();
+    let mut streamed = String::new();
+    let mut show = |delta: minke::chat::reasoning::Delta| streamed += &delta.content;
+    let done = block_on(engine.generate(prompt, &options, 0, &mut show, &|| false)).unwrap();
+    assert_eq!(done.tokens, case.greedy);
+    assert_eq!(streamed, done.text);
+    assert_eq!(done.text, case.greedy_text.trim_end_matches("<|im_end|>"));
+    // a second turn reuses the cache; a stop string ends the text before it; an abort is an abort
+    options.stop = minke::engine::Stop::One("France".into());
+    let prompt = engine.raw_prompt(&case.text).unwrap();
+    let done = block_on(engine.generate(prompt.clone(), &options, 0, &mut |_| {}, &|| false)).unwrap();
+    assert_eq!(done.cached_tokens, case.ids.len() - 1);
+    assert_eq!(done.text, "The capital of ");
+    let aborted = block_on(engine.generate(prompt, &options, 0, &mut |_| {}, &|| true));
+    assert!(matches!(aborted, Err(minke::Error::Aborted)), "{aborted:?}");
+}
