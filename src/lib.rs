@@ -16,3 +16,6 @@ pub mod session;
 pub mod tokenizer;
 
 pub use error::{Error, Result};
+
+#[cfg(target_arch = "wasm32")]
+pub mod web;

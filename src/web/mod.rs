@@ -1,0 +1,197 @@
+//! The browser edge: what the package's worker calls. Errors cross as `{ code, message }`.
+
+mod source;
+
+use crate::chat::reasoning::Delta;
+use crate::engine::{ChatRequest, Engine, Moment, TextParts};
+use crate::gpu::{Gpu, GpuOptions};
+use crate::model::Loader;
+use crate::{Error, Result};
+use js_sys::{Function, Object, Reflect};
+use serde::{Deserialize, Serialize};
+use wasm_bindgen::prelude::*;
+use web_sys::AbortSignal;
+
+/// What `WasmEngine.load` takes.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+struct LoadOptions {
+    n_ctx: Option<usize>,
+    #[serde(flatten)]
+    gpu: GpuOptions,
+}
+
+/// A loaded model.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct WasmEngine {
+    engine: Engine,
+    bytes: u64,
+}
+
+#[wasm_bindgen]
+impl WasmEngine {
+    /// Loads from a URL or Blob. `on_progress` gets `{ phase, loaded, total }`.
+    pub async fn load(
+        source: JsValue,
+        options: JsValue,
+        on_progress: Function,
+        signal: Option<AbortSignal>,
+    ) -> std::result::Result<WasmEngine, JsValue> {
+        load(source, options, &on_progress, signal.as_ref()).await.map_err(error_value)
+    }
+
+    /// Facts about the model, the device and the tier.
+    pub fn info(&self) -> std::result::Result<JsValue, JsValue> {
+        let model = self.engine.session.model();
+        let info = serde_json::json!({
+            "model": {
+                "name": model.config.name,
+                "architecture": model.config.architecture,
+                "nLayer": model.config.n_layer,
+                "nVocab": model.config.n_vocab,
+                "nCtxTrain": model.config.n_ctx_train,
+                "bytes": self.bytes,
+            },
+            "nCtx": model.n_ctx,
+            "device": model.gpu().caps,
+        });
+        to_js(&info)
+    }
+
+    /// Answers one chat request (OpenAI's names). `on_delta` gets `{ content?, reasoning_content? }`.
+    pub async fn complete(
+        &mut self,
+        request: JsValue,
+        on_delta: Function,
+        signal: Option<AbortSignal>,
+    ) -> std::result::Result<JsValue, JsValue> {
+        let cancelled = || signal.as_ref().is_some_and(AbortSignal::aborted);
+        let done = async {
+            let request: ChatRequest = serde_wasm_bindgen::from_value(request).map_err(|e| Error::InvalidRequest {
+                param: "request".into(),
+                problem: e.to_string(),
+            })?;
+            let mut show = |delta: Delta| call(&on_delta, &delta_value(&delta));
+            self.engine.chat(&request, moment(), &mut show, &cancelled).await
+        };
+        let done = done.await.map_err(error_value)?;
+        to_js(&serde_json::json!({
+            "finish_reason": done.finish_reason,
+            "content": done.text,
+            "reasoning_content": done.reasoning,
+            "usage": {
+                "prompt_tokens": done.prompt_tokens.len(),
+                "completion_tokens": done.tokens.len(),
+                "total_tokens": done.prompt_tokens.len() + done.tokens.len(),
+                "prompt_tokens_details": { "cached_tokens": done.cached_tokens },
+                "completion_tokens_details": { "reasoning_tokens": done.reasoning_tokens },
+            },
+        }))
+    }
+
+    /// Logits after each of `positions` of `tokens`, joined: for tests against reference values.
+    pub async fn logits(&mut self, tokens: Vec<u32>, positions: Vec<usize>) -> std::result::Result<Vec<f32>, JsValue> {
+        let rows = self.engine.session.logits(&tokens, &positions).await.map_err(error_value)?;
+        Ok(rows.concat())
+    }
+
+    /// Ids of a text, special tokens recognised.
+    pub fn tokenize(&self, text: &str) -> std::result::Result<Vec<u32>, JsValue> {
+        self.engine.tokenizer.encode(text, crate::tokenizer::Special::Parse).map_err(error_value)
+    }
+}
+
+/// Bytes of the wasm heap. It never shrinks, so this is its peak.
+#[wasm_bindgen(js_name = heapBytes)]
+pub fn heap_bytes() -> usize {
+    core::arch::wasm32::memory_size(0) * 65_536
+}
+
+async fn load(
+    source: JsValue,
+    options: JsValue,
+    on_progress: &Function,
+    signal: Option<&AbortSignal>,
+) -> Result<WasmEngine> {
+    let options: LoadOptions = serde_wasm_bindgen::from_value(options)
+        .map_err(|e| Error::InvalidRequest { param: "options".into(), problem: e.to_string() })?;
+    let mut source = source::Source::open(source, signal).await?;
+    let mut loader = Loader::new(Gpu::request(&options.gpu).await?, options.n_ctx);
+    let mut piece = Vec::new();
+    let mut text = None;
+    let mut reported = 0;
+    progress(on_progress, "download", 0, source.length);
+    while source.read(&mut piece).await? {
+        loader.push(&piece).await?;
+        if text.is_none() && loader.header().is_some() {
+            text = loader.header().map(|header| TextParts::from_metadata(&header.metadata)).transpose()?;
+        }
+        if loader.position() - reported >= 1 << 20 {
+            reported = loader.position();
+            progress(on_progress, "download", reported, source.length);
+        }
+    }
+    let bytes = loader.position();
+    progress(on_progress, "prepare", bytes, Some(bytes));
+    let model = loader.finish().await?;
+    // a file without a header has failed in `finish`
+    let text = text.ok_or_else(|| Error::NotGguf { found: "nothing".into() })?;
+    progress(on_progress, "ready", bytes, Some(bytes));
+    Ok(WasmEngine { engine: Engine::new(model, text), bytes })
+}
+
+#[derive(Serialize)]
+struct Progress<'a> {
+    phase: &'a str,
+    loaded: u64,
+    total: Option<u64>,
+}
+
+fn progress(callback: &Function, phase: &str, loaded: u64, total: Option<u64>) {
+    if let Ok(value) = to_js(&Progress { phase, loaded, total }) {
+        call(callback, &value);
+    }
+}
+
+fn delta_value(delta: &Delta) -> JsValue {
+    let value = Object::new();
+    for (key, text) in [("content", &delta.content), ("reasoning_content", &delta.reasoning)] {
+        if !text.is_empty() {
+            let _ = Reflect::set(&value, &key.into(), &text.into()); // a plain object takes any key
+        }
+    }
+    value.into()
+}
+
+/// Calls back into the page; what a callback throws is the page's own business.
+fn call(callback: &Function, value: &JsValue) {
+    let _ = callback.call1(&JsValue::NULL, value);
+}
+
+fn moment() -> Moment {
+    let date = js_sys::Date::new_0();
+    let now = jiff::civil::DateTime::new(
+        date.get_full_year() as i16,
+        date.get_month() as i8 + 1,
+        date.get_date() as i8,
+        date.get_hours() as i8,
+        date.get_minutes() as i8,
+        date.get_seconds() as i8,
+        0,
+    );
+    let entropy = (js_sys::Math::random() * 2f64.powi(53)) as u64;
+    Moment { now: now.unwrap_or_default(), entropy }
+}
+
+fn to_js(value: &impl Serialize) -> std::result::Result<JsValue, JsValue> {
+    value.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).map_err(JsValue::from)
+}
+
+fn error_value(error: Error) -> JsValue {
+    let value = Object::new();
+    for (key, text) in [("code", error.code()), ("message", error.to_string().as_str())] {
+        let _ = Reflect::set(&value, &key.into(), &text.into()); // as in `delta_value`
+    }
+    value.into()
+}

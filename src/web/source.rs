@@ -1,0 +1,87 @@
+//! A model's bytes from a URL or a Blob, through one stream reader.
+
+use crate::{Error, Result};
+use js_sys::{Reflect, Uint8Array};
+use wasm_bindgen::{JsCast, JsValue};
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    AbortSignal, Blob, ReadableStream, ReadableStreamDefaultReader, Request, RequestInit, Response,
+    WorkerGlobalScope,
+};
+
+/// The bytes, from the first on.
+pub struct Source {
+    reader: ReadableStreamDefaultReader,
+    name: String,
+    received: u64,
+    signal: Option<AbortSignal>,
+    /// Length of the whole, where known.
+    pub length: Option<u64>,
+}
+
+impl Source {
+    /// Opens a URL (string) or a Blob. [`Error::Http`] for an error status.
+    pub async fn open(source: JsValue, signal: Option<&AbortSignal>) -> Result<Self> {
+        let signal = signal.cloned();
+        let (stream, name, length) = match source.dyn_into::<Blob>() {
+            Ok(blob) => (blob.stream(), "the file".to_owned(), Some(blob.size() as u64)),
+            Err(other) => {
+                let url = other.as_string().ok_or_else(|| Error::InvalidRequest {
+                    param: "model".into(),
+                    problem: "it is neither a URL nor a Blob".into(),
+                })?;
+                let (stream, length) = fetch(&url, signal.as_ref()).await?;
+                (stream, url, length)
+            }
+        };
+        let reader = stream.get_reader().unchecked_into();
+        Ok(Self { reader, name, received: 0, signal, length })
+    }
+
+    /// Puts the next bytes into `piece`; false at the end.
+    pub async fn read(&mut self, piece: &mut Vec<u8>) -> Result<bool> {
+        if self.signal.as_ref().is_some_and(AbortSignal::aborted) {
+            let _ = self.reader.cancel(); // stops the download; nobody waits for it
+            return Err(Error::Aborted);
+        }
+        let next = JsFuture::from(self.reader.read()).await;
+        let next = next.map_err(|e| failure(&self.name, self.received, &e, self.signal.as_ref()))?;
+        let value = Reflect::get(&next, &"value".into()).unwrap_or_default();
+        let Ok(bytes) = value.dyn_into::<Uint8Array>() else { return Ok(false) };
+        piece.resize(bytes.length() as usize, 0);
+        bytes.copy_to(piece);
+        self.received += piece.len() as u64;
+        Ok(true)
+    }
+}
+
+impl Drop for Source {
+    fn drop(&mut self) {
+        let _ = self.reader.cancel(); // after an error the rest of the download is not wanted
+    }
+}
+
+async fn fetch(url: &str, signal: Option<&AbortSignal>) -> Result<(ReadableStream, Option<u64>)> {
+    let failed = |e: JsValue| failure(url, 0, &e, signal);
+    let init = RequestInit::new();
+    init.set_signal(signal);
+    let request = Request::new_with_str_and_init(url, &init).map_err(failed)?;
+    let scope: WorkerGlobalScope = js_sys::global().unchecked_into(); // a window's `fetch` is the same
+    let response = JsFuture::from(scope.fetch_with_request(&request)).await.map_err(failed)?;
+    let response: Response = response.unchecked_into();
+    if !response.ok() {
+        return Err(Error::Http { url: url.into(), status: response.status() });
+    }
+    let length = response.headers().get("content-length").ok().flatten().and_then(|v| v.parse().ok());
+    let body = response.body().ok_or_else(|| failure(url, 0, &"the response has no body".into(), signal))?;
+    Ok((body, length))
+}
+
+fn failure(url: &str, received: u64, cause: &JsValue, signal: Option<&AbortSignal>) -> Error {
+    if signal.is_some_and(AbortSignal::aborted) {
+        return Error::Aborted;
+    }
+    let message = Reflect::get(cause, &"message".into()).ok().and_then(|m| m.as_string());
+    let cause = message.or_else(|| cause.as_string()).unwrap_or_else(|| format!("{cause:?}"));
+    Error::Network { url: url.into(), received, cause }
+}
