@@ -8,7 +8,8 @@ fn main() {
         std::process::exit(2);
     };
     let mut bindgen = wasm_bindgen_cli_support::Bindgen::new();
-    let done = bindgen.web(true).and_then(|b| b.input_path(input).out_name("minke").typescript(true).generate(out));
+    bindgen.input_path(input).out_name("minke").typescript(true).omit_default_module_path(true);
+    let done = bindgen.web(true).and_then(|bindgen| bindgen.generate(out));
     if let Err(error) = done {
         eprintln!("minke-wasm-bindgen: {error:#}");
         std::process::exit(1);

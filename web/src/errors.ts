@@ -1,0 +1,29 @@
+/** Why something failed; `code` is for programs, `message` for people. */
+export class EngineError extends Error {
+  override readonly name: string = 'EngineError';
+
+  /**
+   * @param code A short stable name: those of the Rust `Error::code`, and `worker` when the worker died.
+   * @param message What was wrong, naming the thing.
+   */
+  constructor(
+    readonly code: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+/** The work was ended by its AbortSignal, by breaking out of a stream, or by `dispose`. `code` is `aborted`. */
+export class EngineAbortError extends EngineError {
+  override readonly name = 'AbortError';
+
+  constructor() {
+    super('aborted', 'aborted');
+  }
+}
+
+/** The error that crossed from the worker as plain data. */
+export function engineError(data: { code: string; message: string }): EngineError {
+  return data.code === 'aborted' ? new EngineAbortError() : new EngineError(data.code, data.message);
+}

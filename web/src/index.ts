@@ -1,0 +1,11 @@
+export { createEngine, type Engine } from './engine.js';
+export type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionRequest,
+  ChatMessage,
+  EngineOptions,
+} from './engine.js';
+export { EngineAbortError, EngineError } from './errors.js';
+export { type ListedModel, models } from './models.js';
+export type { Delta, DeviceOptions, EngineInfo, LoadProgress, Usage } from './protocol.js';

@@ -1,0 +1,80 @@
+// The messages between the page's Engine and its worker, both ways.
+
+/** Progress of loading. `total` is null where the server does not tell. */
+export interface LoadProgress {
+  phase: 'download' | 'prepare' | 'ready';
+  loaded: number;
+  total: number | null;
+}
+
+/** Limits on what the engine uses of the device; all optional. */
+export interface DeviceOptions {
+  /** Positions of the KV cache. Default: the model's own context, at most 8192. */
+  nCtx?: number;
+  /** Keep the KV cache in half precision where the device has it: half the memory. */
+  kvF16?: boolean;
+  /** Do not use half precision. */
+  noF16?: boolean;
+  /** Do not use subgroups. */
+  noSubgroups?: boolean;
+  /** Keep to WebGPU's default limits. */
+  defaultLimits?: boolean;
+}
+
+/** Facts about the loaded model and the device it runs on. */
+export interface EngineInfo {
+  model: {
+    name: string | null;
+    architecture: string;
+    nLayer: number;
+    nVocab: number;
+    nCtxTrain: number;
+    bytes: number;
+  };
+  nCtx: number;
+  device: {
+    adapter: string;
+    backend: string;
+    driver: string;
+    f16: boolean;
+    subgroups: boolean;
+    subgroupSizes: [number, number];
+    maxBinding: number;
+  };
+  /** Peak of the wasm heap so far, in bytes. */
+  heapBytes: number;
+}
+
+export interface Usage {
+  prompt_tokens: number;
+  completion_tokens: number;
+  total_tokens: number;
+  prompt_tokens_details: { cached_tokens: number };
+  completion_tokens_details: { reasoning_tokens: number };
+}
+
+export interface Delta {
+  content?: string;
+  reasoning_content?: string;
+}
+
+export interface Reply {
+  finish_reason: 'stop' | 'length';
+  content: string;
+  reasoning_content: string;
+  usage: Usage;
+}
+
+/** To the worker. Request 0 is the load. */
+export type ToWorker =
+  | { type: 'load'; source: string | Blob; options: DeviceOptions; wasmUrl: string | undefined }
+  | { type: 'complete'; id: number; request: object }
+  | { type: 'abort'; id: number };
+
+/** From the worker. */
+export type FromWorker =
+  | { type: 'progress'; progress: LoadProgress }
+  | { type: 'loaded'; info: EngineInfo }
+  | { type: 'delta'; id: number; delta: Delta }
+  | { type: 'done'; id: number; reply: Reply }
+  | { type: 'error'; id: number; error: { code: string; message: string } };

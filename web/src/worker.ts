@@ -1,0 +1,81 @@
+// Owns the wasm module and the GPU. One model; requests run one after the other.
+
+import init, { heapBytes, WasmEngine } from './generated/minke.js';
+import type { Delta, DeviceOptions, EngineInfo, FromWorker, LoadProgress, Reply, ToWorker } from './protocol.js';
+
+let engine: WasmEngine | undefined;
+let queue: Promise<void> = Promise.resolve();
+const running = new Map<number, AbortController>();
+
+function post(message: FromWorker): void {
+  (self as unknown as { postMessage(message: FromWorker): void }).postMessage(message);
+}
+
+/** What wasm throws is `{ code, message }`; anything else is a bug or a trap. */
+function plainError(error: unknown): { code: string; message: string } {
+  if (typeof error === 'object' && error !== null && 'code' in error && 'message' in error) {
+    return { code: String(error.code), message: String(error.message) };
+  }
+  return { code: 'worker', message: `the engine failed: ${error instanceof Error ? error.message : String(error)}` };
+}
+
+/**
+ * wgpu 30 does not know WebGPU's `subgroups`, so the feature is asked for here, behind its back. The matvec
+ * kernels need 8 neighbouring lanes in one subgroup.
+ */
+async function enableSubgroups(options: DeviceOptions): Promise<DeviceOptions> {
+  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
+  if (!adapter) {
+    throw {
+      code: 'no_adapter',
+      message:
+        'this browser offers no WebGPU adapter: use a current Chrome, Edge, Firefox or Safari, with hardware acceleration on',
+    };
+  }
+  const info = adapter.info as GPUAdapterInfo & { subgroupMinSize?: number };
+  const usable = adapter.features.has('subgroups') && (info.subgroupMinSize ?? 0) >= 8;
+  if (!usable || options.noSubgroups) return { ...options, noSubgroups: true };
+  const requestDevice = GPUAdapter.prototype.requestDevice;
+  GPUAdapter.prototype.requestDevice = function (descriptor) {
+    const requiredFeatures = [...(descriptor?.requiredFeatures ?? []), 'subgroups' as GPUFeatureName];
+    return requestDevice.call(this, { ...descriptor, requiredFeatures });
+  };
+  return options;
+}
+
+async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): Promise<void> {
+  const url = message.wasmUrl ?? new URL('./engine.wasm', import.meta.url);
+  await init({ module_or_path: url });
+  const options = await enableSubgroups(message.options);
+  const onProgress = (progress: LoadProgress) => post({ type: 'progress', progress });
+  engine = await WasmEngine.load(message.source, options, onProgress, signal);
+  post({ type: 'loaded', info: { ...(engine.info() as Omit<EngineInfo, 'heapBytes'>), heapBytes: heapBytes() } });
+}
+
+async function complete(message: ToWorker & { type: 'complete' }, signal: AbortSignal): Promise<void> {
+  const { id, request } = message;
+  if (!engine) throw { code: 'worker', message: 'no model is loaded' };
+  const reply = (await engine.complete(request, (delta: Delta) => post({ type: 'delta', id, delta }), signal)) as Reply;
+  post({ type: 'done', id, reply });
+}
+
+self.addEventListener('message', (event: MessageEvent<ToWorker>) => {
+  const message = event.data;
+  if (message.type === 'abort') {
+    running.get(message.id)?.abort();
+    return;
+  }
+  const id = message.type === 'load' ? 0 : message.id;
+  const controller = new AbortController();
+  running.set(id, controller);
+  queue = queue.then(async () => {
+    try {
+      if (controller.signal.aborted) throw { code: 'aborted', message: 'aborted' };
+      await (message.type === 'load' ? load(message, controller.signal) : complete(message, controller.signal));
+    } catch (error) {
+      post({ type: 'error', id, error: plainError(error) });
+    } finally {
+      running.delete(id);
+    }
+  });
+});
