@@ -50,7 +50,11 @@ fn read(gpu: &Gpu, buffer: &wgpu::Buffer, n: usize) -> Vec<f32> {
 fn assert_close(what: &str, got: &[f32], want: impl Iterator<Item = f64>, scale: &[f64]) {
     for (row, (want, got)) in want.zip(got).enumerate() {
         let error = (f64::from(*got) - want).abs();
-        assert!(error <= 1e-5 * scale[row] + 1e-30, "{what} row {row}: {got} instead of {want} (scale {})", scale[row]);
+        assert!(
+            error <= 1e-5 * scale[row] + 1e-30,
+            "{what} row {row}: {got} instead of {want} (scale {})",
+            scale[row]
+        );
     }
 }
 
@@ -60,14 +64,26 @@ fn check(gpu: &Gpu, case: &Case) {
     let x: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.x_f32_hex));
     let factors: Vec<f32> = (0..37).map(|t| 1.0 - 0.25 * t as f32).collect();
     let tokens = factors.len();
-    let xs: Vec<f32> = factors.iter().flat_map(|f| x.iter().map(move |v| v * f)).collect();
+    let xs: Vec<f32> = factors
+        .iter()
+        .flat_map(|f| x.iter().map(move |v| v * f))
+        .collect();
     let x = gpu.buffer_with("x", bytemuck::cast_slice(&xs)).unwrap();
     let y = gpu.buffer("y", 4 * tokens as u64 * u64::from(case.rows)).unwrap();
     let n = case.rows as usize;
 
-    let output = Output { bias: None, accumulate: false, y: &y };
+    let output = Output {
+        bias: None,
+        accumulate: false,
+        y: &y,
+    };
     gpu.submit(&matvec(gpu, &w, &x, output), 1);
-    assert_close(&format!("matvec {what}"), &read(gpu, &y, n), case.y.iter().copied(), &case.y_abs);
+    assert_close(
+        &format!("matvec {what}"),
+        &read(gpu, &y, n),
+        case.y.iter().copied(),
+        &case.y_abs,
+    );
 
     let mut batch = vec![0u32; BATCH_HEADER];
     batch[1] = tokens as u32;
@@ -78,7 +94,12 @@ fn check(gpu: &Gpu, case: &Case) {
     for (t, factor) in factors.iter().enumerate() {
         let scale: Vec<f64> = case.y_abs.iter().map(|v| v * f64::from(factor.abs())).collect();
         let want = case.y.iter().map(|v| v * f64::from(*factor));
-        assert_close(&format!("matmul {what} token {t}"), &got[t * n..][..n], want, &scale);
+        assert_close(
+            &format!("matmul {what} token {t}"),
+            &got[t * n..][..n],
+            want,
+            &scale,
+        );
     }
 
     let cols = case.cols as usize;
@@ -90,7 +111,10 @@ fn check(gpu: &Gpu, case: &Case) {
         let row = &want[t % n * cols..][..cols];
         let most = row.iter().fold(0f32, |m, v| m.max(v.abs()));
         for (i, (want, got)) in row.iter().zip(&got[t * cols..]).enumerate() {
-            assert!((want - got).abs() <= 1e-6 * most, "embed {what} row {t} col {i}: {got} instead of {want}");
+            assert!(
+                (want - got).abs() <= 1e-6 * most,
+                "embed {what} row {t} col {i}: {got} instead of {want}"
+            );
         }
     }
 }

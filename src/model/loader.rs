@@ -43,7 +43,13 @@ struct Tensors {
 impl Loader {
     /// A loader for a context of `n_ctx` positions (the default of [`Model::new`] if None).
     pub fn new(gpu: Gpu, n_ctx: Option<usize>) -> Self {
-        Self { gpu, n_ctx, position: 0, parser: HeaderParser::default(), tensors: None }
+        Self {
+            gpu,
+            n_ctx,
+            position: 0,
+            parser: HeaderParser::default(),
+            tensors: None,
+        }
     }
 
     /// The header, once it is complete.
@@ -63,7 +69,9 @@ impl Loader {
         if let Some(tensors) = &mut self.tensors {
             return tensors.push(&self.gpu, start, bytes).await;
         }
-        let Some(header) = self.parser.push(bytes)? else { return Ok(()) };
+        let Some(header) = self.parser.push(bytes)? else {
+            return Ok(());
+        };
         self.parser = HeaderParser::default(); // frees its buffer
         let mut tensors = Tensors::new(&self.gpu, header).await?;
         tensors.push(&self.gpu, start, bytes).await?;
@@ -73,7 +81,9 @@ impl Loader {
 
     /// The model, when all bytes were pushed. [`Error::Truncated`] if some are missing.
     pub async fn finish(self) -> Result<Model> {
-        let Some(tensors) = self.tensors else { return Err(self.parser.truncated()) };
+        let Some(tensors) = self.tensors else {
+            return Err(self.parser.truncated());
+        };
         if let Some(tensor) = tensors.header.tensors.get(tensors.index) {
             return Err(Error::Truncated {
                 what: format!("tensor {}", tensor.name),
@@ -82,7 +92,14 @@ impl Loader {
             });
         }
         self.gpu.finish().await?;
-        Model::new(self.gpu, tensors.config, tensors.weights, tensors.rope_factors.as_deref(), self.n_ctx).await
+        Model::new(
+            self.gpu,
+            tensors.config,
+            tensors.weights,
+            tensors.rope_factors.as_deref(),
+            self.n_ctx,
+        )
+        .await
     }
 }
 
@@ -114,7 +131,8 @@ impl Tensors {
             if from >= end {
                 break;
             }
-            self.pending.extend_from_slice(&bytes[(from - start) as usize..(to - start) as usize]);
+            self.pending
+                .extend_from_slice(&bytes[(from - start) as usize..(to - start) as usize]);
             let whole = to == tensor.offset + tensor.bytes;
             self.send(gpu, whole).await?;
             if whole {
@@ -141,7 +159,10 @@ impl Tensors {
             Some(_) => {}
             None => {
                 let architecture = format!("{:?}", self.config.architecture);
-                return Err(Error::TensorUnknown { name: name.clone(), architecture });
+                return Err(Error::TensorUnknown {
+                    name: name.clone(),
+                    architecture,
+                });
             }
         }
         Ok(())
@@ -171,7 +192,15 @@ impl Tensors {
     }
 
     /// The part that the next byte of the tensor belongs to, and how many of its bytes are sent.
-    fn part<'m>(&self, matrix: &'m Matrix, tensor: usize) -> Result<(&'m crate::kernels::matrix::Slab, &'m crate::kernels::matrix::Part, u64)> {
+    fn part<'m>(
+        &self,
+        matrix: &'m Matrix,
+        tensor: usize,
+    ) -> Result<(
+        &'m crate::kernels::matrix::Slab,
+        &'m crate::kernels::matrix::Part,
+        u64,
+    )> {
         let mut before = 0;
         for slab in &matrix.slabs {
             for part in slab.parts.iter().filter(|part| part.tensor == tensor) {
@@ -182,6 +211,9 @@ impl Tensors {
                 before += bytes;
             }
         }
-        Err(Error::Device(format!("tensor {} is longer than its rows", self.header.tensors[self.index].name)))
+        Err(Error::Device(format!(
+            "tensor {} is longer than its rows",
+            self.header.tensors[self.index].name
+        )))
     }
 }

@@ -64,9 +64,17 @@ pub enum Sink {
 
 impl Weights {
     /// Allocates everything the header names; the sinks say where each tensor's bytes belong.
-    pub async fn allocate(gpu: &Gpu, config: &ModelConfig, header: &Header) -> Result<(Self, HashMap<String, Sink>)> {
+    pub async fn allocate(
+        gpu: &Gpu,
+        config: &ModelConfig,
+        header: &Header,
+    ) -> Result<(Self, HashMap<String, Sink>)> {
         let tensors = header.tensors.iter().map(|t| (t.name.as_str(), t)).collect();
-        let mut build = Builder { gpu, tensors, sinks: HashMap::new() };
+        let mut build = Builder {
+            gpu,
+            tensors,
+            sinks: HashMap::new(),
+        };
         let token_embd = build.matrix(&["token_embd.weight"]).await?;
         let output = match build.tensors.contains_key("output.weight") {
             true => build.matrix(&["output.weight"]).await?,
@@ -81,7 +89,16 @@ impl Weights {
         if build.tensors.contains_key("rope_freqs.weight") {
             build.sinks.insert("rope_freqs.weight".into(), Sink::RopeFactors);
         }
-        Ok((Self { token_embd, layers, output_norm, output, output_bias }, build.sinks))
+        Ok((
+            Self {
+                token_embd,
+                layers,
+                output_norm,
+                output,
+                output_bias,
+            },
+            build.sinks,
+        ))
     }
 
     /// Bytes of weights read for one decoded token: all matrices but the embedding, unless it is tied.
@@ -106,7 +123,10 @@ impl Builder<'_> {
         let gate_up = self.matrix(&["ffn_gate", "ffn_up"].map(weight)).await?;
         let down = self.matrix(&[weight("ffn_down")]).await?;
         let head_norms = match self.tensors.contains_key(weight("attn_q_norm").as_str()) {
-            true => Some((self.vector(&weight("attn_q_norm"))?, self.vector(&weight("attn_k_norm"))?)),
+            true => Some((
+                self.vector(&weight("attn_q_norm"))?,
+                self.vector(&weight("attn_k_norm"))?,
+            )),
             false => None,
         };
         Ok(Layer {
@@ -125,7 +145,10 @@ impl Builder<'_> {
     }
 
     fn tensor(&self, name: &str) -> Result<&TensorInfo> {
-        self.tensors.get(name).copied().ok_or_else(|| Error::TensorMissing { name: name.into() })
+        self.tensors
+            .get(name)
+            .copied()
+            .ok_or_else(|| Error::TensorMissing { name: name.into() })
     }
 
     /// Tensors of equal row length as one matrix.
@@ -139,7 +162,8 @@ impl Builder<'_> {
         }
         let matrix = Rc::new(Matrix::new(self.gpu, cols, &tensors).await?);
         for (index, name) in names.iter().enumerate() {
-            self.sinks.insert(name.as_ref().into(), Sink::Matrix(matrix.clone(), index));
+            self.sinks
+                .insert(name.as_ref().into(), Sink::Matrix(matrix.clone(), index));
         }
         Ok(matrix)
     }
@@ -147,7 +171,11 @@ impl Builder<'_> {
     fn f32_tensor(&self, name: &str) -> Result<&TensorInfo> {
         let tensor = self.tensor(name)?;
         if tensor.ty != GgmlType::F32 {
-            return Err(Error::TensorType { name: name.into(), ty: tensor.ty.to_string(), supported: "F32".into() });
+            return Err(Error::TensorType {
+                name: name.into(),
+                ty: tensor.ty.to_string(),
+                supported: "F32".into(),
+            });
         }
         Ok(tensor)
     }
@@ -173,7 +201,9 @@ impl Builder<'_> {
                 self.sinks.insert(name, Sink::Vector(all.clone(), 4 * row));
                 buffer = Some(all);
             }
-            row += self.tensor(&format!("{}.weight", stem.as_ref())).map_or(0, |t| t.shape[1]);
+            row += self
+                .tensor(&format!("{}.weight", stem.as_ref()))
+                .map_or(0, |t| t.shape[1]);
         }
         Ok(buffer)
     }

@@ -35,7 +35,13 @@ impl Source {
             }
         };
         let reader = stream.get_reader().unchecked_into();
-        Ok(Self { reader, name, received: 0, signal, length })
+        Ok(Self {
+            reader,
+            name,
+            received: 0,
+            signal,
+            length,
+        })
     }
 
     /// Puts the next bytes into `piece`; false at the end.
@@ -47,7 +53,9 @@ impl Source {
         let next = JsFuture::from(self.reader.read()).await;
         let next = next.map_err(|e| failure(&self.name, self.received, &e, self.signal.as_ref()))?;
         let value = Reflect::get(&next, &"value".into()).unwrap_or_default();
-        let Ok(bytes) = value.dyn_into::<Uint8Array>() else { return Ok(false) };
+        let Ok(bytes) = value.dyn_into::<Uint8Array>() else {
+            return Ok(false);
+        };
         piece.resize(bytes.length() as usize, 0);
         bytes.copy_to(piece);
         self.received += piece.len() as u64;
@@ -67,13 +75,25 @@ async fn fetch(url: &str, signal: Option<&AbortSignal>) -> Result<(ReadableStrea
     init.set_signal(signal);
     let request = Request::new_with_str_and_init(url, &init).map_err(failed)?;
     let scope: WorkerGlobalScope = js_sys::global().unchecked_into(); // a window's `fetch` is the same
-    let response = JsFuture::from(scope.fetch_with_request(&request)).await.map_err(failed)?;
+    let response = JsFuture::from(scope.fetch_with_request(&request))
+        .await
+        .map_err(failed)?;
     let response: Response = response.unchecked_into();
     if !response.ok() {
-        return Err(Error::Http { url: url.into(), status: response.status() });
+        return Err(Error::Http {
+            url: url.into(),
+            status: response.status(),
+        });
     }
-    let length = response.headers().get("content-length").ok().flatten().and_then(|v| v.parse().ok());
-    let body = response.body().ok_or_else(|| failure(url, 0, &"the response has no body".into(), signal))?;
+    let length = response
+        .headers()
+        .get("content-length")
+        .ok()
+        .flatten()
+        .and_then(|v| v.parse().ok());
+    let body = response
+        .body()
+        .ok_or_else(|| failure(url, 0, &"the response has no body".into(), signal))?;
     Ok((body, length))
 }
 
@@ -81,7 +101,15 @@ fn failure(url: &str, received: u64, cause: &JsValue, signal: Option<&AbortSigna
     if signal.is_some_and(AbortSignal::aborted) {
         return Error::Aborted;
     }
-    let message = Reflect::get(cause, &"message".into()).ok().and_then(|m| m.as_string());
-    let cause = message.or_else(|| cause.as_string()).unwrap_or_else(|| format!("{cause:?}"));
-    Error::Network { url: url.into(), received, cause }
+    let message = Reflect::get(cause, &"message".into())
+        .ok()
+        .and_then(|m| m.as_string());
+    let cause = message
+        .or_else(|| cause.as_string())
+        .unwrap_or_else(|| format!("{cause:?}"));
+    Error::Network {
+        url: url.into(),
+        received,
+        cause,
+    }
 }

@@ -7,7 +7,11 @@ use std::path::PathBuf;
 pub fn vectors_dir() -> PathBuf {
     let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
     let golden = root.join("../shared/golden");
-    let dir = if golden.is_dir() { golden } else { root.join("tests/vectors") };
+    let dir = if golden.is_dir() {
+        golden
+    } else {
+        root.join("tests/vectors")
+    };
     println!("vectors: {}", dir.display());
     dir
 }
@@ -21,7 +25,9 @@ pub fn vectors<T: serde::de::DeserializeOwned>(name: &str) -> T {
 
 /// Bytes of a hexadecimal string.
 pub fn hex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex")).collect()
+    (0..text.len() / 2)
+        .map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex"))
+        .collect()
 }
 
 /// The tiers to test in: as the adapter offers, without subgroups, and the weakest.
@@ -29,14 +35,29 @@ pub fn tiers() -> Vec<minke::gpu::GpuOptions> {
     let plain = minke::gpu::GpuOptions::default();
     vec![
         plain.clone(),
-        minke::gpu::GpuOptions { kv_f16: true, ..plain.clone() },
-        minke::gpu::GpuOptions { no_subgroups: true, ..plain.clone() },
-        minke::gpu::GpuOptions { no_f16: true, no_subgroups: true, default_limits: true, ..plain },
+        minke::gpu::GpuOptions {
+            kv_f16: true,
+            ..plain.clone()
+        },
+        minke::gpu::GpuOptions {
+            no_subgroups: true,
+            ..plain.clone()
+        },
+        minke::gpu::GpuOptions {
+            no_f16: true,
+            no_subgroups: true,
+            default_limits: true,
+            ..plain
+        },
     ]
 }
 
 /// Loads a GGUF file as a download would: in pieces.
-pub fn load(path: &std::path::Path, options: &minke::gpu::GpuOptions, n_ctx: Option<usize>) -> minke::Result<minke::model::Model> {
+pub fn load(
+    path: &std::path::Path,
+    options: &minke::gpu::GpuOptions,
+    n_ctx: Option<usize>,
+) -> minke::Result<minke::model::Model> {
     use std::io::Read;
     pollster::block_on(async {
         let gpu = minke::gpu::Gpu::request(options).await?;
@@ -59,8 +80,14 @@ pub const DEEPSEEK_HEAD: &str = "deepseek-r1-distill-qwen-7b.head.gguf";
 
 /// A model that `npm run setup` fetched.
 pub fn cached(name: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".cache/models").join(name);
-    assert!(path.is_file(), "{} is missing: run `npm run setup`", path.display());
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join(".cache/models")
+        .join(name);
+    assert!(
+        path.is_file(),
+        "{} is missing: run `npm run setup`",
+        path.display()
+    );
     path
 }
 
