@@ -5,6 +5,8 @@ pub mod caps;
 pub mod shader;
 
 pub use caps::{Caps, GpuOptions};
+/// The one type of wgpu that rooms above kernels/ see, so that they need not name wgpu.
+pub use wgpu::Buffer;
 
 use crate::{Error, Result};
 use std::cell::{Cell, RefCell};

@@ -1,6 +1,6 @@
 //! Keys and values of all positions so far.
 
-use crate::gpu::Gpu;
+use crate::gpu::{Buffer, Gpu};
 use crate::kernels::rope::Heads;
 use crate::{Error, Result};
 
@@ -8,7 +8,7 @@ use crate::{Error, Result};
 #[derive(Debug)]
 pub struct KvCache {
     /// (keys, values) of each layer.
-    pub layers: Vec<(wgpu::Buffer, wgpu::Buffer)>,
+    pub layers: Vec<(Buffer, Buffer)>,
 }
 
 impl KvCache {

@@ -8,7 +8,7 @@ pub mod weights;
 pub use loader::Loader;
 
 use crate::config::ModelConfig;
-use crate::gpu::{Dispatch, Gpu};
+use crate::gpu::{Buffer, Dispatch, Gpu};
 use crate::kernels::attention::attention;
 use crate::kernels::embed::embed;
 use crate::kernels::matmul::matmul;
@@ -44,23 +44,23 @@ pub struct Model {
 /// Buffers between kernels, f32, `[MAX_BATCH][..]`.
 #[derive(Debug)]
 struct Activations {
-    batch: wgpu::Buffer,
+    batch: Buffer,
     /// The residual stream, `[n_embd]`.
-    x: wgpu::Buffer,
+    x: Buffer,
     /// Its norm, `[n_embd]`.
-    normed: wgpu::Buffer,
+    normed: Buffer,
     /// `[(n_head + 2 n_kv_head) head_dim]`.
-    qkv: wgpu::Buffer,
+    qkv: Buffer,
     /// `[n_head head_dim]`.
-    heads: wgpu::Buffer,
+    heads: Buffer,
     /// `[2 n_ff]`.
-    gate_up: wgpu::Buffer,
+    gate_up: Buffer,
     /// `[n_ff]`.
-    gated: wgpu::Buffer,
+    gated: Buffer,
     /// `[n_vocab]`, of one row.
-    logits: wgpu::Buffer,
+    logits: Buffer,
     /// Cos and sin.
-    rope: wgpu::Buffer,
+    rope: Buffer,
 }
 
 impl Activations {
@@ -210,7 +210,7 @@ struct Graph<'a> {
 
 impl<'a> Graph<'a> {
     /// Embedding and layers, with `project` multiplying by the matrices.
-    fn layers(&self, project: impl Fn(&Matrix, &wgpu::Buffer, Output) -> Vec<Dispatch>) -> Vec<Dispatch> {
+    fn layers(&self, project: impl Fn(&Matrix, &Buffer, Output) -> Vec<Dispatch>) -> Vec<Dispatch> {
         let mut all = embed(self.gpu, &self.weights.token_embd, &self.a.batch, &self.a.x);
         for (layer, cache) in self.weights.layers.iter().zip(&self.cache.layers) {
             self.attention(layer, cache, &project, &mut all);
@@ -223,8 +223,8 @@ impl<'a> Graph<'a> {
     fn attention(
         &self,
         layer: &Layer,
-        (k_cache, v_cache): &(wgpu::Buffer, wgpu::Buffer),
-        project: &impl Fn(&Matrix, &wgpu::Buffer, Output) -> Vec<Dispatch>,
+        (k_cache, v_cache): &(Buffer, Buffer),
+        project: &impl Fn(&Matrix, &Buffer, Output) -> Vec<Dispatch>,
         all: &mut Vec<Dispatch>,
     ) {
         let a = self.a;
@@ -269,7 +269,7 @@ impl<'a> Graph<'a> {
     fn feed_forward(
         &self,
         layer: &Layer,
-        project: &impl Fn(&Matrix, &wgpu::Buffer, Output) -> Vec<Dispatch>,
+        project: &impl Fn(&Matrix, &Buffer, Output) -> Vec<Dispatch>,
         all: &mut Vec<Dispatch>,
     ) {
         let a = self.a;
@@ -301,7 +301,7 @@ impl<'a> Graph<'a> {
         all
     }
 
-    fn norm(&self, weight: &wgpu::Buffer, rows: Rows) -> Dispatch {
+    fn norm(&self, weight: &Buffer, rows: Rows) -> Dispatch {
         let buffers = [&self.a.x, weight, &self.a.batch, &self.a.normed];
         rms_norm(self.gpu, self.config.n_embd, self.config.rms_eps, rows, buffers)
     }

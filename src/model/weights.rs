@@ -2,7 +2,7 @@
 
 use crate::config::ModelConfig;
 use crate::gguf::{Header, TensorInfo};
-use crate::gpu::Gpu;
+use crate::gpu::{Buffer, Gpu};
 use crate::kernels::Matrix;
 use crate::quant::GgmlType;
 use crate::{Error, Result};
@@ -17,38 +17,38 @@ pub struct Weights {
     /// The layers.
     pub layers: Vec<Layer>,
     /// `[n_embd]`.
-    pub output_norm: wgpu::Buffer,
+    pub output_norm: Buffer,
     /// `[n_vocab][n_embd]`; the embedding itself where the file has no own (tied).
     pub output: Rc<Matrix>,
     /// `[n_vocab]`.
-    pub output_bias: Option<wgpu::Buffer>,
+    pub output_bias: Option<Buffer>,
 }
 
 /// One transformer layer.
 #[derive(Debug)]
 pub struct Layer {
     /// `[n_embd]`.
-    pub attn_norm: wgpu::Buffer,
+    pub attn_norm: Buffer,
     /// q, k and v under each other: `[(n_head + 2 n_kv_head) head_dim][n_embd]`.
     pub qkv: Rc<Matrix>,
     /// Biases of the same rows.
-    pub qkv_bias: Option<wgpu::Buffer>,
+    pub qkv_bias: Option<Buffer>,
     /// Qwen3's norms of each query and key head, `[head_dim]` each.
-    pub head_norms: Option<(wgpu::Buffer, wgpu::Buffer)>,
+    pub head_norms: Option<(Buffer, Buffer)>,
     /// `[n_embd][n_head head_dim]`.
     pub attn_output: Rc<Matrix>,
     /// `[n_embd]`.
-    pub attn_output_bias: Option<wgpu::Buffer>,
+    pub attn_output_bias: Option<Buffer>,
     /// `[n_embd]`.
-    pub ffn_norm: wgpu::Buffer,
+    pub ffn_norm: Buffer,
     /// gate and up under each other: `[2 n_ff][n_embd]`.
     pub gate_up: Rc<Matrix>,
     /// Biases of the same rows.
-    pub gate_up_bias: Option<wgpu::Buffer>,
+    pub gate_up_bias: Option<Buffer>,
     /// `[n_embd][n_ff]`.
     pub down: Rc<Matrix>,
     /// `[n_embd]`.
-    pub down_bias: Option<wgpu::Buffer>,
+    pub down_bias: Option<Buffer>,
 }
 
 /// Where a tensor's bytes go.
@@ -57,7 +57,7 @@ pub enum Sink {
     /// Tensor number so-and-so of a matrix.
     Matrix(Rc<Matrix>, usize),
     /// F32 values at this byte of a buffer.
-    Vector(wgpu::Buffer, u64),
+    Vector(Buffer, u64),
     /// RoPE's frequency factors, needed on the CPU.
     RopeFactors,
 }
@@ -180,14 +180,14 @@ impl Builder<'_> {
         Ok(tensor)
     }
 
-    fn vector(&mut self, name: &str) -> Result<wgpu::Buffer> {
+    fn vector(&mut self, name: &str) -> Result<Buffer> {
         let buffer = self.gpu.buffer(name, self.f32_tensor(name)?.bytes)?;
         self.sinks.insert(name.into(), Sink::Vector(buffer.clone(), 0));
         Ok(buffer)
     }
 
     /// One buffer with the biases of a matrix's tensors, zero for those that have none; None if none has.
-    fn bias<S: AsRef<str>>(&mut self, stems: &[S], matrix: &Matrix) -> Result<Option<wgpu::Buffer>> {
+    fn bias<S: AsRef<str>>(&mut self, stems: &[S], matrix: &Matrix) -> Result<Option<Buffer>> {
         let mut buffer = None;
         let mut row = 0;
         for stem in stems {
