@@ -1,0 +1,106 @@
+// Choosing a model and watching it load.
+
+import { useSignal } from '@preact/signals';
+import { choices, load, loadError, loading, type Loading } from './loading';
+import { bytes, duration } from './units';
+
+export function NoWebGpu() {
+  return (
+    <section class="card" role="alert">
+      <h2>This browser has no WebGPU</h2>
+      <p>
+        Minke computes on your graphics processor through WebGPU. Please use a current Chrome, Edge, Firefox or Safari
+        with hardware acceleration turned on, and open this page over https or from localhost.
+      </p>
+    </section>
+  );
+}
+
+export function Picker() {
+  if (loading.value) return <Progress {...loading.value} />;
+  return (
+    <section class="card" aria-labelledby="choose">
+      <h2 id="choose">Choose a model</h2>
+      <p>
+        The model comes to this page and runs here. What you write never leaves your device: there is no server to send
+        it to.
+      </p>
+      {loadError.value && (
+        <p role="alert" class="error">
+          {loadError.value}
+        </p>
+      )}
+      <ul class="models">
+        {choices.map(({ id, name, url, bytes: size }) => (
+          <li key={id}>
+            <button type="button" onClick={() => void load(name, url)}>
+              <span>{name}</span>
+              {size !== undefined && <small>{bytes(size)}</small>}
+            </button>
+          </li>
+        ))}
+      </ul>
+      <FromFile />
+      <FromUrl />
+    </section>
+  );
+}
+
+function FromFile() {
+  const open = ({ currentTarget }: { currentTarget: HTMLInputElement }) => {
+    const file = currentTarget.files?.[0];
+    if (file) void load(file.name, file);
+  };
+  return (
+    <label class="field">
+      Open a .gguf file
+      <input type="file" accept=".gguf" onChange={open} />
+    </label>
+  );
+}
+
+function FromUrl() {
+  const url = useSignal('');
+  const submit = (event: Event) => {
+    event.preventDefault();
+    void load(new URL(url.value).pathname.split('/').pop() || url.value, url.value);
+  };
+  return (
+    <form class="field" onSubmit={submit}>
+      <label for="url">Address of a .gguf file</label>
+      <div class="row">
+        <input
+          id="url"
+          type="url"
+          required
+          placeholder="https://…/model.gguf"
+          value={url.value}
+          onInput={({ currentTarget }) => (url.value = currentTarget.value)}
+        />
+        <button type="submit">Load</button>
+      </div>
+    </form>
+  );
+}
+
+const PHASES = { download: 'Downloading', prepare: 'Preparing the GPU', ready: 'Ready' };
+
+function Progress({ name, progress, speed, cancel }: Loading) {
+  const { loaded = 0, total = null, phase = 'download' } = progress ?? {};
+  const left = total !== null && speed ? (total - loaded) / speed : undefined;
+  return (
+    <section class="card" aria-busy="true">
+      <h2>{name}</h2>
+      <progress aria-label="Loading" max={total ?? 1} {...(total === null ? {} : { value: loaded })} />
+      <p class="progress">
+        {PHASES[phase]} {bytes(loaded)}
+        {total !== null && ` of ${bytes(total)}`}
+        {speed !== undefined && phase === 'download' && ` · ${bytes(speed)}/s`}
+        {left !== undefined && phase === 'download' && ` · ${duration(left)} left`}
+      </p>
+      <button type="button" onClick={cancel}>
+        Cancel
+      </button>
+    </section>
+  );
+}
