@@ -218,6 +218,20 @@ pub struct Header {
     pub file_len: u64,
 }
 
+impl Header {
+    /// [`Error::Truncated`] with the first tensor that lacks bytes, if the file ends at byte `end`.
+    pub fn check_length(&self, end: u64) -> Result<()> {
+        match self.tensors.iter().find(|t| t.offset + t.bytes > end) {
+            Some(tensor) => Err(Error::Truncated {
+                what: format!("tensor {}", tensor.name),
+                needed: tensor.offset + tensor.bytes,
+                end,
+            }),
+            None => Ok(()),
+        }
+    }
+}
+
 /// Reads a header from bytes that arrive in pieces of any size.
 ///
 /// Push until [`HeaderParser::push`] returns the header. The pushed bytes may run past the header's

@@ -19,6 +19,7 @@ const IN_FLIGHT: u64 = 32 << 20;
 pub struct Loader {
     gpu: Gpu,
     n_ctx: Option<usize>,
+    length: Option<u64>,
     position: u64,
     parser: HeaderParser,
     tensors: Option<Tensors>,
@@ -42,10 +43,14 @@ struct Tensors {
 
 impl Loader {
     /// A loader for a context of `n_ctx` positions (the default of [`Model::new`] if None).
-    pub fn new(gpu: Gpu, n_ctx: Option<usize>) -> Self {
+    ///
+    /// `length` is the whole file's in bytes, where the source knows it: then a header that promises more is
+    /// refused before it has cost any GPU memory.
+    pub fn new(gpu: Gpu, n_ctx: Option<usize>, length: Option<u64>) -> Self {
         Self {
             gpu,
             n_ctx,
+            length,
             position: 0,
             parser: HeaderParser::default(),
             tensors: None,
@@ -55,6 +60,11 @@ impl Loader {
     /// The header, once it is complete.
     pub fn header(&self) -> Option<&Header> {
         self.tensors.as_ref().map(|tensors| &tensors.header)
+    }
+
+    /// The device.
+    pub fn gpu(&self) -> &Gpu {
+        &self.gpu
     }
 
     /// Bytes taken so far.
@@ -73,7 +83,7 @@ impl Loader {
             return Ok(());
         };
         self.parser = HeaderParser::default(); // frees its buffer
-        let mut tensors = Tensors::new(&self.gpu, header).await?;
+        let mut tensors = Tensors::new(&self.gpu, header, self.length).await?;
         tensors.push(&self.gpu, start, bytes).await?;
         self.tensors = Some(tensors);
         Ok(())
@@ -84,13 +94,7 @@ impl Loader {
         let Some(tensors) = self.tensors else {
             return Err(self.parser.truncated());
         };
-        if let Some(tensor) = tensors.header.tensors.get(tensors.index) {
-            return Err(Error::Truncated {
-                what: format!("tensor {}", tensor.name),
-                needed: tensor.offset + tensor.bytes,
-                end: self.position,
-            });
-        }
+        tensors.header.check_length(self.position)?;
         self.gpu.finish().await?;
         Model::new(
             self.gpu,
@@ -104,8 +108,9 @@ impl Loader {
 }
 
 impl Tensors {
-    async fn new(gpu: &Gpu, header: Header) -> Result<Self> {
+    async fn new(gpu: &Gpu, header: Header, length: Option<u64>) -> Result<Self> {
         let config = ModelConfig::from_header(&header)?;
+        length.map_or(Ok(()), |length| header.check_length(length))?;
         let (weights, sinks) = Weights::allocate(gpu, &config, &header).await?;
         let repack = Repack::new(gpu)?;
         Ok(Self {

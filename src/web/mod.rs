@@ -108,6 +108,11 @@ impl WasmEngine {
         Ok(rows.concat())
     }
 
+    /// Appends a token to what `logits` ran; the logits after it.
+    pub async fn decode(&mut self, token: u32) -> std::result::Result<Vec<f32>, JsValue> {
+        self.engine.session.decode(token).await.map_err(error_value)
+    }
+
     /// Ids of a text, special tokens recognised.
     pub fn tokenize(&self, text: &str) -> std::result::Result<Vec<u32>, JsValue> {
         self.engine
@@ -135,7 +140,7 @@ async fn load(
             problem: e.to_string(),
         })?;
     let mut source = source::Source::open(source, signal).await?;
-    let mut loader = Loader::new(Gpu::request(&options.gpu).await?, options.n_ctx);
+    let mut loader = Loader::new(Gpu::request(&options.gpu).await?, options.n_ctx, source.length);
     let mut piece = Vec::new();
     let mut text = None;
     let mut reported = 0;

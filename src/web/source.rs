@@ -85,16 +85,17 @@ async fn fetch(url: &str, signal: Option<&AbortSignal>) -> Result<(ReadableStrea
             status: response.status(),
         });
     }
-    let length = response
-        .headers()
+    let headers = response.headers();
+    let compressed = headers.has("content-encoding").unwrap_or(false); // then the length is not the stream's
+    let length = headers
         .get("content-length")
         .ok()
         .flatten()
-        .and_then(|v| v.parse().ok());
+        .filter(|_| !compressed);
     let body = response
         .body()
         .ok_or_else(|| failure(url, 0, &"the response has no body".into(), signal))?;
-    Ok((body, length))
+    Ok((body, length.and_then(|v| v.parse().ok())))
 }
 
 fn failure(url: &str, received: u64, cause: &JsValue, signal: Option<&AbortSignal>) -> Error {

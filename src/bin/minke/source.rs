@@ -38,7 +38,8 @@ impl Source {
             });
         }
         let file = File::open(model).map_err(|e| file_error(model, &e))?;
-        let length = file.metadata().ok().map(|m| m.len());
+        let regular = file.metadata().ok().filter(|m| m.is_file()); // a pipe's length is unknown, not 0
+        let length = regular.map(|m| m.len());
         Ok(Self {
             name,
             reader: Box::new(file),
@@ -115,7 +116,7 @@ fn read_stream(mut source: Source, mut parser: HeaderParser) -> Result<(Header, 
 /// Loads a whole model.
 pub async fn load(model: &str, shared: &Shared) -> Result<(minke::model::Model, Header)> {
     let mut source = Source::open(model)?;
-    let mut loader = Loader::new(Gpu::request(&shared.gpu()).await?, shared.ctx);
+    let mut loader = Loader::new(Gpu::request(&shared.gpu()).await?, shared.ctx, source.length);
     let mut piece = vec![0; 4 << 20];
     loop {
         let n = source.read(&mut piece)?;
