@@ -76,21 +76,12 @@ fn check(name: &str, options: &GpuOptions) {
     }
 }
 
-const MODELS: &[&str] = &[
-    "llama-f32-tied",
-    "llama-b32-untied",
-    "llama31-k-untied",
-    "llama-linear-spm",
-    "qwen2-k-tied",
-    "qwen2-g7-untied",
-    "qwen3-iq-tied",
-    "qwen3-yarn4-untied",
-];
-
 #[test]
 fn tiny_models_agree_with_the_reference() {
+    let models = common::stems("logits");
+    assert!(!models.is_empty());
     for options in common::tiers() {
-        MODELS.iter().for_each(|name| check(name, &options));
+        models.iter().for_each(|name| check(name, &options));
     }
 }
 

@@ -1,19 +1,35 @@
 //! What the tests share: where the vectors are, and how they are read.
 #![allow(dead_code)] // each test crate uses its part
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-/// `../shared/golden` beside the checkout, else the small set in tests/vectors.
-pub fn vectors_dir() -> PathBuf {
-    let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
-    let golden = root.join("../shared/golden");
-    let dir = if golden.is_dir() {
-        golden
-    } else {
-        root.join("tests/vectors")
-    };
-    println!("vectors: {}", dir.display());
-    dir
+/// `$MINKE_VECTORS` (from the repository's root), else `../shared/golden`, else the small set in tests/vectors.
+pub fn vectors_dir() -> &'static Path {
+    static DIR: LazyLock<PathBuf> = LazyLock::new(|| {
+        let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+        let golden = root.join("../shared/golden");
+        let dir = match std::env::var_os("MINKE_VECTORS") {
+            Some(chosen) => root.join(chosen),
+            None if golden.is_dir() => golden,
+            None => root.join("tests/vectors"),
+        };
+        println!("vectors: {}", dir.display());
+        dir
+    });
+    &DIR
+}
+
+/// The stems of the JSON files in a folder of the vectors, sorted.
+pub fn stems(folder: &str) -> Vec<String> {
+    let path = vectors_dir().join(folder);
+    let entries = std::fs::read_dir(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
+    let mut stems: Vec<_> = names
+        .filter_map(|name| name.strip_suffix(".json").map(String::from))
+        .collect();
+    stems.sort_unstable();
+    stems
 }
 
 /// One JSON file of the vectors.
@@ -54,15 +70,16 @@ pub fn tiers() -> Vec<minke::gpu::GpuOptions> {
 
 /// Loads a GGUF file as a download would: in pieces.
 pub fn load(
-    path: &std::path::Path,
+    path: &Path,
     options: &minke::gpu::GpuOptions,
     n_ctx: Option<usize>,
 ) -> minke::Result<minke::model::Model> {
     use std::io::Read;
     pollster::block_on(async {
-        let gpu = minke::gpu::Gpu::request(options).await?;
-        let mut loader = minke::model::Loader::new(gpu, n_ctx);
         let mut file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+        let length = file.metadata().expect("a length").len();
+        let gpu = minke::gpu::Gpu::request(options).await?;
+        let mut loader = minke::model::Loader::new(gpu, n_ctx, Some(length));
         let mut piece = vec![0; 1_000_003];
         loop {
             let n = file.read(&mut piece).expect("a readable file");
@@ -92,7 +109,7 @@ pub fn cached(name: &str) -> PathBuf {
 }
 
 /// The header of a GGUF file.
-pub fn header(path: &std::path::Path) -> minke::gguf::Header {
+pub fn header(path: &Path) -> minke::gguf::Header {
     use std::io::Read;
     let mut file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut parser = minke::gguf::HeaderParser::default();

@@ -1,0 +1,3 @@
+import * as minke from 'minke';
+
+window.minke = minke;

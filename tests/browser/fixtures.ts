@@ -1,0 +1,97 @@
+// What the browser tests share: servers for the page, the package and the models, and what each page did.
+
+import { createServer } from 'node:http';
+import { existsSync, readFileSync } from 'node:fs';
+import type { AddressInfo } from 'node:net';
+import { join } from 'node:path';
+import { test as base } from '@playwright/test';
+import { serve } from '../../scripts/serve.mjs';
+import { modelsFolder, root } from '../../scripts/setup.mjs';
+import { installedApp } from './app/install';
+
+export { expect } from '@playwright/test';
+
+const golden = join(root, '../shared/golden');
+/** The whole golden set where it stands beside the checkout, else the small one. */
+export const vectors = process.env['MINKE_VECTORS'] ?? (existsSync(golden) ? golden : join(root, 'tests/vectors'));
+
+export const readVectors = <T>(name: string): T => JSON.parse(readFileSync(join(vectors, name), 'utf8')) as T;
+
+export const SMOLLM2 = 'models/smollm2-135m-instruct-q4_1.gguf';
+
+interface Log {
+  /** Console messages of level error or warning, and uncaught errors. */
+  problems: string[];
+  requests: string[];
+}
+
+interface Fixtures {
+  log: Log;
+}
+
+interface WorkerFixtures {
+  /** Address of the built page, with the local models beside it. */
+  site: string;
+  /** Address of an app that installed the package from its tarball; `window.minke` is the package. */
+  app: string;
+  /** Address of a server that answers badly: /html, /cut, /missing. */
+  hostile: string;
+}
+
+async function listening(mounts: [string, string][]): Promise<{ url: string; close(): void }> {
+  const server = await serve([['/models/', modelsFolder], ['/golden/', vectors], ...mounts], 0);
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://localhost:${port}/`, close: () => server.close() };
+}
+
+function answerBadly(): ReturnType<typeof createServer> {
+  return createServer((request, response) => {
+    const cors = { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' };
+    if (request.url === '/html') {
+      response.writeHead(200, { ...cors, 'Content-Type': 'text/html' }).end('<!doctype html><title>Log in</title>');
+    } else if (request.url === '/cut') {
+      response.writeHead(200, { ...cors, 'Content-Length': 98_362_432 });
+      response.write(readFileSync(join(root, '.cache', SMOLLM2)).subarray(0, 5_000_000));
+      setTimeout(() => response.destroy(), 500);
+    } else {
+      response.writeHead(404, cors).end();
+    }
+  });
+}
+
+export const test = base.extend<Fixtures, WorkerFixtures>({
+  site: [
+    async ({}, use) => {
+      const { url, close } = await listening([['/', join(root, 'site')]]);
+      await use(url);
+      close();
+    },
+    { scope: 'worker' },
+  ],
+  app: [
+    async ({}, use) => {
+      const { url, close } = await listening([['/', installedApp()]]);
+      await use(url);
+      close();
+    },
+    { scope: 'worker', timeout: 120_000 },
+  ],
+  hostile: [
+    async ({}, use) => {
+      const server = answerBadly();
+      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+      await use(`http://localhost:${(server.address() as AddressInfo).port}`);
+      server.close();
+    },
+    { scope: 'worker' },
+  ],
+  log: async ({ page }, use) => {
+    const log: Log = { problems: [], requests: [] };
+    page.on('console', (message) => {
+      if (['error', 'warning'].includes(message.type())) log.problems.push(message.text());
+    });
+    page.on('pageerror', (error) => log.problems.push(String(error)));
+    page.on('request', (request) => log.requests.push(request.url()));
+    await use(log);
+  },
+});

@@ -1,0 +1,119 @@
+// The package's API, from the tarball, on a real model.
+
+import type * as Minke from 'minke';
+import { expect, SMOLLM2, test } from './fixtures';
+
+declare global {
+  interface Window {
+    minke: typeof Minke;
+    engine: Minke.Engine;
+  }
+}
+
+const QUESTION = [{ role: 'user' as const, content: 'What is the capital of France?' }];
+
+test('createEngine and chat.completions in OpenAI shapes', async ({ page, app, log }) => {
+  await page.goto(app);
+  const load = await page.evaluate(async (model) => {
+    const progress: Minke.LoadProgress[] = [];
+    window.engine = await window.minke.createEngine({ model, nCtx: 512, onProgress: (p) => progress.push(p) });
+    return { progress, info: window.engine.info };
+  }, SMOLLM2);
+  expect(load.progress[0]).toEqual({ phase: 'download', loaded: 0, total: 98_362_432 });
+  expect(load.progress.at(-1)).toEqual({ phase: 'ready', loaded: 98_362_432, total: 98_362_432 });
+  expect(load.info).toMatchObject({ nCtx: 512, model: { architecture: 'llama', nLayer: 30 } });
+  // the model has 94 MiB: its weights go to the GPU and out of the heap as they come
+  console.log(`wasm heap after loading: ${(load.info.heapBytes / 2 ** 20).toFixed(1)} MiB`);
+  expect(load.info.heapBytes).toBeLessThan(64 * 2 ** 20);
+
+  const whole = await page.evaluate(
+    (messages) => window.engine.chat.completions.create({ messages, temperature: 0, max_tokens: 4 }),
+    QUESTION,
+  );
+  expect(whole).toMatchObject({
+    object: 'chat.completion',
+    choices: [{ index: 0, message: { role: 'assistant', content: 'The capital of France' }, finish_reason: 'length' }],
+    usage: { completion_tokens: 4, total_tokens: whole.usage.prompt_tokens + 4 },
+  });
+
+  // the same as a stream, with a stop string that spans tokens; the prompt is still in the KV cache
+  const chunks = await page.evaluate(async (messages) => {
+    const all: Minke.ChatCompletionChunk[] = [];
+    const request = { messages, stream: true as const, temperature: 0, max_tokens: 8, stop: 'al of' };
+    for await (const chunk of await window.engine.chat.completions.create(request)) all.push(chunk);
+    return all;
+  }, QUESTION);
+  expect(chunks[0]?.choices[0]?.delta).toEqual({ role: 'assistant', content: '' });
+  expect(chunks.map((c) => c.choices[0]?.delta.content ?? '').join('')).toBe('The capit');
+  expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe('stop');
+  expect(chunks.at(-1)?.usage?.prompt_tokens_details.cached_tokens).toBe(whole.usage.prompt_tokens - 1);
+  expect(new Set(chunks.map((c) => c.id)).size).toBe(1);
+
+  // the same seed gives the same reply
+  const replies = await page.evaluate(async (messages) => {
+    const request = { messages, max_tokens: 3, temperature: 1.5, top_k: 50, min_p: 0.01, top_p: 1, seed: 7 };
+    const ask = async () => (await window.engine.chat.completions.create(request)).choices[0]?.message.content;
+    return [await ask(), await ask()];
+  }, QUESTION);
+  expect(replies[0]).toBe(replies[1]);
+
+  // abort by signal, by breaking out of the stream, and by dispose; the engine stays usable until then
+  const ends = await page.evaluate(async (messages) => {
+    const { completions } = window.engine.chat;
+    const codeOf = (error: unknown) => (error instanceof window.minke.EngineError ? error.code : String(error));
+    const controller = new AbortController();
+    const aborted = completions.create({ messages, signal: controller.signal }).then(String, codeOf);
+    setTimeout(() => controller.abort(), 100);
+    const ends = [await aborted];
+    for await (const chunk of await completions.create({ messages, stream: true, temperature: 0 })) {
+      if (chunk.choices[0]?.delta.content) break;
+    }
+    const after = await completions.create({ messages, temperature: 0, max_tokens: 2 });
+    ends.push(after.choices[0]?.message.content ?? '');
+    ends.push(await completions.create({ messages, temperature: -1 }).then(String, codeOf));
+    ends.push(await completions.create({ messages: 'hello' as never }).then(String, codeOf));
+    const running = completions.create({ messages }).then(String, codeOf);
+    await window.engine.dispose();
+    ends.push(await running, await completions.create({ messages }).then(String, codeOf));
+    return ends;
+  }, QUESTION);
+  expect(ends).toEqual(['aborted', 'The capital', 'invalid_request', 'invalid_request', 'aborted', 'aborted']);
+  expect(log.problems).toEqual([]);
+});
+
+test('what cannot be loaded gives a typed error, and the next load works', async ({ page, app, hostile }) => {
+  await page.goto(app);
+  const codeOf = (model: string, options: object = {}) =>
+    page.evaluate(
+      async ([model, options]) => {
+        const given = model.startsWith('blob:') ? new Blob([model]) : model;
+        return window.minke.createEngine({ model: given, ...options }).then(
+          async (engine) => (await engine.dispose(), 'loaded'),
+          (error: Minke.EngineError) => [error.code, error.message],
+        );
+      },
+      [model, options] as const,
+    );
+  expect(await codeOf(`${hostile}/missing`)).toEqual(['http', `${hostile}/missing answered with HTTP status 404`]);
+  expect(await codeOf(`${hostile}/html`)).toEqual(['not_gguf', expect.stringContaining('HTML')]);
+  expect(await codeOf(`${hostile}/cut`)).toEqual(['network', expect.stringContaining(`${hostile}/cut failed after`)]);
+  expect(await codeOf('http://localhost:9/closed')).toEqual(['network', expect.stringContaining('localhost:9')]);
+  expect(await codeOf('blob: no model')).toEqual(['not_gguf', expect.stringContaining('blob: no model')]);
+  expect(await codeOf('golden/refuse/gemma2.gguf')).toEqual(['unsupported', expect.stringContaining('gemma2')]);
+  expect(await codeOf('golden/refuse/tensor-type-200.gguf')).toEqual([
+    'tensor_type',
+    expect.stringMatching(/blk\.0\.ffn_down\.weight.*200/),
+  ]);
+  expect(await codeOf('golden/refuse/control-qwen2.gguf', { nCtx: 100_000_000 })).toEqual([
+    expect.stringMatching(/context_full|out_of_memory|too_large/),
+    expect.stringContaining('100000000'),
+  ]);
+  expect(await codeOf('golden/refuse/control-qwen2.gguf')).toBe('loaded');
+  const aborted = await page.evaluate(async (model) => {
+    const controller = new AbortController();
+    const onProgress = () => controller.abort();
+    const loading = window.minke.createEngine({ model, signal: controller.signal, onProgress });
+    return loading.catch((error: Error) => error.name);
+  }, SMOLLM2);
+  expect(aborted).toBe('AbortError');
+});
