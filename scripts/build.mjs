@@ -16,7 +16,14 @@ function compile() {
   const optimised = join(generated, 'engine.wasm');
   if (existsSync(optimised) && statSync(optimised).mtimeMs >= statSync(wasm).mtimeMs) return;
   run('cargo', ['run', '--locked', '--release', '--quiet', '-p', 'minke-wasm-bindgen', '--', wasm, generated]);
-  const features = ['--enable-bulk-memory', '--enable-nontrapping-float-to-int', '--enable-sign-ext', '--enable-mutable-globals', '--enable-reference-types', '--enable-multivalue'];
+  const features = [
+    '--enable-bulk-memory',
+    '--enable-nontrapping-float-to-int',
+    '--enable-sign-ext',
+    '--enable-mutable-globals',
+    '--enable-reference-types',
+    '--enable-multivalue',
+  ];
   tool('wasm-opt', ['-Oz', ...features, join(generated, 'minke_bg.wasm'), '-o', optimised]);
 }
 

@@ -39,7 +39,12 @@ interface WorkerFixtures {
 }
 
 async function listening(mounts: [string, string][]): Promise<{ url: string; close(): void }> {
-  const server = await serve([['/models/', modelsFolder], ['/golden/', vectors], ...mounts], 0);
+  const shared: [string, string][] = [
+    ['/models/', modelsFolder],
+    ['/golden/', vectors],
+    ['/dist/', join(root, 'dist')],
+  ];
+  const server = await serve([...shared, ...mounts], 0);
   const { port } = server.address() as AddressInfo;
   return { url: `http://localhost:${port}/`, close: () => server.close() };
 }

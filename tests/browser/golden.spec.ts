@@ -84,7 +84,7 @@ for (const [tier, options] of [
   test(`logits of the tiny models, ${tier}`, async ({ page, site }) => {
     console.log(`vectors: ${vectors}, ${MODELS.length} models`);
     expect(MODELS.length).toBeGreaterThan(0);
-    await page.goto(`${site}icon.svg`);
+    await page.goto(site);
     for (const model of MODELS) {
       await load(page, `/golden/models/${model}.gguf`, { ...options, nCtx: 512 });
       for (const { case: name, ids, positions, logits: want } of readVectors<{ cases: Case[] }>(`logits/${model}.json`)
@@ -101,7 +101,7 @@ for (const [tier, options] of [
 const STEPS = 16;
 
 test('SmolLM2: ids, log-probabilities and 16 greedy tokens of two prompts', async ({ page, site }) => {
-  await page.goto(`${site}icon.svg`);
+  await page.goto(site);
   const device = await load(page, `/${SMOLLM2}`, { nCtx: 256 });
   console.log(JSON.stringify(device));
   const { cases } = readVectors<{ cases: SmolLM2Case[] }>('smollm2.json');
@@ -118,7 +118,13 @@ test('SmolLM2: ids, log-probabilities and 16 greedy tokens of two prompts', asyn
       const most = Math.max(...row);
       const logSum = most + Math.log(row.reduce((sum, value) => sum + Math.exp(value - most), 0));
       const got = top20.map(([id]) => (row[id] ?? NaN) - logSum);
-      expect(worst(got, top20.map(([, logprob]) => logprob)), `${name} position ${i}`).toBeLessThanOrEqual(2e-3);
+      expect(
+        worst(
+          got,
+          top20.map(([, logprob]) => logprob),
+        ),
+        `${name} position ${i}`,
+      ).toBeLessThanOrEqual(2e-3);
     }
     // the last of `checks` is the last token of the prompt: the KV cache ends there
     let row = rows.slice(-n);

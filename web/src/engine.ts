@@ -127,7 +127,7 @@ export class Engine {
 
   /** Starts a request; the returned function aborts it. */
   #start(request: ChatCompletionRequest, listener: Listener): () => void {
-    const { signal, stream: _, ...rest } = request;
+    const { signal, ...rest } = request;
     if (this.#disposed || signal?.aborted) {
       listener.error(new EngineAbortError());
       return () => {};
@@ -251,7 +251,8 @@ export function createEngine(options: EngineOptions): Promise<Engine> {
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if (data.type === 'progress') onProgress?.(data.progress);
       if (data.type === 'error') fail(engineError(data.error));
-      if (data.type === 'loaded') end(() => resolve(new Engine(worker, String(source instanceof Blob ? 'file' : source), data.info)));
+      if (data.type === 'loaded')
+        end(() => resolve(new Engine(worker, String(source instanceof Blob ? 'file' : source), data.info)));
     };
     const wasm = wasmUrl === undefined ? undefined : new URL(wasmUrl, location.href).href;
     worker.postMessage({ type: 'load', source, options: device, wasmUrl: wasm } satisfies ToWorker);

@@ -19,7 +19,8 @@ export function installedApp(): string {
   run('npm', ['pack', '--pack-destination', folder], root);
   const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'));
   if (!tarball) throw new Error('npm pack wrote no tarball');
-  for (const name of ['package.json', 'index.html', 'main.js']) cpSync(join(root, 'tests/browser/app', name), join(folder, name));
+  for (const name of ['package.json', 'index.html', 'main.js'])
+    cpSync(join(root, 'tests/browser/app', name), join(folder, name));
   run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--offline', `./${tarball}`], folder);
   run(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build'], folder);
   return join(folder, 'dist');

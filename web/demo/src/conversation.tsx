@@ -16,7 +16,13 @@ export function Conversation() {
       <div class="messages">
         {messages.value.length === 0 && <p class="hint">Ask something. The model thinks first, then answers.</p>}
         {messages.value.map((message, i) =>
-          'value' in message ? <ReplyView key={i} reply={message} /> : <p key={i} class="question" dir="auto">{message.content}</p>,
+          'value' in message ? (
+            <ReplyView key={i} reply={message} />
+          ) : (
+            <p key={i} class="question" dir="auto">
+              {message.content}
+            </p>
+          ),
         )}
         <div ref={end} />
       </div>
@@ -56,7 +62,11 @@ function ReplyView({ reply }: { reply: Signal<Reply> }) {
   return (
     <article class="reply" aria-label="Reply" aria-busy={unfinished}>
       {reasoning && <Reasoning {...reply.value} />}
-      {content && <div class="answer" dir="auto">{content}</div>}
+      {content && (
+        <div class="answer" dir="auto">
+          {content}
+        </div>
+      )}
       {error && (
         <p role="alert" class="error">
           {error}
@@ -78,7 +88,9 @@ function Reasoning({ reasoning, state, thought }: Reply) {
   return (
     <details open={open}>
       <summary onClick={toggle}>{thought === undefined ? 'Thinking' : `Thought for ${duration(thought)}`}</summary>
-      <div class="reasoning" dir="auto">{reasoning}</div>
+      <div class="reasoning" dir="auto">
+        {reasoning}
+      </div>
     </details>
   );
 }
