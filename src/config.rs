@@ -1,7 +1,7 @@
 //! The model's dimensions, from GGUF metadata: strictly, because a key that asks for something we do not do
 //! must be an error and not a wrong answer.
 
-use crate::gguf::{Header, Metadata, Value};
+use crate::gguf::{Header, MAX_ARRAY, Metadata, Value};
 use crate::{Error, Result};
 
 /// `general.architecture` values this engine knows.
@@ -136,8 +136,6 @@ impl ModelConfig {
         let n_head = keys.dimension("attention.head_count", 1024)?;
         let n_kv_head = keys.optional("attention.head_count_kv", n_head, 1024)?;
         let head_dim = keys.optional("attention.key_length", n_embd / n_head, 256)?;
-        let embedding = header.tensors.iter().find(|t| t.name == "token_embd.weight");
-        let n_vocab = embedding.and_then(|t| t.shape.get(1)).copied().unwrap_or(0) as usize;
         let config = Self {
             architecture: keys.architecture,
             name: header.metadata.str("general.name")?.map(String::from),
@@ -147,7 +145,7 @@ impl ModelConfig {
             head_dim,
             n_embd,
             n_ff: keys.dimension("feed_forward_length", 1 << 18)?,
-            n_vocab,
+            n_vocab: n_vocab(header)?,
             n_ctx_train: keys.dimension("context_length", 1 << 24)?,
             rms_eps: keys.rms_eps()?,
             rope: keys.rope(head_dim)?,
@@ -260,6 +258,22 @@ impl ModelConfig {
             None => Ok(()),
         }
     }
+}
+
+/// Rows of the embedding; no more than a list of tokens may have, so that products of dimensions stay small.
+fn n_vocab(header: &Header) -> Result<usize> {
+    let name = "token_embd.weight";
+    let embedding = header.tensors.iter().find(|t| t.name == name);
+    let rows = embedding.and_then(|t| t.shape.get(1)).copied().unwrap_or(0);
+    if rows > MAX_ARRAY {
+        let what = format!("the number of rows of {name}");
+        return Err(Error::TooLarge {
+            what,
+            value: rows,
+            limit: MAX_ARRAY,
+        });
+    }
+    Ok(rows as usize)
 }
 
 /// The metadata under the architecture's prefix.

@@ -12,6 +12,9 @@ use std::collections::HashMap;
 pub const MAX_HEADER: u64 = 64 << 20;
 /// Longest string accepted, in bytes.
 pub const MAX_STRING: u64 = 8 << 20;
+/// Longest metadata key, and longest tensor name, accepted, in bytes (the format's own limit for keys).
+/// A name is read again when the rest of its entry comes late: this bounds that work.
+pub const MAX_NAME: u64 = 65_535;
 /// Longest array accepted, in elements.
 pub const MAX_ARRAY: u64 = 1 << 20;
 /// Most metadata entries, and most tensors, accepted.
@@ -311,7 +314,7 @@ impl HeaderParser {
     /// The error for a file that ended before its header did.
     pub fn truncated(&self) -> Error {
         let end = self.base + self.buf.len() as u64;
-        if matches!(self.state, State::Magic) {
+        if matches!(self.state, State::Magic) && !self.buf.starts_with(b"GGUF") {
             return Error::NotGguf {
                 found: describe_start(&self.buf),
             };
@@ -380,7 +383,7 @@ impl HeaderParser {
 
     fn entry(&mut self) -> Result<Option<()>> {
         let at = self.offset();
-        let Some(key) = self.string("a metadata key")? else {
+        let Some(key) = self.string("a metadata key", MAX_NAME)? else {
             return Ok(None);
         };
         let Some(kind) = self.u32() else { return Ok(None) };
@@ -467,7 +470,7 @@ impl HeaderParser {
                 Some([b]) => return Err(malformed(key, at, &format!("{b} is no boolean"))),
                 None => None,
             },
-            8 => self.string(key)?.map(Value::String),
+            8 => self.string(key, MAX_STRING)?.map(Value::String),
             10 => self.u64().map(Value::Uint),
             11 => self.take::<8>().map(|b| Value::Int(i64::from_le_bytes(b))),
             12 => self.take::<8>().map(|b| Value::Float(f64::from_le_bytes(b))),
@@ -477,7 +480,7 @@ impl HeaderParser {
 
     fn tensor(&mut self) -> Result<Option<()>> {
         let at = self.offset();
-        let Some(name) = self.string("a tensor name")? else {
+        let Some(name) = self.string("a tensor name", MAX_NAME)? else {
             return Ok(None);
         };
         let Some(n_dims) = self.u32() else { return Ok(None) };
@@ -579,10 +582,10 @@ impl HeaderParser {
         self.take().map(u64::from_le_bytes)
     }
 
-    fn string(&mut self, what: &str) -> Result<Option<String>> {
+    fn string(&mut self, what: &str, limit: u64) -> Result<Option<String>> {
         let at = self.offset();
         let Some(len) = self.u64() else { return Ok(None) };
-        cap(&format!("the length of a string in {what}"), len, MAX_STRING)?;
+        cap(&format!("the length of a string in {what}"), len, limit)?;
         let Some(bytes) = self.buf.get(self.cursor..self.cursor + len as usize) else {
             return Ok(None);
         };

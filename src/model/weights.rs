@@ -87,6 +87,7 @@ impl Weights {
         let output_norm = build.vector("output_norm.weight")?;
         let output_bias = build.bias(&["output"], &output)?;
         if build.tensors.contains_key("rope_freqs.weight") {
+            build.f32_tensor("rope_freqs.weight")?;
             build.sinks.insert("rope_freqs.weight".into(), Sink::RopeFactors);
         }
         Ok((

@@ -1,10 +1,12 @@
 //! What the tests share: where the vectors are, and how they are read.
 #![allow(dead_code)] // each test crate uses its part
 
+pub mod gguf;
+
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
-/// `$MINKE_VECTORS` (from the repository's root), else `../shared/golden`, else the small set in tests/vectors.
+/// `$MINKE_VECTORS` (from the repository's root), else `../shared/golden`, else the small tests/vectors.
 pub fn vectors_dir() -> &'static Path {
     static DIR: LazyLock<PathBuf> = LazyLock::new(|| {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
