@@ -1,0 +1,220 @@
+//! The house's order (ARCHITECTURE.md): imports run downwards only, and only some rooms name wgpu or
+//! JavaScript.
+
+use std::path::{Path, PathBuf};
+
+/// Each room of src/ and what it imports, from the bottom up: a room may import those it names, and all that
+/// lie below them.
+const ROOMS: &[(&str, &[&str])] = &[
+    ("error", &[]),
+    ("quant", &["error"]),
+    ("gguf", &["quant"]),
+    ("config", &["gguf"]),
+    ("tokenizer", &["gguf"]),
+    ("sampler", &["error"]),
+    ("chat", &["error"]),
+    ("gpu", &["error"]),
+    ("kernels", &["gpu", "quant"]),
+    ("model", &["kernels", "config"]),
+    ("session", &["model", "chat", "tokenizer", "sampler"]),
+    ("engine", &["session"]),
+    ("web", &["engine"]),
+    ("bin", &["engine"]),
+];
+
+/// Foreign crates that only these rooms name.
+const FOREIGN: &[(&str, &[&str])] = &[
+    ("wgpu", &["gpu", "kernels"]),
+    ("js_sys", &["web"]),
+    ("web_sys", &["web"]),
+    ("wasm_bindgen", &["web"]),
+    ("wasm_bindgen_futures", &["web"]),
+    ("serde_wasm_bindgen", &["web"]),
+];
+
+fn imports(room: &str) -> Option<&'static [&'static str]> {
+    ROOMS.iter().find(|row| row.0 == room).map(|row| row.1)
+}
+
+fn may_import(room: &str, other: &str) -> bool {
+    let below = imports(room).unwrap_or_default();
+    room == other || below.iter().any(|next| may_import(next, other))
+}
+
+/// Identifiers, `::`, and other characters one by one; without comments.
+fn tokens(source: &str) -> Vec<&str> {
+    let mut tokens = Vec::new();
+    for line in source.lines() {
+        let mut rest = line.split("//").next().unwrap_or_default();
+        while let Some(first) = rest.chars().next() {
+            let word = rest
+                .find(|c: char| !c.is_alphanumeric() && c != '_')
+                .unwrap_or(rest.len());
+            let length = if rest.starts_with("::") {
+                2
+            } else {
+                word.max(first.len_utf8())
+            };
+            let (token, after) = rest.split_at(length);
+            tokens.extend(Some(token).filter(|t| !t.trim().is_empty()));
+            rest = after;
+        }
+    }
+    tokens
+}
+
+/// The first names of the paths after a root: of `a::b` that is `a`, of `{a::b, c::{d, e}}` `a` and `c`.
+fn heads<'s>(path: &[&'s str]) -> Vec<&'s str> {
+    let mut depth = 0;
+    let mut heads = Vec::new();
+    for (i, token) in path.iter().enumerate() {
+        match *token {
+            "{" => depth += 1,
+            "}" => depth -= 1,
+            name if depth == 0 || (depth == 1 && matches!(path[i - 1], "{" | ",")) => heads.push(name),
+            _ => {}
+        }
+        if depth == 0 {
+            break;
+        }
+    }
+    heads
+}
+
+/// What a file of `room` must not name.
+fn violations(room: &str, source: &str) -> Vec<String> {
+    let tokens = tokens(source);
+    let mut wrong = Vec::new();
+    for (i, token) in tokens.iter().enumerate() {
+        if FOREIGN
+            .iter()
+            .any(|(name, rooms)| name == token && !rooms.contains(&room))
+        {
+            wrong.push((*token).to_owned());
+        }
+        if matches!(*token, "crate" | "minke" | "super") && tokens.get(i + 1) == Some(&"::") {
+            let named = heads(&tokens[i + 2..]).into_iter();
+            let upward = named.filter(|name| imports(name).is_some() && !may_import(room, name));
+            wrong.extend(upward.map(String::from));
+        }
+    }
+    wrong
+}
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).expect("a folder");
+    let paths = entries.map(|entry| entry.expect("an entry").path());
+    paths
+        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
+        .collect()
+}
+
+#[test]
+fn imports_run_downwards() {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut seen = std::collections::BTreeSet::new();
+    for file in files(&src) {
+        let path = file
+            .strip_prefix(&src)
+            .expect("a path in src/")
+            .with_extension("");
+        let room = path
+            .iter()
+            .next()
+            .and_then(|name| name.to_str())
+            .expect("a name")
+            .to_owned();
+        if room == "lib" {
+            continue; // the crate's root declares the rooms
+        }
+        assert!(
+            imports(&room).is_some(),
+            "src/{room} is no room yet: give it its place in tests/house.rs"
+        );
+        let source = std::fs::read_to_string(&file).expect("a readable file");
+        let wrong = violations(&room, &source);
+        assert!(
+            wrong.is_empty(),
+            "{}: {room} must not name {}",
+            file.display(),
+            wrong.join(", ")
+        );
+        seen.insert(room);
+    }
+    assert_eq!(seen.len(), ROOMS.len(), "{seen:?}");
+}
+
+#[test]
+fn each_room_stands_on_those_before_it() {
+    for (i, (room, below)) in ROOMS.iter().enumerate() {
+        let before = |name: &&str| ROOMS[..i].iter().any(|row| row.0 == *name);
+        assert!(below.iter().all(before), "{room}");
+    }
+}
+
+#[test]
+fn the_checker_sees_what_is_forbidden() {
+    for (room, source, named) in [
+        ("session", "use crate::engine::Engine;", "engine"),
+        (
+            "model",
+            "use crate::{Error, gguf::{Header, Value}, web::{engine, source}};",
+            "web",
+        ),
+        (
+            "model",
+            "use crate::{\n    session::{self, Session},\n    Result,\n};",
+            "session",
+        ),
+        ("gguf", "fn f() -> crate::config::Rope {}", "config"),
+        (
+            "quant",
+            "use super::gguf::Header; // of src/quant.rs: the crate's root",
+            "gguf",
+        ),
+        ("chat", "let t = crate::tokenizer::Special::Text;", "tokenizer"),
+        ("bin", "use minke::web;", "web"),
+        ("model", "pub x: wgpu::Buffer,", "wgpu"),
+        ("engine", "#[wasm_bindgen]", "wasm_bindgen"),
+        ("session", "use js_sys::Date;", "js_sys"),
+        ("gpu", "use web_sys::Window;", "web_sys"),
+    ] {
+        assert_eq!(violations(room, source), [named], "{room}: {source}");
+    }
+}
+
+#[test]
+fn the_checker_lets_the_rest_pass() {
+    for (room, source) in [
+        (
+            "session",
+            "use crate::model::{MAX_BATCH, Model};\nuse crate::{Error, Result};",
+        ),
+        (
+            "model",
+            "use super::weights::{engine, web};\nuse crate::gpu::{Buffer, Gpu};",
+        ),
+        (
+            "tokenizer",
+            "/// See [`crate::chat::template::Prompt`].\npub(crate) fn f() {}",
+        ),
+        (
+            "kernels",
+            "use crate::quant::{CHUNK, GgmlType};\nfn f(x: &wgpu::Buffer) {}",
+        ),
+        (
+            "web",
+            "use crate::tokenizer::Special;\nuse wasm_bindgen::prelude::*;",
+        ),
+        (
+            "bin",
+            "use crate::source::load;\nuse minke::{Error, gguf::Header};",
+        ),
+    ] {
+        assert!(
+            violations(room, source).is_empty(),
+            "{room}: {:?}",
+            violations(room, source)
+        );
+    }
+}
