@@ -168,19 +168,19 @@ impl ModelConfig {
             "a divisor of attention.head_count",
         )?;
         require(
-            self.n_embd % 32 == 0,
+            self.n_embd.is_multiple_of(32),
             "embedding_length",
             self.n_embd,
             "a multiple of 32",
         )?;
         require(
-            self.n_ff % 32 == 0,
+            self.n_ff.is_multiple_of(32),
             "feed_forward_length",
             self.n_ff,
             "a multiple of 32",
         )?;
         require(
-            self.head_dim % 8 == 0,
+            self.head_dim.is_multiple_of(8),
             "attention.key_length",
             self.head_dim,
             "a multiple of 8 up to 256",

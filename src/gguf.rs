@@ -602,7 +602,7 @@ fn tensor_bytes(ty: GgmlType, shape: &[u64]) -> std::result::Result<u64, String>
         return Err("a dimension is 0".into());
     }
     let len = u64::from(ty.block_len());
-    if shape[0] % len != 0 {
+    if !shape[0].is_multiple_of(len) {
         return Err(format!(
             "rows of {} elements are no whole number of {ty} blocks of {len}",
             shape[0]
