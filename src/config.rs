@@ -107,10 +107,7 @@ impl Rope {
                 let low = pair(32.0).floor().max(0.0);
                 let high = pair(1.0).ceil().min(n_rot - 1.0);
                 let keep = |i: usize| 1.0 - ((i as f64 - low) / (high - low).max(0.001)).clamp(0.0, 1.0);
-                plain
-                    .enumerate()
-                    .map(|(i, f)| f / factor * (1.0 - keep(i)) + f * keep(i))
-                    .collect()
+                plain.enumerate().map(|(i, f)| f / factor * (1.0 - keep(i)) + f * keep(i)).collect()
             }
         }
     }
@@ -167,18 +164,8 @@ impl ModelConfig {
             self.n_kv_head,
             "a divisor of attention.head_count",
         )?;
-        require(
-            self.n_embd.is_multiple_of(32),
-            "embedding_length",
-            self.n_embd,
-            "a multiple of 32",
-        )?;
-        require(
-            self.n_ff.is_multiple_of(32),
-            "feed_forward_length",
-            self.n_ff,
-            "a multiple of 32",
-        )?;
+        require(self.n_embd.is_multiple_of(32), "embedding_length", self.n_embd, "a multiple of 32")?;
+        require(self.n_ff.is_multiple_of(32), "feed_forward_length", self.n_ff, "a multiple of 32")?;
         require(
             self.head_dim.is_multiple_of(8),
             "attention.key_length",
@@ -194,11 +181,7 @@ impl ModelConfig {
         let kv = (self.n_kv_head * self.head_dim) as u64;
         let mut all = Vec::new();
         let mut add = |name: String, shape: &[u64], optional| {
-            all.push(TensorSpec {
-                name,
-                shape: shape.into(),
-                optional,
-            });
+            all.push(TensorSpec { name, shape: shape.into(), optional });
         };
         add("token_embd.weight".into(), &[embd, vocab], false);
         for i in 0..self.n_layer {
@@ -251,10 +234,9 @@ impl ModelConfig {
             }
         }
         match found.into_keys().min() {
-            Some(name) => Err(Error::TensorUnknown {
-                name: name.into(),
-                architecture: self.architecture.name().into(),
-            }),
+            Some(name) => {
+                Err(Error::TensorUnknown { name: name.into(), architecture: self.architecture.name().into() })
+            }
             None => Ok(()),
         }
     }
@@ -267,11 +249,7 @@ fn n_vocab(header: &Header) -> Result<usize> {
     let rows = embedding.and_then(|t| t.shape.get(1)).copied().unwrap_or(0);
     if rows > MAX_ARRAY {
         let what = format!("the number of rows of {name}");
-        return Err(Error::TooLarge {
-            what,
-            value: rows,
-            limit: MAX_ARRAY,
-        });
+        return Err(Error::TooLarge { what, value: rows, limit: MAX_ARRAY });
     }
     Ok(rows as usize)
 }
@@ -315,23 +293,15 @@ const KNOWN: &[&str] = &[
 impl<'a> Keys<'a> {
     fn new(metadata: &'a Metadata) -> Result<Self> {
         let key = "general.architecture";
-        let name = metadata
-            .str(key)?
-            .ok_or_else(|| Error::MetadataMissing { key: key.into() })?;
+        let name = metadata.str(key)?.ok_or_else(|| Error::MetadataMissing { key: key.into() })?;
         let known = [Architecture::Llama, Architecture::Qwen2, Architecture::Qwen3];
         let architecture =
-            known
-                .into_iter()
-                .find(|a| a.name() == name)
-                .ok_or_else(|| Error::Unsupported {
-                    what: key.into(),
-                    value: name.into(),
-                    supported: Some("llama, qwen2, qwen3".into()),
-                })?;
-        Ok(Self {
-            metadata,
-            architecture,
-        })
+            known.into_iter().find(|a| a.name() == name).ok_or_else(|| Error::Unsupported {
+                what: key.into(),
+                value: name.into(),
+                supported: Some("llama, qwen2, qwen3".into()),
+            })?;
+        Ok(Self { metadata, architecture })
     }
 
     fn key(&self, name: &str) -> String {
@@ -339,11 +309,7 @@ impl<'a> Keys<'a> {
     }
 
     fn wrong(&self, name: &str, found: impl ToString, expected: &str) -> Error {
-        Error::MetadataValue {
-            key: self.key(name),
-            expected: expected.into(),
-            found: found.to_string(),
-        }
+        Error::MetadataValue { key: self.key(name), expected: expected.into(), found: found.to_string() }
     }
 
     /// Refuses a key we do not read, unless its value turns the feature off.
@@ -365,11 +331,7 @@ impl<'a> Keys<'a> {
             };
             if !neutral && !KNOWN.contains(&name) {
                 let value = value.map(Value::describe).unwrap_or_default();
-                return Err(Error::Unsupported {
-                    what: key.into(),
-                    value,
-                    supported: None,
-                });
+                return Err(Error::Unsupported { what: key.into(), value, supported: None });
             }
         }
         Ok(())
@@ -377,15 +339,8 @@ impl<'a> Keys<'a> {
 
     /// A window not smaller than the context changes nothing.
     fn window_covers_context(&self) -> Result<bool> {
-        let window = self
-            .metadata
-            .u32(&self.key("attention.sliding_window"))?
-            .unwrap_or(0);
-        Ok(window
-            >= self
-                .metadata
-                .u32(&self.key("context_length"))?
-                .unwrap_or(u32::MAX))
+        let window = self.metadata.u32(&self.key("attention.sliding_window"))?.unwrap_or(0);
+        Ok(window >= self.metadata.u32(&self.key("context_length"))?.unwrap_or(u32::MAX))
     }
 
     fn optional(&self, name: &str, default: usize, limit: usize) -> Result<usize> {
@@ -393,11 +348,7 @@ impl<'a> Keys<'a> {
         let value = self.metadata.u32(&key)?.map_or(default, |v| v as usize);
         match value {
             0 => Err(self.wrong(name, 0, "at least 1")),
-            v if v > limit => Err(Error::TooLarge {
-                what: key,
-                value: v as u64,
-                limit: limit as u64,
-            }),
+            v if v > limit => Err(Error::TooLarge { what: key, value: v as u64, limit: limit as u64 }),
             v => Ok(v),
         }
     }
@@ -426,11 +377,7 @@ impl<'a> Keys<'a> {
     fn rope(&self, head_dim: usize) -> Result<Rope> {
         let value_dim = self.optional("attention.value_length", head_dim, 256)?;
         if value_dim != head_dim {
-            return Err(self.wrong(
-                "attention.value_length",
-                value_dim,
-                &format!("{head_dim}, as the keys"),
-            ));
+            return Err(self.wrong("attention.value_length", value_dim, &format!("{head_dim}, as the keys")));
         }
         let n_rot = self.optional("rope.dimension_count", head_dim, 256)?;
         if n_rot > head_dim || n_rot % 2 != 0 {
@@ -445,13 +392,7 @@ impl<'a> Keys<'a> {
             return Err(self.wrong("rope.freq_base", base, "a number above 1"));
         }
         let (scaling, mscale) = self.scaling()?;
-        Ok(Rope {
-            neox: self.architecture != Architecture::Llama,
-            n_rot,
-            base,
-            mscale,
-            scaling,
-        })
+        Ok(Rope { neox: self.architecture != Architecture::Llama, n_rot, base, mscale, scaling })
     }
 
     /// The rules of golden/README.md, measured on llama.cpp v0.5.0.
@@ -465,10 +406,7 @@ impl<'a> Keys<'a> {
             return Err(self.wrong("rope.scaling.factor", factor, "a positive number"));
         }
         let mscale = self.float("rope.scaling.attn_factor")?.unwrap_or(1.0);
-        let kind = self
-            .metadata
-            .str(&self.key("rope.scaling.type"))?
-            .unwrap_or("linear");
+        let kind = self.metadata.str(&self.key("rope.scaling.type"))?.unwrap_or("linear");
         match kind {
             "none" => Ok((Scaling::None, mscale)),
             "linear" => Ok((Scaling::Linear(factor), mscale)),
@@ -476,11 +414,7 @@ impl<'a> Keys<'a> {
                 let context = self.dimension("context_length", 1 << 24)?;
                 let n_ctx_orig =
                     self.optional("rope.scaling.original_context_length", context, 1 << 24)? as f64;
-                let gain = if factor > 1.0 {
-                    1.0 + 0.1 * factor.ln()
-                } else {
-                    1.0
-                };
+                let gain = if factor > 1.0 { 1.0 + 0.1 * factor.ln() } else { 1.0 };
                 Ok((Scaling::Yarn { factor, n_ctx_orig }, mscale * gain))
             }
             other => Err(Error::Unsupported {

@@ -126,8 +126,14 @@ impl Engine {
     }
 
     /// The prompt for a chat. Control tokens inside messages are only text; earlier reasoning is dropped.
-    pub fn chat_prompt(&self, messages: &[Json], tools: Option<&Json>, now: jiff::civil::DateTime) -> Result<Prompt> {
-        let template = self.template.as_ref().ok_or_else(|| Error::MetadataMissing { key: TEMPLATE.into() })?;
+    pub fn chat_prompt(
+        &self,
+        messages: &[Json],
+        tools: Option<&Json>,
+        now: jiff::civil::DateTime,
+    ) -> Result<Prompt> {
+        let template =
+            self.template.as_ref().ok_or_else(|| Error::MetadataMissing { key: TEMPLATE.into() })?;
         let context = context(&self.tokenizer, messages, tools, true)?;
         let prompt = template.render(context, self.tokenizer.control_tokens(), now)?;
         let mut tokens = self.tokenizer.encode_marked(prompt.marked(), Special::Parse, prompt.mark)?;
@@ -192,7 +198,8 @@ impl Engine {
             if self.tokenizer.is_end(token) {
                 break FinishReason::Stop;
             }
-            let bytes = if self.tokenizer.is_control(token) { Vec::new() } else { self.tokenizer.token_bytes(token) };
+            let bytes =
+                if self.tokenizer.is_control(token) { Vec::new() } else { self.tokenizer.token_bytes(token) };
             reply.push(&bytes, on_delta);
             if reply.stopped {
                 break FinishReason::Stop;
@@ -241,7 +248,8 @@ impl TextParts {
         add_generation_prompt: bool,
         now: jiff::civil::DateTime,
     ) -> Result<String> {
-        let template = self.template.as_ref().ok_or_else(|| Error::MetadataMissing { key: TEMPLATE.into() })?;
+        let template =
+            self.template.as_ref().ok_or_else(|| Error::MetadataMissing { key: TEMPLATE.into() })?;
         let context = context(&self.tokenizer, messages, tools, add_generation_prompt)?;
         Ok(template.render(context, self.tokenizer.control_tokens(), now)?.text())
     }
@@ -279,7 +287,8 @@ fn message(message: &Json) -> Result<Json> {
     if let Some(Json::Array(parts)) = message.get("content") {
         let text = |part: &Json| part.get("text").and_then(Json::as_str).map(String::from);
         let texts: Option<String> = parts.iter().map(text).collect();
-        let texts = texts.ok_or_else(|| invalid("only text can be read, no images or other content parts"))?;
+        let texts =
+            texts.ok_or_else(|| invalid("only text can be read, no images or other content parts"))?;
         message.insert("content".into(), texts.into());
     }
     Ok(message.into())

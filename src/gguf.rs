@@ -315,15 +315,9 @@ impl HeaderParser {
     pub fn truncated(&self) -> Error {
         let end = self.base + self.buf.len() as u64;
         if matches!(self.state, State::Magic) && !self.buf.starts_with(b"GGUF") {
-            return Error::NotGguf {
-                found: describe_start(&self.buf),
-            };
+            return Error::NotGguf { found: describe_start(&self.buf) };
         }
-        Error::Truncated {
-            what: "the GGUF header".into(),
-            needed: end + 1,
-            end,
-        }
+        Error::Truncated { what: "the GGUF header".into(), needed: end + 1, end }
     }
 
     fn step(&mut self) -> Result<Step> {
@@ -343,9 +337,7 @@ impl HeaderParser {
             return Ok(None);
         };
         if &magic != b"GGUF" {
-            return Err(Error::NotGguf {
-                found: describe_start(&self.buf),
-            });
+            return Err(Error::NotGguf { found: describe_start(&self.buf) });
         }
         let Some(version) = self.u32() else {
             return Ok(None);
@@ -402,12 +394,7 @@ impl HeaderParser {
                 9 => return Err(malformed(&key, at, "arrays of arrays are not supported")),
                 _ => return Err(malformed(&key, at, &format!("unknown element type {kind}"))),
             };
-            self.state = State::Array {
-                key,
-                kind,
-                left,
-                value,
-            };
+            self.state = State::Array { key, kind, left, value };
             return Ok(Some(()));
         }
         let Some(value) = self.scalar(kind, &key)? else {
@@ -418,13 +405,7 @@ impl HeaderParser {
     }
 
     fn array_element(&mut self) -> Result<Option<()>> {
-        let State::Array {
-            key,
-            kind,
-            left,
-            mut value,
-        } = std::mem::take(&mut self.state)
-        else {
+        let State::Array { key, kind, left, mut value } = std::mem::take(&mut self.state) else {
             return Ok(None);
         };
         if left == 0 {
@@ -442,12 +423,7 @@ impl HeaderParser {
             (Value::Ints(all), Some(Value::Bool(v))) => all.push(v.into()),
             _ => {}
         }
-        self.state = State::Array {
-            key,
-            kind,
-            left: left - u64::from(went),
-            value,
-        };
+        self.state = State::Array { key, kind, left: left - u64::from(went), value };
         Ok(went.then_some(()))
     }
 
@@ -456,15 +432,11 @@ impl HeaderParser {
         Ok(match kind {
             0 => self.take::<1>().map(|b| Value::Uint(b[0].into())),
             1 => self.take::<1>().map(|b| Value::Int(i8::from_le_bytes(b).into())),
-            2 => self
-                .take::<2>()
-                .map(|b| Value::Uint(u16::from_le_bytes(b).into())),
+            2 => self.take::<2>().map(|b| Value::Uint(u16::from_le_bytes(b).into())),
             3 => self.take::<2>().map(|b| Value::Int(i16::from_le_bytes(b).into())),
             4 => self.u32().map(|v| Value::Uint(v.into())),
             5 => self.take::<4>().map(|b| Value::Int(i32::from_le_bytes(b).into())),
-            6 => self
-                .take::<4>()
-                .map(|b| Value::Float(f32::from_le_bytes(b).into())),
+            6 => self.take::<4>().map(|b| Value::Float(f32::from_le_bytes(b).into())),
             7 => match self.take::<1>() {
                 Some([b @ (0 | 1)]) => Some(Value::Bool(b == 1)),
                 Some([b]) => return Err(malformed(key, at, &format!("{b} is no boolean"))),
@@ -485,11 +457,7 @@ impl HeaderParser {
         };
         let Some(n_dims) = self.u32() else { return Ok(None) };
         if !(1..=4).contains(&n_dims) {
-            return Err(malformed(
-                &name,
-                at,
-                &format!("{n_dims} dimensions, expected 1 to 4"),
-            ));
+            return Err(malformed(&name, at, &format!("{n_dims} dimensions, expected 1 to 4")));
         }
         let mut shape = Vec::with_capacity(4);
         for _ in 0..n_dims {
@@ -508,13 +476,7 @@ impl HeaderParser {
         if !self.names.insert(name.clone()) {
             return Err(malformed(&name, at, "the tensor stands twice"));
         }
-        self.header.tensors.push(TensorInfo {
-            name,
-            ty,
-            shape,
-            offset,
-            bytes,
-        });
+        self.header.tensors.push(TensorInfo { name, ty, shape, offset, bytes });
         self.next_entry()
     }
 
@@ -536,10 +498,7 @@ impl HeaderParser {
         for tensor in &mut self.header.tensors {
             let wrong = |problem: &str| malformed(&tensor.name, end, problem);
             if tensor.offset % alignment != 0 {
-                return Err(wrong(&format!(
-                    "its offset {} is not a multiple of {alignment}",
-                    tensor.offset
-                )));
+                return Err(wrong(&format!("its offset {} is not a multiple of {alignment}", tensor.offset)));
             }
             if tensor.offset < free {
                 return Err(wrong("it overlaps the tensor before it"));
@@ -547,10 +506,7 @@ impl HeaderParser {
             if tensor.offset - free >= alignment {
                 return Err(wrong("a gap larger than padding lies before it"));
             }
-            free = tensor
-                .offset
-                .checked_add(tensor.bytes)
-                .ok_or_else(|| wrong("its end overflows"))?;
+            free = tensor.offset.checked_add(tensor.bytes).ok_or_else(|| wrong("its end overflows"))?;
             tensor.offset = tensor
                 .offset
                 .checked_add(self.header.data_offset)
@@ -589,9 +545,8 @@ impl HeaderParser {
         let Some(bytes) = self.buf.get(self.cursor..self.cursor + len as usize) else {
             return Ok(None);
         };
-        let text = std::str::from_utf8(bytes)
-            .map_err(|_| malformed(what, at, "the text is not UTF-8"))?
-            .to_owned();
+        let text =
+            std::str::from_utf8(bytes).map_err(|_| malformed(what, at, "the text is not UTF-8"))?.to_owned();
         self.cursor += len as usize;
         Ok(Some(text))
     }
@@ -603,10 +558,7 @@ fn tensor_bytes(ty: GgmlType, shape: &[u64]) -> std::result::Result<u64, String>
     }
     let len = u64::from(ty.block_len());
     if !shape[0].is_multiple_of(len) {
-        return Err(format!(
-            "rows of {} elements are no whole number of {ty} blocks of {len}",
-            shape[0]
-        ));
+        return Err(format!("rows of {} elements are no whole number of {ty} blocks of {len}", shape[0]));
     }
     shape
         .iter()
@@ -617,21 +569,13 @@ fn tensor_bytes(ty: GgmlType, shape: &[u64]) -> std::result::Result<u64, String>
 
 fn cap(what: &str, value: u64, limit: u64) -> Result<()> {
     if value > limit {
-        return Err(Error::TooLarge {
-            what: what.into(),
-            value,
-            limit,
-        });
+        return Err(Error::TooLarge { what: what.into(), value, limit });
     }
     Ok(())
 }
 
 fn malformed(what: &str, offset: u64, problem: &str) -> Error {
-    Error::Malformed {
-        what: what.into(),
-        offset,
-        problem: problem.into(),
-    }
+    Error::Malformed { what: what.into(), offset, problem: problem.into() }
 }
 
 fn describe_start(bytes: &[u8]) -> String {

@@ -35,7 +35,9 @@ impl Session {
         self.tokens.truncate(self.common(prompt));
         let last = prompt.len().wrapping_sub(1);
         let mut logits = self.extend(&prompt[self.tokens.len()..], &[last], cancelled).await?;
-        logits.pop().ok_or_else(|| Error::InvalidRequest { param: "prompt".into(), problem: "it is empty".into() })
+        logits
+            .pop()
+            .ok_or_else(|| Error::InvalidRequest { param: "prompt".into(), problem: "it is empty".into() })
     }
 
     /// Appends one token and returns the logits after it.

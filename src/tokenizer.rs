@@ -66,7 +66,10 @@ pub struct Tokenizer {
 
 impl std::fmt::Debug for Tokenizer {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Tokenizer").field("pre", &self.pre).field("n_vocab", &self.n_vocab()).finish_non_exhaustive()
+        f.debug_struct("Tokenizer")
+            .field("pre", &self.pre)
+            .field("n_vocab", &self.n_vocab())
+            .finish_non_exhaustive()
     }
 }
 
@@ -75,8 +78,10 @@ impl Tokenizer {
     /// would give wrong ids in silence.
     pub fn from_metadata(metadata: &Metadata) -> Result<Self> {
         let required = |key: &str| Error::MetadataMissing { key: key.into() };
-        let unsupported = |what: &str, value: &str, known: &str| {
-            Error::Unsupported { what: what.into(), value: value.into(), supported: Some(known.into()) }
+        let unsupported = |what: &str, value: &str, known: &str| Error::Unsupported {
+            what: what.into(),
+            value: value.into(),
+            supported: Some(known.into()),
         };
         let key = "tokenizer.ggml.model";
         match metadata.str(key)?.ok_or_else(|| required(key))? {
@@ -153,7 +158,9 @@ impl Tokenizer {
             match piece {
                 Piece::Token(id) => ids.push(id),
                 Piece::Text(text) => match mark {
-                    Some(mark) if text.contains(mark) => self.encode_text(&text.replace(mark, ""), &mut ids)?,
+                    Some(mark) if text.contains(mark) => {
+                        self.encode_text(&text.replace(mark, ""), &mut ids)?
+                    }
                     _ => self.encode_text(text, &mut ids)?,
                 },
             }
@@ -290,7 +297,8 @@ fn bpe(metadata: &Metadata, tokens: &Strings, ignore_merges: bool) -> Result<BPE
         tokens.iter().zip(0u32..).map(|(token, id)| (token.to_owned(), id)).collect();
     let mut pairs = Vec::with_capacity(merges.len());
     for merge in merges.iter() {
-        let pair = merge.split_once(' ').ok_or_else(|| Error::Tokenizer(format!("merge {merge:?} is no pair")))?;
+        let pair =
+            merge.split_once(' ').ok_or_else(|| Error::Tokenizer(format!("merge {merge:?} is no pair")))?;
         pairs.push((pair.0.to_owned(), pair.1.to_owned()));
     }
     BPE::builder()

@@ -34,9 +34,7 @@ fn loader(length: Option<usize>) -> Loader {
 
 fn load(bytes: &[u8]) -> Result<Model> {
     let mut loader = loader(Some(bytes.len()));
-    bytes
-        .chunks(1000)
-        .try_for_each(|piece| block_on(loader.push(piece)))?;
+    bytes.chunks(1000).try_for_each(|piece| block_on(loader.push(piece)))?;
     block_on(loader.finish())
 }
 
@@ -44,9 +42,7 @@ fn load(bytes: &[u8]) -> Result<Model> {
 fn assert_refused<T>(result: Result<T>, code: &str, words: &[&str]) {
     let error = result.err().expect("an error");
     assert_eq!(error.code(), code, "{error}");
-    words
-        .iter()
-        .for_each(|word| assert!(error.to_string().contains(word), "{error:?} does not name {word}"));
+    words.iter().for_each(|word| assert!(error.to_string().contains(word), "{error:?} does not name {word}"));
 }
 
 /// Each row is a test: what is done to the tiny file, the code of the error, and what its message names.
@@ -239,19 +235,11 @@ fn the_head_of_a_real_model_is_cut() {
     let length = path.metadata().expect("a length").len();
     let header = common::header(&path);
     assert!(header.file_len > 4_500_000_000);
-    let cut = header
-        .tensors
-        .iter()
-        .find(|t| t.offset + t.bytes > length)
-        .expect("a missing tensor");
+    let cut = header.tensors.iter().find(|t| t.offset + t.bytes > length).expect("a missing tensor");
     let bytes = std::fs::read(&path).expect("a readable file");
     let mut loader = loader(Some(bytes.len()));
     let pushed = block_on(loader.push(&bytes[..header.data_offset as usize]));
-    assert_refused(
-        pushed,
-        "gguf_truncated",
-        &[&format!("tensor {} ", cut.name), &length.to_string()],
-    );
+    assert_refused(pushed, "gguf_truncated", &[&format!("tensor {} ", cut.name), &length.to_string()]);
     assert_eq!(loader.gpu().counters().buffers, 0);
 }
 
@@ -263,13 +251,8 @@ fn pieces_of_any_size_give_the_same_header() {
         for size in [1, 2, 7, 100] {
             let mut parser = HeaderParser::default();
             let mut pieces = bytes.chunks(size);
-            let same = pieces
-                .find_map(|piece| parser.push(piece).expect("no error"))
-                .expect("a header");
-            assert_eq!(
-                (same.tensors, same.data_offset),
-                (whole.tensors.clone(), whole.data_offset)
-            );
+            let same = pieces.find_map(|piece| parser.push(piece).expect("no error")).expect("a header");
+            assert_eq!((same.tensors, same.data_offset), (whole.tensors.clone(), whole.data_offset));
             assert_eq!((same.version, same.file_len), (whole.version, whole.file_len));
             assert_eq!(same.metadata.keys(), whole.metadata.keys());
             for key in whole.metadata.keys() {
@@ -310,9 +293,7 @@ fn flipped_bits_do_no_harm() {
             opened.and_then(|_| TextParts::from_metadata(&parse(&bytes)?.metadata).map(drop))
         });
         let result = result.unwrap_or_else(|_| panic!("byte {at}, bit {bit:#x}: a panic"));
-        *outcomes
-            .entry(result.map_or_else(|e| e.code(), |()| "ok"))
-            .or_insert(0) += 1;
+        *outcomes.entry(result.map_or_else(|e| e.code(), |()| "ok")).or_insert(0) += 1;
         bytes[at] ^= bit;
     }
     println!("{end} bytes: {outcomes:?}");

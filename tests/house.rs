@@ -47,14 +47,8 @@ fn tokens(source: &str) -> Vec<&str> {
     for line in source.lines() {
         let mut rest = line.split("//").next().unwrap_or_default();
         while let Some(first) = rest.chars().next() {
-            let word = rest
-                .find(|c: char| !c.is_alphanumeric() && c != '_')
-                .unwrap_or(rest.len());
-            let length = if rest.starts_with("::") {
-                2
-            } else {
-                word.max(first.len_utf8())
-            };
+            let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            let length = if rest.starts_with("::") { 2 } else { word.max(first.len_utf8()) };
             let (token, after) = rest.split_at(length);
             tokens.extend(Some(token).filter(|t| !t.trim().is_empty()));
             rest = after;
@@ -86,10 +80,7 @@ fn violations(room: &str, source: &str) -> Vec<String> {
     let tokens = tokens(source);
     let mut wrong = Vec::new();
     for (i, token) in tokens.iter().enumerate() {
-        if FOREIGN
-            .iter()
-            .any(|(name, rooms)| name == token && !rooms.contains(&room))
-        {
+        if FOREIGN.iter().any(|(name, rooms)| name == token && !rooms.contains(&room)) {
             wrong.push((*token).to_owned());
         }
         if matches!(*token, "crate" | "minke" | "super") && tokens.get(i + 1) == Some(&"::") {
@@ -104,9 +95,7 @@ fn violations(room: &str, source: &str) -> Vec<String> {
 fn files(folder: &Path) -> Vec<PathBuf> {
     let entries = std::fs::read_dir(folder).expect("a folder");
     let paths = entries.map(|entry| entry.expect("an entry").path());
-    paths
-        .flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] })
-        .collect()
+    paths.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
 #[test]
@@ -114,31 +103,15 @@ fn imports_run_downwards() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut seen = std::collections::BTreeSet::new();
     for file in files(&src) {
-        let path = file
-            .strip_prefix(&src)
-            .expect("a path in src/")
-            .with_extension("");
-        let room = path
-            .iter()
-            .next()
-            .and_then(|name| name.to_str())
-            .expect("a name")
-            .to_owned();
+        let path = file.strip_prefix(&src).expect("a path in src/").with_extension("");
+        let room = path.iter().next().and_then(|name| name.to_str()).expect("a name").to_owned();
         if room == "lib" {
             continue; // the crate's root declares the rooms
         }
-        assert!(
-            imports(&room).is_some(),
-            "src/{room} is no room yet: give it its place in tests/house.rs"
-        );
+        assert!(imports(&room).is_some(), "src/{room} is no room yet: give it its place in tests/house.rs");
         let source = std::fs::read_to_string(&file).expect("a readable file");
         let wrong = violations(&room, &source);
-        assert!(
-            wrong.is_empty(),
-            "{}: {room} must not name {}",
-            file.display(),
-            wrong.join(", ")
-        );
+        assert!(wrong.is_empty(), "{}: {room} must not name {}", file.display(), wrong.join(", "));
         seen.insert(room);
     }
     assert_eq!(seen.len(), ROOMS.len(), "{seen:?}");
@@ -156,22 +129,10 @@ fn each_room_stands_on_those_before_it() {
 fn the_checker_sees_what_is_forbidden() {
     for (room, source, named) in [
         ("session", "use crate::engine::Engine;", "engine"),
-        (
-            "model",
-            "use crate::{Error, gguf::{Header, Value}, web::{engine, source}};",
-            "web",
-        ),
-        (
-            "model",
-            "use crate::{\n    session::{self, Session},\n    Result,\n};",
-            "session",
-        ),
+        ("model", "use crate::{Error, gguf::{Header, Value}, web::{engine, source}};", "web"),
+        ("model", "use crate::{\n    session::{self, Session},\n    Result,\n};", "session"),
         ("gguf", "fn f() -> crate::config::Rope {}", "config"),
-        (
-            "quant",
-            "use super::gguf::Header; // of src/quant.rs: the crate's root",
-            "gguf",
-        ),
+        ("quant", "use super::gguf::Header; // of src/quant.rs: the crate's root", "gguf"),
         ("chat", "let t = crate::tokenizer::Special::Text;", "tokenizer"),
         ("bin", "use minke::web;", "web"),
         ("model", "pub x: wgpu::Buffer,", "wgpu"),
@@ -186,35 +147,13 @@ fn the_checker_sees_what_is_forbidden() {
 #[test]
 fn the_checker_lets_the_rest_pass() {
     for (room, source) in [
-        (
-            "session",
-            "use crate::model::{MAX_BATCH, Model};\nuse crate::{Error, Result};",
-        ),
-        (
-            "model",
-            "use super::weights::{engine, web};\nuse crate::gpu::{Buffer, Gpu};",
-        ),
-        (
-            "tokenizer",
-            "/// See [`crate::chat::template::Prompt`].\npub(crate) fn f() {}",
-        ),
-        (
-            "kernels",
-            "use crate::quant::{CHUNK, GgmlType};\nfn f(x: &wgpu::Buffer) {}",
-        ),
-        (
-            "web",
-            "use crate::tokenizer::Special;\nuse wasm_bindgen::prelude::*;",
-        ),
-        (
-            "bin",
-            "use crate::source::load;\nuse minke::{Error, gguf::Header};",
-        ),
+        ("session", "use crate::model::{MAX_BATCH, Model};\nuse crate::{Error, Result};"),
+        ("model", "use super::weights::{engine, web};\nuse crate::gpu::{Buffer, Gpu};"),
+        ("tokenizer", "/// See [`crate::chat::template::Prompt`].\npub(crate) fn f() {}"),
+        ("kernels", "use crate::quant::{CHUNK, GgmlType};\nfn f(x: &wgpu::Buffer) {}"),
+        ("web", "use crate::tokenizer::Special;\nuse wasm_bindgen::prelude::*;"),
+        ("bin", "use crate::source::load;\nuse minke::{Error, gguf::Header};"),
     ] {
-        assert!(
-            violations(room, source).is_empty(),
-            "{room}: {:?}",
-            violations(room, source)
-        );
+        assert!(violations(room, source).is_empty(), "{room}: {:?}", violations(room, source));
     }
 }

@@ -64,26 +64,14 @@ fn check(gpu: &Gpu, case: &Case) {
     let x: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.x_f32_hex));
     let factors: Vec<f32> = (0..37).map(|t| 1.0 - 0.25 * t as f32).collect();
     let tokens = factors.len();
-    let xs: Vec<f32> = factors
-        .iter()
-        .flat_map(|f| x.iter().map(move |v| v * f))
-        .collect();
+    let xs: Vec<f32> = factors.iter().flat_map(|f| x.iter().map(move |v| v * f)).collect();
     let x = gpu.buffer_with("x", bytemuck::cast_slice(&xs)).unwrap();
     let y = gpu.buffer("y", 4 * tokens as u64 * u64::from(case.rows)).unwrap();
     let n = case.rows as usize;
 
-    let output = Output {
-        bias: None,
-        accumulate: false,
-        y: &y,
-    };
+    let output = Output { bias: None, accumulate: false, y: &y };
     gpu.submit(&matvec(gpu, &w, &x, output), 1);
-    assert_close(
-        &format!("matvec {what}"),
-        &read(gpu, &y, n),
-        case.y.iter().copied(),
-        &case.y_abs,
-    );
+    assert_close(&format!("matvec {what}"), &read(gpu, &y, n), case.y.iter().copied(), &case.y_abs);
 
     let mut batch = vec![0u32; BATCH_HEADER];
     batch[1] = tokens as u32;
@@ -94,12 +82,7 @@ fn check(gpu: &Gpu, case: &Case) {
     for (t, factor) in factors.iter().enumerate() {
         let scale: Vec<f64> = case.y_abs.iter().map(|v| v * f64::from(factor.abs())).collect();
         let want = case.y.iter().map(|v| v * f64::from(*factor));
-        assert_close(
-            &format!("matmul {what} token {t}"),
-            &got[t * n..][..n],
-            want,
-            &scale,
-        );
+        assert_close(&format!("matmul {what} token {t}"), &got[t * n..][..n], want, &scale);
     }
 
     let cols = case.cols as usize;

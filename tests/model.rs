@@ -28,17 +28,13 @@ fn logits(session: &mut Session, ids: &[u32], positions: &[usize]) -> Vec<Vec<f3
 }
 
 fn argmax(row: &[f32]) -> u32 {
-    let best = (0..row.len())
-        .max_by(|a, b| row[*a].total_cmp(&row[*b]))
-        .expect("a token");
+    let best = (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b])).expect("a token");
     best as u32
 }
 
 fn worst(got: &[Vec<f32>], want: &[Vec<f32>]) -> f32 {
     let pairs = got.iter().zip(want).flat_map(|(g, w)| g.iter().zip(w));
-    pairs
-        .map(|(g, w)| (g - w).abs())
-        .fold(0.0, |m, d| if d.is_nan() { f32::INFINITY } else { m.max(d) })
+    pairs.map(|(g, w)| (g - w).abs()).fold(0.0, |m, d| if d.is_nan() { f32::INFINITY } else { m.max(d) })
 }
 
 /// Greedy tokens, decoded one at a time, up to the first step that is nearly a tie.
@@ -67,11 +63,7 @@ fn check(name: &str, options: &GpuOptions) {
     for case in &golden.cases {
         let error = worst(&logits(&mut session, &case.ids, &case.positions), &case.logits);
         println!("{name} {} f16={} {error:.2e}", case.case, f16);
-        assert!(
-            error <= 2e-3 * factor,
-            "{name} {}: logits differ by {error}",
-            case.case
-        );
+        assert!(error <= 2e-3 * factor, "{name} {}: logits differ by {error}", case.case);
         check_greedy(&mut session, name, case, 0.02 * factor);
     }
 }
@@ -112,11 +104,7 @@ fn what_we_cannot_run_is_refused_by_name() {
             let about_the_tokenizer = case.must_name.iter().any(|n| n == "t5" || n == "made-up-pre");
             match loaded {
                 Err(error) => case.must_name.iter().for_each(|name| {
-                    assert!(
-                        error.to_string().contains(name),
-                        "{}: {error} does not name {name}",
-                        case.file
-                    );
+                    assert!(error.to_string().contains(name), "{}: {error} does not name {name}", case.file);
                 }),
                 Ok(_) => assert!(
                     about_the_tokenizer || case.file.contains("partial-rope"),
@@ -127,18 +115,11 @@ fn what_we_cannot_run_is_refused_by_name() {
             continue;
         }
         let mut session = Session::new(loaded.unwrap_or_else(|e| panic!("{}: {e}", case.file)));
-        let (ids, best, margins) = (
-            case.ids.unwrap(),
-            case.argmax_all.unwrap(),
-            case.top1_margin_all.unwrap(),
-        );
+        let (ids, best, margins) =
+            (case.ids.unwrap(), case.argmax_all.unwrap(), case.top1_margin_all.unwrap());
         let all: Vec<usize> = (0..ids.len()).collect();
         for (p, row) in logits(&mut session, &ids, &all).iter().enumerate() {
-            assert!(
-                margins[p] < 0.1 || argmax(row) == best[p],
-                "{} position {p}",
-                case.file
-            );
+            assert!(margins[p] < 0.1 || argmax(row) == best[p], "{} position {p}", case.file);
         }
     }
 }

@@ -59,7 +59,8 @@ fn prompts_probabilities_and_greedy_text_agree() {
     let golden: Golden = common::vectors("smollm2.json");
     let path = common::cached(common::SMOLLM2);
     let text = TextParts::from_metadata(&common::header(&path).metadata).expect("a tokenizer");
-    let weakest = GpuOptions { no_f16: true, no_subgroups: true, default_limits: true, ..GpuOptions::default() };
+    let weakest =
+        GpuOptions { no_f16: true, no_subgroups: true, default_limits: true, ..GpuOptions::default() };
     for (options, cases) in [(GpuOptions::default(), golden.cases.len()), (weakest, 2)] {
         let model = common::load(&path, &options, Some(1024)).expect("SmolLM2");
         let mut session = Session::new(model);
@@ -84,7 +85,8 @@ fn the_engine_streams_what_it_returns() {
     let case = &golden.cases[0];
     let path = common::cached(common::SMOLLM2);
     let text = TextParts::from_metadata(&common::header(&path).metadata).expect("a tokenizer");
-    let mut engine = Engine::new(common::load(&path, &GpuOptions::default(), Some(256)).expect("SmolLM2"), text);
+    let mut engine =
+        Engine::new(common::load(&path, &GpuOptions::default(), Some(256)).expect("SmolLM2"), text);
     let mut options = minke::engine::GenerateOptions::default();
     options.sampling.temperature = 0.0;
     options.max_tokens = Some(8);

@@ -32,59 +32,29 @@ fn check(name: &str, header: &Header) {
         (tokenizer.bos, tokenizer.eos, tokenizer.add_bos),
         (Some(golden.bos), Some(golden.eos), golden.add_bos)
     );
-    assert!(
-        tokenizer.end_ids().iter().all(|id| golden.eog_ids.contains(id)),
-        "{:?}",
-        tokenizer.end_ids()
-    );
+    assert!(tokenizer.end_ids().iter().all(|id| golden.eog_ids.contains(id)), "{:?}", tokenizer.end_ids());
     assert!(tokenizer.is_end(golden.eos));
     for case in &golden.cases {
         let what = format!("{name} {} {:?}", case.category, case.text);
-        assert_eq!(
-            tokenizer.encode(&case.text, Special::Parse).unwrap(),
-            case.ids,
-            "{what}"
-        );
+        assert_eq!(tokenizer.encode(&case.text, Special::Parse).unwrap(), case.ids, "{what}");
         let plain = case.ids_plain.as_ref().unwrap_or(&case.ids);
-        assert_eq!(
-            &tokenizer.encode(&case.text, Special::Text).unwrap(),
-            plain,
-            "plain {what}"
-        );
-        let decoded = case
-            .decoded_hex
-            .as_deref()
-            .map_or(case.text.clone().into_bytes(), common::hex);
-        let bytes: Vec<u8> = case
-            .ids
-            .iter()
-            .flat_map(|id| tokenizer.token_bytes(*id))
-            .collect();
+        assert_eq!(&tokenizer.encode(&case.text, Special::Text).unwrap(), plain, "plain {what}");
+        let decoded = case.decoded_hex.as_deref().map_or(case.text.clone().into_bytes(), common::hex);
+        let bytes: Vec<u8> = case.ids.iter().flat_map(|id| tokenizer.token_bytes(*id)).collect();
         assert_eq!(bytes, decoded, "decoding {what}");
         let mut stream = DecodeStream::default();
-        let mut text: String = case
-            .ids
-            .iter()
-            .map(|id| stream.push(&tokenizer.token_bytes(*id)))
-            .collect();
+        let mut text: String = case.ids.iter().map(|id| stream.push(&tokenizer.token_bytes(*id))).collect();
         text += &stream.finish();
         assert_eq!(text, String::from_utf8_lossy(&decoded), "streaming {what}");
         for (id, piece) in case.ids.iter().zip(case.pieces_hex.iter().flatten()) {
-            assert_eq!(
-                tokenizer.token_bytes(*id),
-                common::hex(piece),
-                "token {id} of {what}"
-            );
+            assert_eq!(tokenizer.token_bytes(*id), common::hex(piece), "token {id} of {what}");
         }
     }
 }
 
 #[test]
 fn real_vocabularies() {
-    for (name, file) in [
-        ("smollm2", common::SMOLLM2),
-        ("deepseek-r1-qwen", common::DEEPSEEK_HEAD),
-    ] {
+    for (name, file) in [("smollm2", common::SMOLLM2), ("deepseek-r1-qwen", common::DEEPSEEK_HEAD)] {
         check(name, &common::header(&common::cached(file)));
     }
 }
@@ -128,9 +98,7 @@ fn half_a_character_waits() {
 fn unknown_pre_tokenizers_are_errors() {
     for (file, name) in [("pre-unknown.gguf", "made-up-pre"), ("tokenizer-t5.gguf", "t5")] {
         let header = common::header(&common::vectors_dir().join("refuse").join(file));
-        let error = Tokenizer::from_metadata(&header.metadata)
-            .expect_err(file)
-            .to_string();
+        let error = Tokenizer::from_metadata(&header.metadata).expect_err(file).to_string();
         assert!(error.contains(name), "{error}");
     }
     assert!(HeaderParser::default().push(b"GGUF").unwrap().is_none());

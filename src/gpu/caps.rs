@@ -47,17 +47,10 @@ pub(super) async fn open(options: &GpuOptions) -> Result<(wgpu::Device, wgpu::Qu
     let f16 = options.kv_f16 && !options.no_f16 && features.contains(wgpu::Features::SHADER_F16);
     // The cluster sums of matvec need 8 neighbouring lanes in one subgroup.
     let subgroups = !options.no_subgroups && has_subgroups(features) && info.subgroup_min_size >= 8;
-    let limits = if options.default_limits {
-        wgpu::Limits::default()
-    } else {
-        adapter.limits()
-    };
+    let limits = if options.default_limits { wgpu::Limits::default() } else { adapter.limits() };
     let mut required = wgpu::Features::empty();
     required.set(wgpu::Features::SHADER_F16, f16);
-    required.set(
-        wgpu::Features::SUBGROUP,
-        subgroups && !cfg!(target_arch = "wasm32"),
-    );
+    required.set(wgpu::Features::SUBGROUP, subgroups && !cfg!(target_arch = "wasm32"));
     let max_binding = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) & !15;
     let (device, queue) = adapter
         .request_device(&wgpu::DeviceDescriptor {

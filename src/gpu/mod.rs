@@ -89,9 +89,7 @@ pub struct Gpu {
 
 impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Gpu")
-            .field("caps", &self.caps)
-            .finish_non_exhaustive()
+        f.debug_struct("Gpu").field("caps", &self.caps).finish_non_exhaustive()
     }
 }
 
@@ -170,10 +168,7 @@ impl Gpu {
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let made = make();
         if scope.pop().await.is_some() {
-            return Err(Error::OutOfMemory {
-                what: what.into(),
-                bytes,
-            });
+            return Err(Error::OutOfMemory { what: what.into(), bytes });
         }
         made
     }
@@ -200,16 +195,14 @@ impl Gpu {
             label: Some(label),
             source: wgpu::ShaderSource::Wgsl(source.as_str().into()),
         });
-        let pipeline = self
-            .device
-            .create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-                label: Some(label),
-                layout: Some(&self.pipeline_layout(binds)),
-                module: &module,
-                entry_point: Some("main"),
-                compilation_options: wgpu::PipelineCompilationOptions::default(),
-                cache: None,
-            });
+        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
+            label: Some(label),
+            layout: Some(&self.pipeline_layout(binds)),
+            module: &module,
+            entry_point: Some("main"),
+            compilation_options: wgpu::PipelineCompilationOptions::default(),
+            cache: None,
+        });
         self.pipelines.borrow_mut().insert(source, pipeline.clone());
         pipeline
     }
@@ -223,9 +216,7 @@ impl Gpu {
                 binding,
                 visibility: wgpu::ShaderStages::COMPUTE,
                 ty: wgpu::BindingType::Buffer {
-                    ty: wgpu::BufferBindingType::Storage {
-                        read_only: matches!(bind, Bind::Read(_)),
-                    },
+                    ty: wgpu::BufferBindingType::Storage { read_only: matches!(bind, Bind::Read(_)) },
                     has_dynamic_offset: false,
                     min_binding_size: None,
                 },
@@ -234,16 +225,12 @@ impl Gpu {
             .collect();
         let group = self
             .device
-            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor {
-                label: None,
-                entries: &entries,
-            });
-        self.device
-            .create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-                label: None,
-                bind_group_layouts: &[Some(&group)],
-                ..Default::default()
-            })
+            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
+        self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
+            label: None,
+            bind_group_layouts: &[Some(&group)],
+            ..Default::default()
+        })
     }
 
     /// Binds buffers in order (binding 0, 1, ...) to the kernel that `source` describes.
@@ -252,12 +239,10 @@ impl Gpu {
         let entries: Vec<_> = binds
             .iter()
             .zip(0..)
-            .map(
-                |(Bind::Read(buffer) | Bind::Write(buffer), binding)| wgpu::BindGroupEntry {
-                    binding,
-                    resource: buffer.as_entire_binding(),
-                },
-            )
+            .map(|(Bind::Read(buffer) | Bind::Write(buffer), binding)| wgpu::BindGroupEntry {
+                binding,
+                resource: buffer.as_entire_binding(),
+            })
             .collect();
         self.count(|c| c.bind_groups += 1);
         let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
@@ -265,18 +250,12 @@ impl Gpu {
             layout: &pipeline.get_bind_group_layout(0),
             entries: &entries,
         });
-        Dispatch {
-            pipeline,
-            bind_group,
-            groups,
-        }
+        Dispatch { pipeline, bind_group, groups }
     }
 
     /// Submits the dispatches in order, in one pass, for a batch of `n_tokens` tokens.
     pub fn submit<'a>(&self, dispatches: impl IntoIterator<Item = &'a Dispatch>, n_tokens: u32) {
-        let mut encoder = self
-            .device
-            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         let mut recorded = 0;
         for dispatch in dispatches {
@@ -301,9 +280,7 @@ impl Gpu {
     /// Reads the first `bytes` bytes of `buffer` after all submitted work.
     pub async fn read(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<u8>> {
         let staging = self.readback_buffer(bytes);
-        let mut encoder = self
-            .device
-            .create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
         encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
         self.queue.submit([encoder.finish()]);
         self.count(|c| {
@@ -318,13 +295,8 @@ impl Gpu {
         let mapped = receiver.await;
         self.check()?;
         let failed = |why: String| Error::Device(format!("reading a buffer back failed: {why}"));
-        mapped
-            .map_err(|e| failed(e.to_string()))?
-            .map_err(|e| failed(e.to_string()))?;
-        let data = staging
-            .get_mapped_range(..bytes)
-            .map_err(|e| failed(e.to_string()))?
-            .to_vec();
+        mapped.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
+        let data = staging.get_mapped_range(..bytes).map_err(|e| failed(e.to_string()))?.to_vec();
         staging.unmap();
         Ok(data)
     }

@@ -15,6 +15,7 @@ pub fn attention(
     let extra = format!("const SCALE: f32 = {};\n", shader::float(scale));
     let parts = [shared::BATCH, shared::REDUCE, include_str!("../../shaders/attention.wgsl")];
     let source = shader::compose(&gpu.caps, &heads.constants(), &extra, &parts);
-    let binds = [Bind::Read(qkv), Bind::Read(k_cache), Bind::Read(v_cache), Bind::Read(batch), Bind::Write(out)];
+    let binds =
+        [Bind::Read(qkv), Bind::Read(k_cache), Bind::Read(v_cache), Bind::Read(batch), Bind::Write(out)];
     gpu.dispatch("attention", source, &binds, [Groups::Fixed(heads.n_head as u32), Groups::PerTokens(1)])
 }

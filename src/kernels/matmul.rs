@@ -11,7 +11,13 @@ const TILE_ROWS: u32 = 64;
 const TILE_TOKENS: u32 = 32;
 
 /// `y[t] = W x[t]`, with x f32 `[tokens][cols]`; one dispatch a slab.
-pub fn matmul(gpu: &Gpu, w: &Matrix, x: &wgpu::Buffer, batch: &wgpu::Buffer, output: Output) -> Vec<Dispatch> {
+pub fn matmul(
+    gpu: &Gpu,
+    w: &Matrix,
+    x: &wgpu::Buffer,
+    batch: &wgpu::Buffer,
+    output: Output,
+) -> Vec<Dispatch> {
     let constants = [
         ("CHUNKS", w.cols / CHUNK),
         ("ROWS", w.rows),

@@ -20,7 +20,10 @@ impl Repack {
     /// Allocates the staging buffers.
     pub fn new(gpu: &Gpu) -> Result<Self> {
         // the kernel reads up to one word past the last block
-        Ok(Self { raw: gpu.buffer("staging", STAGE as u64 + 16)?, params: gpu.buffer("repack parameters", 32)? })
+        Ok(Self {
+            raw: gpu.buffer("staging", STAGE as u64 + 16)?,
+            params: gpu.buffer("repack parameters", 32)?,
+        })
     }
 
     /// Bytes of `layout` that one call of [`Repack::run`] takes at most: an even number of whole blocks.
@@ -35,7 +38,8 @@ impl Repack {
         let layout = part.layout;
         let blocks = bytes.len() as u32 / layout.block_bytes();
         let planes = part.planes;
-        let params = [first_block, blocks, planes.wide * 4, planes.two, planes.one, planes.scales, planes.half, 0];
+        let params =
+            [first_block, blocks, planes.wide * 4, planes.two, planes.one, planes.scales, planes.half, 0];
         bytes.resize(bytes.len().next_multiple_of(4), 0);
         gpu.write(&self.raw, 0, bytes);
         gpu.write(&self.params, 0, bytemuck::cast_slice(&params));

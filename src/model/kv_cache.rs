@@ -26,11 +26,8 @@ impl KvCache {
     pub async fn new(gpu: &Gpu, heads: Heads, n_layer: usize) -> Result<Self> {
         let bytes = Self::layer_bytes(gpu.caps.f16, heads);
         let what = format!("the KV cache of {} positions", heads.n_ctx);
-        let make = || {
-            (0..n_layer)
-                .map(|_| Ok((gpu.buffer(&what, bytes)?, gpu.buffer(&what, bytes)?)))
-                .collect()
-        };
+        let make =
+            || (0..n_layer).map(|_| Ok((gpu.buffer(&what, bytes)?, gpu.buffer(&what, bytes)?))).collect();
         let layers: Result<Vec<_>> = gpu.allocate(&what, 2 * n_layer as u64 * bytes, make).await;
         match layers {
             Err(Error::TooLarge { limit, .. }) => Err(Error::ContextFull {

@@ -47,14 +47,7 @@ impl Loader {
     /// `length` is the whole file's in bytes, where the source knows it: then a header that promises more is
     /// refused before it has cost any GPU memory.
     pub fn new(gpu: Gpu, n_ctx: Option<usize>, length: Option<u64>) -> Self {
-        Self {
-            gpu,
-            n_ctx,
-            length,
-            position: 0,
-            parser: HeaderParser::default(),
-            tensors: None,
-        }
+        Self { gpu, n_ctx, length, position: 0, parser: HeaderParser::default(), tensors: None }
     }
 
     /// The header, once it is complete.
@@ -96,14 +89,8 @@ impl Loader {
         };
         tensors.header.check_length(self.position)?;
         self.gpu.finish().await?;
-        Model::new(
-            self.gpu,
-            tensors.config,
-            tensors.weights,
-            tensors.rope_factors.as_deref(),
-            self.n_ctx,
-        )
-        .await
+        Model::new(self.gpu, tensors.config, tensors.weights, tensors.rope_factors.as_deref(), self.n_ctx)
+            .await
     }
 }
 
@@ -136,8 +123,7 @@ impl Tensors {
             if from >= end {
                 break;
             }
-            self.pending
-                .extend_from_slice(&bytes[(from - start) as usize..(to - start) as usize]);
+            self.pending.extend_from_slice(&bytes[(from - start) as usize..(to - start) as usize]);
             let whole = to == tensor.offset + tensor.bytes;
             self.send(gpu, whole).await?;
             if whole {
@@ -164,10 +150,7 @@ impl Tensors {
             Some(_) => {}
             None => {
                 let architecture = format!("{:?}", self.config.architecture);
-                return Err(Error::TensorUnknown {
-                    name: name.clone(),
-                    architecture,
-                });
+                return Err(Error::TensorUnknown { name: name.clone(), architecture });
             }
         }
         Ok(())
@@ -201,11 +184,7 @@ impl Tensors {
         &self,
         matrix: &'m Matrix,
         tensor: usize,
-    ) -> Result<(
-        &'m crate::kernels::matrix::Slab,
-        &'m crate::kernels::matrix::Part,
-        u64,
-    )> {
+    ) -> Result<(&'m crate::kernels::matrix::Slab, &'m crate::kernels::matrix::Part, u64)> {
         let mut before = 0;
         for slab in &matrix.slabs {
             for part in slab.parts.iter().filter(|part| part.tensor == tensor) {
@@ -216,9 +195,6 @@ impl Tensors {
                 before += bytes;
             }
         }
-        Err(Error::Device(format!(
-            "tensor {} is longer than its rows",
-            self.header.tensors[self.index].name
-        )))
+        Err(Error::Device(format!("tensor {} is longer than its rows", self.header.tensors[self.index].name)))
     }
 }

@@ -93,37 +93,18 @@ impl Model {
         n_ctx: Option<usize>,
     ) -> Result<Self> {
         let n_ctx = n_ctx.unwrap_or(DEFAULT_N_CTX.min(config.n_ctx_train)).max(1);
-        let heads = Heads {
-            n_head: config.n_head,
-            n_kv_head: config.n_kv_head,
-            head_dim: config.head_dim,
-            n_ctx,
-        };
+        let heads =
+            Heads { n_head: config.n_head, n_kv_head: config.n_kv_head, head_dim: config.head_dim, n_ctx };
         let rope = rope::table(&config.rope.inv_freq(rope_factors), config.rope.mscale, n_ctx);
         let activations = Activations::new(&gpu, &config, heads, &rope)?;
         let cache = KvCache::new(&gpu, heads, config.n_layer).await?;
-        let graph = Graph {
-            gpu: &gpu,
-            config: &config,
-            heads,
-            weights: &weights,
-            a: &activations,
-            cache: &cache,
-        };
+        let graph =
+            Graph { gpu: &gpu, config: &config, heads, weights: &weights, a: &activations, cache: &cache };
         let decode = graph.layers(|w, x, output| matvec(&gpu, w, x, output));
         let prefill = graph.layers(|w, x, output| matmul(&gpu, w, x, &activations.batch, output));
         let head = graph.head();
         gpu.finish().await?;
-        Ok(Self {
-            n_ctx,
-            config,
-            weights,
-            activations,
-            decode,
-            prefill,
-            head,
-            gpu,
-        })
+        Ok(Self { n_ctx, config, weights, activations, decode, prefill, head, gpu })
     }
 
     /// The device.
@@ -144,13 +125,8 @@ impl Model {
         let first = wanted.first().copied().unwrap_or(0) as u32;
         let header = [pos as u32, n_tokens, first, 0];
         let batch: Vec<u32> = header.iter().chain(tokens).copied().collect();
-        self.gpu
-            .write(&self.activations.batch, 0, bytemuck::cast_slice(&batch));
-        let layers = if n_tokens == 1 {
-            &self.decode
-        } else {
-            &self.prefill
-        };
+        self.gpu.write(&self.activations.batch, 0, bytemuck::cast_slice(&batch));
+        let layers = if n_tokens == 1 { &self.decode } else { &self.prefill };
         let mut logits = Vec::with_capacity(wanted.len());
         if wanted.is_empty() {
             self.gpu.submit(layers, n_tokens);
@@ -159,14 +135,10 @@ impl Model {
             if i == 0 {
                 self.gpu.submit(layers.iter().chain(&self.head), n_tokens);
             } else {
-                self.gpu
-                    .write(&self.activations.batch, 8, bytemuck::bytes_of(&(*row as u32)));
+                self.gpu.write(&self.activations.batch, 8, bytemuck::bytes_of(&(*row as u32)));
                 self.gpu.submit(&self.head, n_tokens);
             }
-            let bytes = self
-                .gpu
-                .read(&self.activations.logits, 4 * self.config.n_vocab as u64)
-                .await?;
+            let bytes = self.gpu.read(&self.activations.logits, 4 * self.config.n_vocab as u64).await?;
             logits.push(bytemuck::pod_collect_to_vec(&bytes));
         }
         Ok(logits)
@@ -176,23 +148,14 @@ impl Model {
         let n_vocab = self.config.n_vocab;
         if let Some(id) = tokens.iter().find(|id| **id as usize >= n_vocab) {
             let problem = format!("{id} is not a token id: the vocabulary has {n_vocab}");
-            return Err(Error::InvalidRequest {
-                param: "tokens".into(),
-                problem,
-            });
+            return Err(Error::InvalidRequest { param: "tokens".into(), problem });
         }
         if tokens.is_empty() || tokens.len() > MAX_BATCH {
             let problem = format!("a batch of {} tokens, expected 1 to {MAX_BATCH}", tokens.len());
-            return Err(Error::InvalidRequest {
-                param: "tokens".into(),
-                problem,
-            });
+            return Err(Error::InvalidRequest { param: "tokens".into(), problem });
         }
         if pos + tokens.len() > self.n_ctx {
-            return Err(Error::ContextFull {
-                needed: pos + tokens.len(),
-                n_ctx: self.n_ctx,
-            });
+            return Err(Error::ContextFull { needed: pos + tokens.len(), n_ctx: self.n_ctx });
         }
         Ok(())
     }
@@ -229,11 +192,7 @@ impl<'a> Graph<'a> {
     ) {
         let a = self.a;
         all.push(self.norm(&layer.attn_norm, Rows::All));
-        let qkv = Output {
-            bias: layer.qkv_bias.as_ref(),
-            accumulate: false,
-            y: &a.qkv,
-        };
+        let qkv = Output { bias: layer.qkv_bias.as_ref(), accumulate: false, y: &a.qkv };
         all.extend(project(&layer.qkv, &a.normed, qkv));
         let buffers = rope::Buffers {
             table: &a.rope,
@@ -244,24 +203,9 @@ impl<'a> Graph<'a> {
             v_cache,
         };
         let r = &self.config.rope;
-        all.push(rope(
-            self.gpu,
-            self.heads,
-            r.n_rot,
-            r.neox,
-            self.config.rms_eps,
-            buffers,
-        ));
-        all.push(attention(
-            self.gpu,
-            self.heads,
-            [&a.qkv, k_cache, v_cache, &a.batch, &a.heads],
-        ));
-        let residual = Output {
-            bias: layer.attn_output_bias.as_ref(),
-            accumulate: true,
-            y: &a.x,
-        };
+        all.push(rope(self.gpu, self.heads, r.n_rot, r.neox, self.config.rms_eps, buffers));
+        all.push(attention(self.gpu, self.heads, [&a.qkv, k_cache, v_cache, &a.batch, &a.heads]));
+        let residual = Output { bias: layer.attn_output_bias.as_ref(), accumulate: true, y: &a.x };
         all.extend(project(&layer.attn_output, &a.heads, residual));
     }
 
@@ -274,29 +218,17 @@ impl<'a> Graph<'a> {
     ) {
         let a = self.a;
         all.push(self.norm(&layer.ffn_norm, Rows::All));
-        let gate_up = Output {
-            bias: layer.gate_up_bias.as_ref(),
-            accumulate: false,
-            y: &a.gate_up,
-        };
+        let gate_up = Output { bias: layer.gate_up_bias.as_ref(), accumulate: false, y: &a.gate_up };
         all.extend(project(&layer.gate_up, &a.normed, gate_up));
         all.push(swiglu(self.gpu, self.config.n_ff, &a.gate_up, &a.gated));
-        let residual = Output {
-            bias: layer.down_bias.as_ref(),
-            accumulate: true,
-            y: &a.x,
-        };
+        let residual = Output { bias: layer.down_bias.as_ref(), accumulate: true, y: &a.x };
         all.extend(project(&layer.down, &a.gated, residual));
     }
 
     /// logits = W_output norm(x[wanted row])
     fn head(&self) -> Vec<Dispatch> {
         let mut all = vec![self.norm(&self.weights.output_norm, Rows::Wanted)];
-        let logits = Output {
-            bias: self.weights.output_bias.as_ref(),
-            accumulate: false,
-            y: &self.a.logits,
-        };
+        let logits = Output { bias: self.weights.output_bias.as_ref(), accumulate: false, y: &self.a.logits };
         all.extend(matvec(self.gpu, &self.weights.output, &self.a.normed, logits));
         all
     }

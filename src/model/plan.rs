@@ -25,12 +25,8 @@ impl MemoryPlan {
     /// The plan for `n_ctx` positions (or the default) with an f16 or f32 cache.
     pub fn new(config: &ModelConfig, header: &Header, n_ctx: Option<usize>, kv_f16: bool) -> Self {
         let n_ctx = n_ctx.unwrap_or(DEFAULT_N_CTX.min(config.n_ctx_train));
-        let heads = Heads {
-            n_head: config.n_head,
-            n_kv_head: config.n_kv_head,
-            head_dim: config.head_dim,
-            n_ctx,
-        };
+        let heads =
+            Heads { n_head: config.n_head, n_kv_head: config.n_kv_head, head_dim: config.head_dim, n_ctx };
         let weights = header.tensors.iter().map(|t| t.bytes).sum();
         let kv_cache = KvCache::bytes(kv_f16, heads, config.n_layer);
         let q = config.n_head * config.head_dim;
@@ -38,12 +34,6 @@ impl MemoryPlan {
         let row = 2 * config.n_embd + 2 * q + 2 * kv + 3 * config.n_ff;
         let staging = crate::kernels::repack::STAGE;
         let activations = (4 * (MAX_BATCH * row + config.n_vocab) + staging) as u64;
-        Self {
-            n_ctx,
-            weights,
-            kv_cache,
-            activations,
-            total: weights + kv_cache + activations,
-        }
+        Self { n_ctx, weights, kv_cache, activations, total: weights + kv_cache + activations }
     }
 }

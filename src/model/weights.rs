@@ -70,11 +70,7 @@ impl Weights {
         header: &Header,
     ) -> Result<(Self, HashMap<String, Sink>)> {
         let tensors = header.tensors.iter().map(|t| (t.name.as_str(), t)).collect();
-        let mut build = Builder {
-            gpu,
-            tensors,
-            sinks: HashMap::new(),
-        };
+        let mut build = Builder { gpu, tensors, sinks: HashMap::new() };
         let token_embd = build.matrix(&["token_embd.weight"]).await?;
         let output = match build.tensors.contains_key("output.weight") {
             true => build.matrix(&["output.weight"]).await?,
@@ -90,16 +86,7 @@ impl Weights {
             build.f32_tensor("rope_freqs.weight")?;
             build.sinks.insert("rope_freqs.weight".into(), Sink::RopeFactors);
         }
-        Ok((
-            Self {
-                token_embd,
-                layers,
-                output_norm,
-                output,
-                output_bias,
-            },
-            build.sinks,
-        ))
+        Ok((Self { token_embd, layers, output_norm, output, output_bias }, build.sinks))
     }
 
     /// Bytes of weights read for one decoded token: all matrices but the embedding, unless it is tied.
@@ -124,10 +111,7 @@ impl Builder<'_> {
         let gate_up = self.matrix(&["ffn_gate", "ffn_up"].map(weight)).await?;
         let down = self.matrix(&[weight("ffn_down")]).await?;
         let head_norms = match self.tensors.contains_key(weight("attn_q_norm").as_str()) {
-            true => Some((
-                self.vector(&weight("attn_q_norm"))?,
-                self.vector(&weight("attn_k_norm"))?,
-            )),
+            true => Some((self.vector(&weight("attn_q_norm"))?, self.vector(&weight("attn_k_norm"))?)),
             false => None,
         };
         Ok(Layer {
@@ -146,10 +130,7 @@ impl Builder<'_> {
     }
 
     fn tensor(&self, name: &str) -> Result<&TensorInfo> {
-        self.tensors
-            .get(name)
-            .copied()
-            .ok_or_else(|| Error::TensorMissing { name: name.into() })
+        self.tensors.get(name).copied().ok_or_else(|| Error::TensorMissing { name: name.into() })
     }
 
     /// Tensors of equal row length as one matrix.
@@ -163,8 +144,7 @@ impl Builder<'_> {
         }
         let matrix = Rc::new(Matrix::new(self.gpu, cols, &tensors).await?);
         for (index, name) in names.iter().enumerate() {
-            self.sinks
-                .insert(name.as_ref().into(), Sink::Matrix(matrix.clone(), index));
+            self.sinks.insert(name.as_ref().into(), Sink::Matrix(matrix.clone(), index));
         }
         Ok(matrix)
     }
@@ -202,9 +182,7 @@ impl Builder<'_> {
                 self.sinks.insert(name, Sink::Vector(all.clone(), 4 * row));
                 buffer = Some(all);
             }
-            row += self
-                .tensor(&format!("{}.weight", stem.as_ref()))
-                .map_or(0, |t| t.shape[1]);
+            row += self.tensor(&format!("{}.weight", stem.as_ref())).map_or(0, |t| t.shape[1]);
         }
         Ok(buffer)
     }

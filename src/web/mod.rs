@@ -38,9 +38,7 @@ impl WasmEngine {
         on_progress: Function,
         signal: Option<AbortSignal>,
     ) -> std::result::Result<WasmEngine, JsValue> {
-        load(source, options, &on_progress, signal.as_ref())
-            .await
-            .map_err(error_value)
+        load(source, options, &on_progress, signal.as_ref()).await.map_err(error_value)
     }
 
     /// Facts about the model, the device and the tier.
@@ -70,11 +68,8 @@ impl WasmEngine {
     ) -> std::result::Result<JsValue, JsValue> {
         let cancelled = || signal.as_ref().is_some_and(AbortSignal::aborted);
         let done = async {
-            let request: ChatRequest =
-                serde_wasm_bindgen::from_value(request).map_err(|e| Error::InvalidRequest {
-                    param: "request".into(),
-                    problem: e.to_string(),
-                })?;
+            let request: ChatRequest = serde_wasm_bindgen::from_value(request)
+                .map_err(|e| Error::InvalidRequest { param: "request".into(), problem: e.to_string() })?;
             let mut show = |delta: Delta| call(&on_delta, &delta_value(&delta));
             self.engine.chat(&request, moment(), &mut show, &cancelled).await
         };
@@ -99,12 +94,7 @@ impl WasmEngine {
         tokens: Vec<u32>,
         positions: Vec<usize>,
     ) -> std::result::Result<Vec<f32>, JsValue> {
-        let rows = self
-            .engine
-            .session
-            .logits(&tokens, &positions)
-            .await
-            .map_err(error_value)?;
+        let rows = self.engine.session.logits(&tokens, &positions).await.map_err(error_value)?;
         Ok(rows.concat())
     }
 
@@ -115,10 +105,7 @@ impl WasmEngine {
 
     /// Ids of a text, special tokens recognised.
     pub fn tokenize(&self, text: &str) -> std::result::Result<Vec<u32>, JsValue> {
-        self.engine
-            .tokenizer
-            .encode(text, crate::tokenizer::Special::Parse)
-            .map_err(error_value)
+        self.engine.tokenizer.encode(text, crate::tokenizer::Special::Parse).map_err(error_value)
     }
 }
 
@@ -134,11 +121,8 @@ async fn load(
     on_progress: &Function,
     signal: Option<&AbortSignal>,
 ) -> Result<WasmEngine> {
-    let options: LoadOptions =
-        serde_wasm_bindgen::from_value(options).map_err(|e| Error::InvalidRequest {
-            param: "options".into(),
-            problem: e.to_string(),
-        })?;
+    let options: LoadOptions = serde_wasm_bindgen::from_value(options)
+        .map_err(|e| Error::InvalidRequest { param: "options".into(), problem: e.to_string() })?;
     let mut source = source::Source::open(source, signal).await?;
     let mut loader = Loader::new(Gpu::request(&options.gpu).await?, options.n_ctx, source.length);
     let mut piece = Vec::new();
@@ -148,10 +132,7 @@ async fn load(
     while source.read(&mut piece).await? {
         loader.push(&piece).await?;
         if text.is_none() && loader.header().is_some() {
-            text = loader
-                .header()
-                .map(|header| TextParts::from_metadata(&header.metadata))
-                .transpose()?;
+            text = loader.header().map(|header| TextParts::from_metadata(&header.metadata)).transpose()?;
         }
         if loader.position() - reported >= 1 << 20 {
             reported = loader.position();
@@ -162,14 +143,9 @@ async fn load(
     progress(on_progress, "prepare", bytes, Some(bytes));
     let model = loader.finish().await?;
     // a file without a header has failed in `finish`
-    let text = text.ok_or_else(|| Error::NotGguf {
-        found: "nothing".into(),
-    })?;
+    let text = text.ok_or_else(|| Error::NotGguf { found: "nothing".into() })?;
     progress(on_progress, "ready", bytes, Some(bytes));
-    Ok(WasmEngine {
-        engine: Engine::new(model, text),
-        bytes,
-    })
+    Ok(WasmEngine { engine: Engine::new(model, text), bytes })
 }
 
 #[derive(Serialize)]
@@ -187,10 +163,7 @@ fn progress(callback: &Function, phase: &str, loaded: u64, total: Option<u64>) {
 
 fn delta_value(delta: &Delta) -> JsValue {
     let value = Object::new();
-    for (key, text) in [
-        ("content", &delta.content),
-        ("reasoning_content", &delta.reasoning),
-    ] {
+    for (key, text) in [("content", &delta.content), ("reasoning_content", &delta.reasoning)] {
         if !text.is_empty() {
             let _ = Reflect::set(&value, &key.into(), &text.into()); // a plain object takes any key
         }
@@ -215,16 +188,11 @@ fn moment() -> Moment {
         0,
     );
     let entropy = (js_sys::Math::random() * 2f64.powi(53)) as u64;
-    Moment {
-        now: now.unwrap_or_default(),
-        entropy,
-    }
+    Moment { now: now.unwrap_or_default(), entropy }
 }
 
 fn to_js(value: &impl Serialize) -> std::result::Result<JsValue, JsValue> {
-    value
-        .serialize(&serde_wasm_bindgen::Serializer::json_compatible())
-        .map_err(JsValue::from)
+    value.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).map_err(JsValue::from)
 }
 
 fn error_value(error: Error) -> JsValue {

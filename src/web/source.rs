@@ -35,13 +35,7 @@ impl Source {
             }
         };
         let reader = stream.get_reader().unchecked_into();
-        Ok(Self {
-            reader,
-            name,
-            received: 0,
-            signal,
-            length,
-        })
+        Ok(Self { reader, name, received: 0, signal, length })
     }
 
     /// Puts the next bytes into `piece`; false at the end.
@@ -75,26 +69,15 @@ async fn fetch(url: &str, signal: Option<&AbortSignal>) -> Result<(ReadableStrea
     init.set_signal(signal);
     let request = Request::new_with_str_and_init(url, &init).map_err(failed)?;
     let scope: WorkerGlobalScope = js_sys::global().unchecked_into(); // a window's `fetch` is the same
-    let response = JsFuture::from(scope.fetch_with_request(&request))
-        .await
-        .map_err(failed)?;
+    let response = JsFuture::from(scope.fetch_with_request(&request)).await.map_err(failed)?;
     let response: Response = response.unchecked_into();
     if !response.ok() {
-        return Err(Error::Http {
-            url: url.into(),
-            status: response.status(),
-        });
+        return Err(Error::Http { url: url.into(), status: response.status() });
     }
     let headers = response.headers();
     let compressed = headers.has("content-encoding").unwrap_or(false); // then the length is not the stream's
-    let length = headers
-        .get("content-length")
-        .ok()
-        .flatten()
-        .filter(|_| !compressed);
-    let body = response
-        .body()
-        .ok_or_else(|| failure(url, 0, &"the response has no body".into(), signal))?;
+    let length = headers.get("content-length").ok().flatten().filter(|_| !compressed);
+    let body = response.body().ok_or_else(|| failure(url, 0, &"the response has no body".into(), signal))?;
     Ok((body, length.and_then(|v| v.parse().ok())))
 }
 
@@ -102,15 +85,7 @@ fn failure(url: &str, received: u64, cause: &JsValue, signal: Option<&AbortSigna
     if signal.is_some_and(AbortSignal::aborted) {
         return Error::Aborted;
     }
-    let message = Reflect::get(cause, &"message".into())
-        .ok()
-        .and_then(|m| m.as_string());
-    let cause = message
-        .or_else(|| cause.as_string())
-        .unwrap_or_else(|| format!("{cause:?}"));
-    Error::Network {
-        url: url.into(),
-        received,
-        cause,
-    }
+    let message = Reflect::get(cause, &"message".into()).ok().and_then(|m| m.as_string());
+    let cause = message.or_else(|| cause.as_string()).unwrap_or_else(|| format!("{cause:?}"));
+    Error::Network { url: url.into(), received, cause }
 }

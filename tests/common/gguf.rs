@@ -50,12 +50,7 @@ pub fn array(kind: u32, n: u64, elements: &[u8]) -> Value {
 }
 
 pub fn f32s(name: &str, dims: &[u64], offset: u64) -> Tensor {
-    Tensor {
-        name: string(name),
-        dims: dims.into(),
-        ty: F32,
-        offset,
-    }
+    Tensor { name: string(name), dims: dims.into(), ty: F32, offset }
 }
 
 impl File {
@@ -71,10 +66,7 @@ impl File {
 
     /// A tensor after the others.
     pub fn add(&mut self, name: &str, dims: &[u64]) {
-        let end = self
-            .tensors
-            .last()
-            .map_or(0, |t| t.offset + 4 * t.dims.iter().product::<u64>());
+        let end = self.tensors.last().map_or(0, |t| t.offset + 4 * t.dims.iter().product::<u64>());
         self.tensors.push(f32s(name, dims, end.next_multiple_of(32)));
     }
 
@@ -118,13 +110,7 @@ impl File {
 
 /// The smallest llama that runs.
 pub fn tiny() -> File {
-    let mut file = File {
-        version: 3,
-        n_tensors: None,
-        n_entries: None,
-        entries: vec![],
-        tensors: vec![],
-    };
+    let mut file = File { version: 3, n_tensors: None, n_entries: None, entries: vec![], tensors: vec![] };
     file.set("general.architecture", text("llama"));
     for (key, value) in [
         ("block_count", uint(1)),

@@ -27,9 +27,7 @@ pub fn stems(folder: &str) -> Vec<String> {
     let path = vectors_dir().join(folder);
     let entries = std::fs::read_dir(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let names = entries.map(|entry| entry.expect("an entry").file_name().into_string().expect("UTF-8"));
-    let mut stems: Vec<_> = names
-        .filter_map(|name| name.strip_suffix(".json").map(String::from))
-        .collect();
+    let mut stems: Vec<_> = names.filter_map(|name| name.strip_suffix(".json").map(String::from)).collect();
     stems.sort_unstable();
     stems
 }
@@ -43,9 +41,7 @@ pub fn vectors<T: serde::de::DeserializeOwned>(name: &str) -> T {
 
 /// Bytes of a hexadecimal string.
 pub fn hex(text: &str) -> Vec<u8> {
-    (0..text.len() / 2)
-        .map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex"))
-        .collect()
+    (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex")).collect()
 }
 
 /// The tiers to test in: as the adapter offers, without subgroups, and the weakest.
@@ -53,20 +49,9 @@ pub fn tiers() -> Vec<minke::gpu::GpuOptions> {
     let plain = minke::gpu::GpuOptions::default();
     vec![
         plain.clone(),
-        minke::gpu::GpuOptions {
-            kv_f16: true,
-            ..plain.clone()
-        },
-        minke::gpu::GpuOptions {
-            no_subgroups: true,
-            ..plain.clone()
-        },
-        minke::gpu::GpuOptions {
-            no_f16: true,
-            no_subgroups: true,
-            default_limits: true,
-            ..plain
-        },
+        minke::gpu::GpuOptions { kv_f16: true, ..plain.clone() },
+        minke::gpu::GpuOptions { no_subgroups: true, ..plain.clone() },
+        minke::gpu::GpuOptions { no_f16: true, no_subgroups: true, default_limits: true, ..plain },
     ]
 }
 
@@ -99,14 +84,8 @@ pub const DEEPSEEK_HEAD: &str = "deepseek-r1-distill-qwen-7b.head.gguf";
 
 /// A model that `npm run setup` fetched.
 pub fn cached(name: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
-        .join(".cache/models")
-        .join(name);
-    assert!(
-        path.is_file(),
-        "{} is missing: run `npm run setup`",
-        path.display()
-    );
+    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".cache/models").join(name);
+    assert!(path.is_file(), "{} is missing: run `npm run setup`", path.display());
     path
 }
 

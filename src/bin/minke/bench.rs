@@ -29,7 +29,10 @@ impl Bench {
     pub async fn run(&self, shared: &Shared) -> Result<()> {
         let (model, _) = load(&self.model, shared).await?;
         if self.p == 0 || self.n == 0 || self.r == 0 {
-            return Err(Error::InvalidRequest { param: "-p, -n, -r".into(), problem: "must be at least 1".into() });
+            return Err(Error::InvalidRequest {
+                param: "-p, -n, -r".into(),
+                problem: "must be at least 1".into(),
+            });
         }
         // any ids do: the time does not depend on them
         let prompt: Vec<u32> = (0..self.p).map(|i| (i * 7919 % model.config.n_vocab) as u32).collect();

@@ -30,32 +30,18 @@ impl Source {
             let mut response = get(model, None)?;
             let length = header(&response, "content-length").and_then(|v| v.parse().ok());
             let body = std::mem::replace(response.body_mut(), ureq::Body::builder().data(""));
-            return Ok(Self {
-                name,
-                reader: Box::new(body.into_reader()),
-                received: 0,
-                length,
-            });
+            return Ok(Self { name, reader: Box::new(body.into_reader()), received: 0, length });
         }
         let file = File::open(model).map_err(|e| file_error(model, &e))?;
         let regular = file.metadata().ok().filter(|m| m.is_file()); // a pipe's length is unknown, not 0
         let length = regular.map(|m| m.len());
-        Ok(Self {
-            name,
-            reader: Box::new(file),
-            received: 0,
-            length,
-        })
+        Ok(Self { name, reader: Box::new(file), received: 0, length })
     }
 
     /// The next bytes; 0 at the end.
     pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
         let n = self.reader.read(buffer).map_err(|e| match is_url(&self.name) {
-            true => Error::Network {
-                url: self.name.clone(),
-                received: self.received,
-                cause: e.to_string(),
-            },
+            true => Error::Network { url: self.name.clone(), received: self.received, cause: e.to_string() },
             false => file_error(&self.name, &e),
         })?;
         self.received += n as u64;
@@ -76,12 +62,8 @@ pub fn read_header(model: &str) -> Result<(Header, Option<u64>)> {
         if response.status().as_u16() == 200 {
             return read_stream(Source::open(model)?, parser);
         }
-        let total = header(&response, "content-range").and_then(|range| {
-            range
-                .rsplit('/')
-                .next()
-                .and_then(|total| total.parse::<u64>().ok())
-        });
+        let total = header(&response, "content-range")
+            .and_then(|range| range.rsplit('/').next().and_then(|total| total.parse::<u64>().ok()));
         let bytes = response.body_mut().read_to_vec().map_err(|e| Error::Network {
             url: model.into(),
             received: position,
@@ -138,10 +120,8 @@ pub async fn load_engine(model: &str, shared: &Shared) -> Result<Engine> {
 /// A JSON file.
 pub fn json_file<T: DeserializeOwned>(path: &str) -> Result<T> {
     let text = std::fs::read_to_string(path).map_err(|e| file_error(path, &e))?;
-    serde_json::from_str(&text).map_err(|e| Error::InvalidRequest {
-        param: path.into(),
-        problem: e.to_string(),
-    })
+    serde_json::from_str(&text)
+        .map_err(|e| Error::InvalidRequest { param: path.into(), problem: e.to_string() })
 }
 
 fn is_url(model: &str) -> bool {
@@ -154,15 +134,8 @@ fn get(url: &str, range: Option<(u64, u64)>) -> Result<ureq::http::Response<ureq
         request = request.header("Range", format!("bytes={first}-{last}"));
     }
     request.call().map_err(|error| match error {
-        ureq::Error::StatusCode(status) => Error::Http {
-            url: url.into(),
-            status,
-        },
-        other => Error::Network {
-            url: url.into(),
-            received: 0,
-            cause: other.to_string(),
-        },
+        ureq::Error::StatusCode(status) => Error::Http { url: url.into(), status },
+        other => Error::Network { url: url.into(), received: 0, cause: other.to_string() },
     })
 }
 
@@ -171,8 +144,5 @@ fn header(response: &ureq::http::Response<ureq::Body>, name: &str) -> Option<Str
 }
 
 pub fn file_error(path: &str, cause: &std::io::Error) -> Error {
-    Error::File {
-        path: path.into(),
-        cause: cause.to_string(),
-    }
+    Error::File { path: path.into(), cause: cause.to_string() }
 }

@@ -27,7 +27,8 @@ impl Tokenize {
         let tokenizer = Tokenizer::from_metadata(&header.metadata)?;
         let input = std::io::read_to_string(std::io::stdin())
             .map_err(|e| Error::File { path: "stdin".into(), cause: e.to_string() })?;
-        let wrong = |e: serde_json::Error| Error::InvalidRequest { param: "stdin".into(), problem: e.to_string() };
+        let wrong =
+            |e: serde_json::Error| Error::InvalidRequest { param: "stdin".into(), problem: e.to_string() };
         if self.decode {
             let all: Vec<Vec<u32>> = serde_json::from_str(&input).map_err(wrong)?;
             let texts: Vec<String> = all.iter().map(|ids| tokenizer.decode(ids)).collect();
