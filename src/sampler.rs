@@ -1,6 +1,6 @@
 //! Choosing the next token. This CPU sampler defines what sampling means here.
 //!
-//! Order: logit bias and penalties, then temperature, top-k, typical-p, top-p and min-p, each on the
+//! Order: logit bias and penalties, then temperature, min-p, top-k, typical-p and top-p, each on the
 //! distribution that the one before left, then one draw.
 
 use crate::{Error, Result};

@@ -98,7 +98,7 @@ impl Plan {
             ty: ty.to_string(),
             supported: crate::quant::supported_names(),
         })?;
-        if self.cols % layout.block_len() != 0 {
+        if !self.cols.is_multiple_of(layout.block_len()) {
             return Err(Error::Unsupported {
                 what: format!("the row length of {name}"),
                 value: self.cols.to_string(),
