@@ -157,3 +157,18 @@ fn the_checker_lets_the_rest_pass() {
         assert!(violations(room, source).is_empty(), "{room}: {:?}", violations(room, source));
     }
 }
+
+/// The formats in the row `| Formats | ... |` of a README.
+fn listed_formats(readme: &str) -> Vec<&str> {
+    let row = readme.lines().find_map(|line| line.strip_prefix("| Formats")).unwrap_or_default();
+    row.split(['|', ',']).map(str::trim).filter(|name| !name.is_empty()).collect()
+}
+
+#[test]
+fn readme_lists_the_formats_that_the_kernel_tests_run() {
+    let readme =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md");
+    let supported: Vec<_> = minke::quant::GgmlType::supported().map(|ty| ty.name()).collect();
+    assert_eq!(listed_formats(&readme), supported);
+    assert_eq!(listed_formats("x\n| Formats | F32, Q9_Z |\n"), ["F32", "Q9_Z"]);
+}

@@ -25,20 +25,29 @@ struct Case {
     y_abs: Vec<f64>,
 }
 
-fn load(gpu: &Gpu, case: &Case) -> Matrix {
+/// The matrix of a case, in buffers of at most `limit` bytes.
+fn load(gpu: &mut Gpu, case: &Case, limit: u64) -> Matrix {
     let ty = GgmlType::from_name(&case.ty).expect("a known type");
+    let limit = std::mem::replace(&mut gpu.caps.max_binding, limit);
     let matrix = block_on(Matrix::new(gpu, case.cols, &[("golden", ty, case.rows)])).expect("a matrix");
+    gpu.caps.max_binding = limit;
     let repack = Repack::new(gpu).expect("staging");
-    let part = &matrix.slabs[0].parts[0];
-    let raw = common::hex(&case.raw_hex);
-    // in two pieces, to test that pieces join
-    let pair = 2 * part.layout.block_bytes() as usize;
-    let cut = raw.len() / 2 / pair * pair;
-    let first_block = cut as u32 / part.layout.block_bytes();
-    if cut > 0 {
-        repack.run(gpu, &matrix.slabs[0], part, 0, &mut raw[..cut].to_vec());
+    let mut raw = common::hex(&case.raw_hex);
+    for slab in &matrix.slabs {
+        for part in &slab.parts {
+            let mut rest = raw.split_off(part.file_bytes(case.cols) as usize);
+            std::mem::swap(&mut raw, &mut rest);
+            // in two pieces, to test that pieces join
+            let pair = 2 * part.layout.block_bytes() as usize;
+            let mut second = rest.split_off(rest.len() / 2 / pair * pair);
+            let first_block = rest.len() as u32 / part.layout.block_bytes();
+            if !rest.is_empty() {
+                repack.run(gpu, slab, part, 0, &mut rest);
+            }
+            repack.run(gpu, slab, part, first_block, &mut second);
+        }
     }
-    repack.run(gpu, &matrix.slabs[0], part, first_block, &mut raw[cut..].to_vec());
+    assert!(raw.is_empty(), "bytes left over");
     matrix
 }
 
@@ -58,9 +67,8 @@ fn assert_close(what: &str, got: &[f32], want: impl Iterator<Item = f64>, scale:
     }
 }
 
-fn check(gpu: &Gpu, case: &Case) {
+fn check(gpu: &Gpu, case: &Case, w: &Matrix) {
     let what = format!("{} {}", case.ty, case.kind);
-    let w = load(gpu, case);
     let x: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.x_f32_hex));
     let factors: Vec<f32> = (0..37).map(|t| 1.0 - 0.25 * t as f32).collect();
     let tokens = factors.len();
@@ -70,14 +78,14 @@ fn check(gpu: &Gpu, case: &Case) {
     let n = case.rows as usize;
 
     let output = Output { bias: None, accumulate: false, y: &y };
-    gpu.submit(&matvec(gpu, &w, &x, output), 1);
+    gpu.submit(&matvec(gpu, w, &x, output), 1);
     assert_close(&format!("matvec {what}"), &read(gpu, &y, n), case.y.iter().copied(), &case.y_abs);
 
     let mut batch = vec![0u32; BATCH_HEADER];
     batch[1] = tokens as u32;
     batch.extend((0..tokens as u32).map(|t| t % case.rows));
     let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&batch)).unwrap();
-    gpu.submit(&matmul(gpu, &w, &x, &batch, output), tokens as u32);
+    gpu.submit(&matmul(gpu, w, &x, &batch, output), tokens as u32);
     let got = read(gpu, &y, tokens * n);
     for (t, factor) in factors.iter().enumerate() {
         let scale: Vec<f64> = case.y_abs.iter().map(|v| v * f64::from(factor.abs())).collect();
@@ -87,7 +95,7 @@ fn check(gpu: &Gpu, case: &Case) {
 
     let cols = case.cols as usize;
     let rows = gpu.buffer("rows", 4 * (tokens * cols) as u64).unwrap();
-    gpu.submit(&embed(gpu, &w, &batch, &rows), tokens as u32);
+    gpu.submit(&embed(gpu, w, &batch, &rows), tokens as u32);
     let got = read(gpu, &rows, tokens * cols);
     let want: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.dequant_f32_hex));
     for t in 0..tokens {
@@ -105,13 +113,41 @@ fn check(gpu: &Gpu, case: &Case) {
 #[test]
 fn formats_agree_with_golden() {
     for options in common::tiers() {
-        let gpu = block_on(Gpu::request(&options)).expect("lavapipe or a GPU");
+        let mut gpu = block_on(Gpu::request(&options)).expect("lavapipe or a GPU");
         println!("{:?}", gpu.caps);
         for ty in GgmlType::supported() {
             for case in common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")) {
-                check(&gpu, &case);
+                let limit = gpu.caps.max_binding;
+                let matrix = load(&mut gpu, &case, limit);
+                check(&gpu, &case, &matrix);
             }
         }
         gpu.check().expect("no device error");
     }
+}
+
+#[test]
+fn a_matrix_larger_than_a_binding_is_cut_by_rows() {
+    let mut gpu = block_on(Gpu::request(&common::tiers()[0])).expect("lavapipe or a GPU");
+    for ty in GgmlType::supported() {
+        for case in common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")) {
+            let row_bytes = case.raw_hex.len() as u64 / 2 / u64::from(case.rows);
+            let matrix = load(&mut gpu, &case, 3 * row_bytes + 128);
+            assert!(matrix.slabs.len() > 1, "{ty}: {} rows in one buffer", case.rows);
+            check(&gpu, &case, &matrix);
+        }
+    }
+    gpu.caps.max_binding = 64;
+    let error =
+        block_on(Matrix::new(&gpu, 256, &[("wide", GgmlType::F32, 1)])).expect_err("no room for a row");
+    assert!(error.to_string().contains("one row of wide"), "{error}");
+}
+
+#[test]
+fn the_comparator_rejects_a_wrong_value() {
+    let rejects =
+        |got: f32| std::panic::catch_unwind(|| assert_close("y", &[got], [1.0].into_iter(), &[2.0])).is_err();
+    assert!(!rejects(1.000_01));
+    assert!(rejects(1.000_1));
+    assert!(rejects(f32::NAN));
 }
