@@ -29,9 +29,21 @@ pub struct SamplingParams {
     /// Subtracted for every time the reply has them.
     pub frequency_penalty: f32,
     /// Added to the logits of tokens.
+    #[serde(deserialize_with = "ids_as_strings")]
     pub logit_bias: HashMap<u32, f32>,
     /// For the same draws each time; from the clock if None.
     pub seed: Option<u64>,
+}
+
+/// JSON has only strings as keys, and a flattened struct does not read numbers from them.
+fn ids_as_strings<'de, D: serde::Deserializer<'de>>(
+    source: D,
+) -> std::result::Result<HashMap<u32, f32>, D::Error> {
+    let pair = |(id, bias): (String, f32)| match id.parse() {
+        Ok(id) => Ok((id, bias)),
+        Err(_) => Err(serde::de::Error::custom(format!("logit_bias: {id:?} is no token id"))),
+    };
+    HashMap::<String, f32>::deserialize(source)?.into_iter().map(pair).collect()
 }
 
 impl Default for SamplingParams {
@@ -68,6 +80,10 @@ impl SamplingParams {
                 let problem = format!("{value} is not between {low} and {high}");
                 return Err(Error::InvalidRequest { param: param.into(), problem });
             }
+        }
+        if let Some((id, bias)) = self.logit_bias.iter().find(|(_, bias)| !(-100.0..=100.0).contains(*bias)) {
+            let problem = format!("{bias} for token {id} is not between -100 and 100");
+            return Err(Error::InvalidRequest { param: "logit_bias".into(), problem });
         }
         Ok(())
     }
@@ -204,4 +220,23 @@ pub fn argmax(values: &[f32]) -> u32 {
         }
     }
     best as u32
+}
+
+/// ln(sum(exp(values))): what a logit lacks to a log-probability. Summed in f64.
+pub fn log_sum_exp(values: &[f32]) -> f32 {
+    let most = f64::from(values[argmax(values) as usize]);
+    let sum: f64 = values.iter().map(|v| (f64::from(*v) - most).exp()).sum();
+    (most + sum.ln()) as f32
+}
+
+/// Indices of the `n` largest values, largest first, the lower of equals first.
+pub fn likeliest(values: &[f32], n: usize) -> Vec<u32> {
+    let by_value = |a: &u32, b: &u32| values[*b as usize].total_cmp(&values[*a as usize]).then(a.cmp(b));
+    let mut ids: Vec<u32> = (0..values.len() as u32).collect();
+    if n > 0 && n < ids.len() {
+        ids.select_nth_unstable_by(n - 1, by_value);
+    }
+    ids.truncate(n);
+    ids.sort_unstable_by(by_value);
+    ids
 }

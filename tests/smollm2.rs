@@ -92,17 +92,37 @@ fn the_engine_streams_what_it_returns() {
     options.max_tokens = Some(8);
     let prompt = engine.raw_prompt(&case.text).unwrap();
     let mut streamed = String::new();
-    let mut show = |delta: minke::chat::reasoning::Delta| streamed += &delta.content;
+    let mut show = |delta: minke::chat::reasoning::Delta, _| streamed += &delta.content;
     let done = block_on(engine.generate(prompt, &options, 0, &mut show, &|| false)).unwrap();
     assert_eq!(done.tokens, case.greedy);
     assert_eq!(streamed, done.text);
     assert_eq!(done.text, case.greedy_text.trim_end_matches("<|im_end|>"));
+    // log-probabilities are the model's own, whatever the sampling does
+    options.logprobs = true;
+    options.top_logprobs = 20;
+    options.sampling.temperature = 0.1;
+    let prompt = engine.raw_prompt(&case.text).unwrap();
+    let done = block_on(engine.generate(prompt, &options, 0, &mut |_, _| {}, &|| false)).unwrap();
+    let texts = done.tokens.iter().filter(|id| !engine.tokenizer.is_end(**id)).count();
+    assert_eq!(done.logprobs.content.len(), texts);
+    let (first, golden_top) = (&done.logprobs.content[0], &case.checks.last().unwrap().top20);
+    assert_eq!(first.bytes, engine.tokenizer.token_bytes(done.tokens[0]));
+    for (got, (id, want, _)) in first.top_logprobs.iter().zip(golden_top) {
+        assert_eq!(got.bytes, engine.tokenizer.token_bytes(*id));
+        assert!((f64::from(got.logprob) - want).abs() <= 2e-3, "{got:?} instead of {want}");
+    }
+    options.top_logprobs = 21;
+    let prompt = engine.raw_prompt(&case.text).unwrap();
+    let refused = block_on(engine.generate(prompt, &options, 0, &mut |_, _| {}, &|| false));
+    assert!(refused.unwrap_err().to_string().contains("top_logprobs"));
+    options = minke::engine::GenerateOptions { max_tokens: Some(8), ..Default::default() };
+    options.sampling.temperature = 0.0;
     // a second turn reuses the cache; a stop string ends the text before it; an abort is an abort
     options.stop = minke::engine::Stop::One("France".into());
     let prompt = engine.raw_prompt(&case.text).unwrap();
-    let done = block_on(engine.generate(prompt.clone(), &options, 0, &mut |_| {}, &|| false)).unwrap();
+    let done = block_on(engine.generate(prompt.clone(), &options, 0, &mut |_, _| {}, &|| false)).unwrap();
     assert_eq!(done.cached_tokens, case.ids.len() - 1);
     assert_eq!(done.text, "The capital of ");
-    let aborted = block_on(engine.generate(prompt, &options, 0, &mut |_| {}, &|| true));
+    let aborted = block_on(engine.generate(prompt, &options, 0, &mut |_, _| {}, &|| true));
     assert!(matches!(aborted, Err(minke::Error::Aborted)), "{aborted:?}");
 }

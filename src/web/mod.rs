@@ -3,7 +3,7 @@
 mod source;
 
 use crate::chat::reasoning::Delta;
-use crate::engine::{ChatRequest, Engine, Moment, TextParts};
+use crate::engine::{ChatRequest, Engine, Logprobs, Moment, TextParts};
 use crate::gpu::{Gpu, GpuOptions};
 use crate::model::Loader;
 use crate::{Error, Result};
@@ -59,7 +59,8 @@ impl WasmEngine {
         to_js(&info)
     }
 
-    /// Answers one chat request (OpenAI's names). `on_delta` gets `{ content?, reasoning_content? }`.
+    /// Answers one chat request (OpenAI's names). `on_delta` gets `{ content?, reasoning_content?,
+    /// logprobs? }`.
     pub async fn complete(
         &mut self,
         request: JsValue,
@@ -70,7 +71,8 @@ impl WasmEngine {
         let done = async {
             let request: ChatRequest = serde_wasm_bindgen::from_value(request)
                 .map_err(|e| Error::InvalidRequest { param: "request".into(), problem: e.to_string() })?;
-            let mut show = |delta: Delta| call(&on_delta, &delta_value(&delta));
+            let mut show =
+                |delta: Delta, logprobs: Logprobs| call(&on_delta, &delta_value(&delta, &logprobs));
             self.engine.chat(&request, moment(), &mut show, &cancelled).await
         };
         let done = done.await.map_err(error_value)?;
@@ -78,6 +80,7 @@ impl WasmEngine {
             "finish_reason": done.finish_reason,
             "content": done.text,
             "reasoning_content": done.reasoning,
+            "logprobs": (!done.logprobs.is_empty()).then_some(&done.logprobs),
             "usage": {
                 "prompt_tokens": done.prompt_tokens.len(),
                 "completion_tokens": done.tokens.len(),
@@ -161,12 +164,17 @@ fn progress(callback: &Function, phase: &str, loaded: u64, total: Option<u64>) {
     }
 }
 
-fn delta_value(delta: &Delta) -> JsValue {
+fn delta_value(delta: &Delta, logprobs: &Logprobs) -> JsValue {
     let value = Object::new();
     for (key, text) in [("content", &delta.content), ("reasoning_content", &delta.reasoning)] {
         if !text.is_empty() {
             let _ = Reflect::set(&value, &key.into(), &text.into()); // a plain object takes any key
         }
+    }
+    if !logprobs.is_empty()
+        && let Ok(logprobs) = to_js(logprobs)
+    {
+        let _ = Reflect::set(&value, &"logprobs".into(), &logprobs); // likewise
     }
     value.into()
 }

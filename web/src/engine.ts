@@ -1,6 +1,16 @@
 import { EngineAbortError, EngineError, engineError } from './errors.js';
 import { models } from './models.js';
-import type { Delta, DeviceOptions, EngineInfo, FromWorker, LoadProgress, Reply, ToWorker, Usage } from './protocol.js';
+import type {
+  Delta,
+  DeviceOptions,
+  EngineInfo,
+  FromWorker,
+  LoadProgress,
+  Logprobs,
+  Reply,
+  ToWorker,
+  Usage,
+} from './protocol.js';
 
 /** What `createEngine` takes. */
 export interface EngineOptions extends DeviceOptions {
@@ -36,6 +46,12 @@ export interface ChatCompletionRequest {
   repetition_penalty?: number | null;
   presence_penalty?: number | null;
   frequency_penalty?: number | null;
+  /** Added to the logits of token ids. */
+  logit_bias?: Record<string, number> | null;
+  /** Whether to tell how likely each token was. */
+  logprobs?: boolean | null;
+  /** How many of the likeliest tokens to name beside each, at most 20. */
+  top_logprobs?: number | null;
   /** For the same reply each time on the same device. */
   seed?: number | null;
   /** Most tokens of the reply, reasoning included. */
@@ -55,7 +71,7 @@ export interface ChatCompletion {
     index: 0;
     message: { role: 'assistant'; content: string; reasoning_content: string | null };
     finish_reason: 'stop' | 'length';
-    logprobs: null;
+    logprobs: Logprobs | null;
   }[];
   usage: Usage;
 }
@@ -69,7 +85,7 @@ export interface ChatCompletionChunk {
     index: 0;
     delta: { role?: 'assistant'; content?: string; reasoning_content?: string };
     finish_reason: 'stop' | 'length' | null;
-    logprobs: null;
+    logprobs: Logprobs | null;
   }[];
   /** Only on the last chunk. */
   usage?: Usage;
@@ -160,9 +176,9 @@ export class Engine {
   async *#stream(request: ChatCompletionRequest): AsyncGenerator<ChatCompletionChunk, void, undefined> {
     const envelope = this.#envelope('chat.completion.chunk');
     const chunk = (
-      delta: ChatCompletionChunk['choices'][0]['delta'],
+      { logprobs, ...delta }: Delta & { role?: 'assistant' },
       finish_reason: 'stop' | 'length' | null,
-    ): ChatCompletionChunk => ({ ...envelope, choices: [{ index: 0, delta, finish_reason, logprobs: null }] });
+    ): ChatCompletionChunk => ({ ...envelope, choices: [{ index: 0, delta, finish_reason, logprobs: logprobs ?? null }] });
     const ready: ChatCompletionChunk[] = [chunk({ role: 'assistant', content: '' }, null)];
     let ended: { error?: EngineError } | undefined;
     let wake = () => {};
@@ -201,7 +217,7 @@ function wholeChoice(reply: Reply): Pick<ChatCompletion, 'choices' | 'usage'> {
     reasoning_content: reply.reasoning_content || null,
   };
   return {
-    choices: [{ index: 0, message, finish_reason: reply.finish_reason, logprobs: null }],
+    choices: [{ index: 0, message, finish_reason: reply.finish_reason, logprobs: reply.logprobs }],
     usage: reply.usage,
   };
 }

@@ -53,15 +53,31 @@ export interface Usage {
   completion_tokens_details: { reasoning_tokens: number };
 }
 
+/** How likely the model itself (before bias, penalties and temperature) held a token. */
+export interface TokenLogprob {
+  token: string;
+  logprob: number;
+  bytes: number[];
+  /** The likeliest tokens at this place, where `top_logprobs` asked for them. */
+  top_logprobs?: Omit<TokenLogprob, 'top_logprobs'>[];
+}
+
+export interface Logprobs {
+  content: TokenLogprob[];
+  reasoning_content: TokenLogprob[];
+}
+
 export interface Delta {
   content?: string;
   reasoning_content?: string;
+  logprobs?: Logprobs;
 }
 
 export interface Reply {
   finish_reason: 'stop' | 'length';
   content: string;
   reasoning_content: string;
+  logprobs: Logprobs | null;
   usage: Usage;
 }
 

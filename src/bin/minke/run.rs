@@ -124,7 +124,7 @@ impl Sampling {
             seed: self.seed,
             ..default
         };
-        GenerateOptions { sampling, max_tokens, stop: Stop::Any(self.stop.clone()) }
+        GenerateOptions { sampling, max_tokens, stop: Stop::Any(self.stop.clone()), ..Default::default() }
     }
 }
 
@@ -141,7 +141,7 @@ impl Run {
             _ => engine.chat_prompt(&messages, None, moment.now)?,
         };
         let options = self.sampling.options(self.n);
-        let mut show = |delta: Delta| {
+        let mut show = |delta: Delta, _| {
             if !shared.json {
                 print!("{}{}", delta.reasoning, delta.content);
                 let _ = std::io::stdout().flush(); // a closed pipe ends the next print

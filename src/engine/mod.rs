@@ -1,0 +1,187 @@
+//! A model that answers: template, tokenizer, session, sampler and splitter put together.
+
+mod reply;
+mod request;
+
+pub use reply::{Completion, FinishReason, Logprobs, OnDelta, TokenLogprob};
+pub use request::{ChatRequest, GenerateOptions, Stop};
+
+use crate::chat::reasoning;
+use crate::chat::template::ChatTemplate;
+use crate::gguf::Metadata;
+use crate::model::Model;
+use crate::sampler::Sampler;
+use crate::session::Session;
+use crate::tokenizer::{Special, Tokenizer};
+use crate::{Error, Result};
+use reply::Reply;
+use request::context;
+use serde_json::Value as Json;
+
+/// What the host knows and this crate cannot ask for in a browser.
+#[derive(Clone, Copy, Debug)]
+pub struct Moment {
+    /// The local time, for templates that print the date.
+    pub now: jiff::civil::DateTime,
+    /// Seeds the sampler when the request has no seed.
+    pub entropy: u64,
+}
+
+/// A prompt ready to run.
+#[derive(Clone, Debug)]
+pub struct Prompt {
+    /// Token ids.
+    pub tokens: Vec<u32>,
+    /// Splits the reply; None where the prompt is not a chat.
+    splitter: Option<bool>,
+}
+
+/// A model with its tokenizer and template.
+#[derive(Debug)]
+pub struct Engine {
+    /// The timeline.
+    pub session: Session,
+    /// The vocabulary.
+    pub tokenizer: Tokenizer,
+    template: Option<ChatTemplate>,
+}
+
+impl Engine {
+    /// Puts a model together with what its metadata says of text.
+    pub fn new(model: Model, text: TextParts) -> Self {
+        Self { session: Session::new(model), tokenizer: text.tokenizer, template: text.template }
+    }
+
+    /// The prompt for a chat. Control tokens inside messages are only text; earlier reasoning is dropped.
+    pub fn chat_prompt(
+        &self,
+        messages: &[Json],
+        tools: Option<&Json>,
+        now: jiff::civil::DateTime,
+    ) -> Result<Prompt> {
+        let template =
+            self.template.as_ref().ok_or_else(|| Error::MetadataMissing { key: TEMPLATE.into() })?;
+        let context = context(&self.tokenizer, messages, tools, true)?;
+        let prompt = template.render(context, self.tokenizer.control_tokens(), now)?;
+        let mut tokens = self.tokenizer.encode_marked(prompt.marked(), Special::Parse, prompt.mark)?;
+        self.add_bos(&mut tokens);
+        Ok(Prompt { tokens, splitter: Some(reasoning::opens(&prompt.text())) })
+    }
+
+    /// A text as it stands, special tokens recognised, nothing around it.
+    pub fn raw_prompt(&self, text: &str) -> Result<Prompt> {
+        let mut tokens = self.tokenizer.encode(text, Special::Parse)?;
+        self.add_bos(&mut tokens);
+        Ok(Prompt { tokens, splitter: None })
+    }
+
+    /// BOS in front where the model wants one and the template has not written it.
+    fn add_bos(&self, tokens: &mut Vec<u32>) {
+        if let Some(bos) = self.tokenizer.bos.filter(|_| self.tokenizer.add_bos)
+            && tokens.first() != Some(&bos)
+        {
+            tokens.insert(0, bos);
+        }
+    }
+
+    /// Answers a chat request; see [`Engine::generate`].
+    pub async fn chat(
+        &mut self,
+        request: &ChatRequest,
+        moment: Moment,
+        on_delta: &mut OnDelta<'_>,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Completion> {
+        let prompt = self.chat_prompt(&request.messages, request.tools.as_ref(), moment.now)?;
+        self.generate(prompt, &request.options, moment.entropy, on_delta, cancelled).await
+    }
+
+    /// Generates the reply to `prompt`. `on_delta` gets it piece by piece; `cancelled` is asked between GPU submits and ends the work with [`Error::Aborted`].
+    pub async fn generate(
+        &mut self,
+        prompt: Prompt,
+        options: &GenerateOptions,
+        entropy: u64,
+        on_delta: &mut OnDelta<'_>,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Completion> {
+        options.check()?;
+        let mut sampler = Sampler::new(options.sampling.clone(), entropy)?;
+        let n_ctx = self.session.model().n_ctx;
+        if prompt.tokens.len() >= n_ctx {
+            return Err(Error::ContextFull { needed: prompt.tokens.len() + 1, n_ctx });
+        }
+        let limit = options.max_tokens.unwrap_or(usize::MAX).clamp(1, n_ctx - prompt.tokens.len());
+        let cached_tokens = self.session.common(&prompt.tokens);
+        let mut logits = self.session.prefill(&prompt.tokens, cancelled).await?;
+        let mut reply = Reply::new(prompt.splitter, options.stop.strings());
+        let mut tokens = Vec::new();
+        let finish_reason = loop {
+            if cancelled() {
+                return Err(Error::Aborted);
+            }
+            let unchanged = options.logprobs.then(|| logits.clone());
+            let token = sampler.sample(&mut logits)?;
+            tokens.push(token);
+            if self.tokenizer.is_end(token) {
+                break FinishReason::Stop;
+            }
+            let bytes =
+                if self.tokenizer.is_control(token) { Vec::new() } else { self.tokenizer.token_bytes(token) };
+            let logprob =
+                unchanged.map(|l| TokenLogprob::new(&self.tokenizer, &l, token, options.top_logprobs));
+            reply.push(&bytes, logprob, on_delta);
+            if reply.stopped {
+                break FinishReason::Stop;
+            }
+            if tokens.len() == limit {
+                break FinishReason::Length;
+            }
+            logits = self.session.decode(token).await?;
+        };
+        reply.finish(on_delta);
+        Ok(Completion {
+            prompt_tokens: prompt.tokens,
+            tokens,
+            text: reply.text,
+            reasoning: reply.reasoning,
+            finish_reason,
+            reasoning_tokens: reply.reasoning_tokens,
+            cached_tokens,
+            logprobs: reply.logprobs,
+        })
+    }
+}
+
+const TEMPLATE: &str = "tokenizer.chat_template";
+
+/// Tokenizer and template of a model file.
+#[derive(Debug)]
+pub struct TextParts {
+    /// The vocabulary.
+    pub tokenizer: Tokenizer,
+    /// The chat template, where the file has one.
+    pub template: Option<ChatTemplate>,
+}
+
+impl TextParts {
+    /// Reads both from the metadata.
+    pub fn from_metadata(metadata: &Metadata) -> Result<Self> {
+        let template = metadata.str(TEMPLATE)?.map(ChatTemplate::new).transpose()?;
+        Ok(Self { tokenizer: Tokenizer::from_metadata(metadata)?, template })
+    }
+
+    /// The prompt text that the template makes of a chat.
+    pub fn render(
+        &self,
+        messages: &[Json],
+        tools: Option<&Json>,
+        add_generation_prompt: bool,
+        now: jiff::civil::DateTime,
+    ) -> Result<String> {
+        let template =
+            self.template.as_ref().ok_or_else(|| Error::MetadataMissing { key: TEMPLATE.into() })?;
+        let context = context(&self.tokenizer, messages, tools, add_generation_prompt)?;
+        Ok(template.render(context, self.tokenizer.control_tokens(), now)?.text())
+    }
+}
