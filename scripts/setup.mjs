@@ -183,13 +183,20 @@ function fetchModel({ file, from, member, sha256 }) {
   return path;
 }
 
+/** The small model as a qwen2 one: see scripts/to-qwen2.mjs. */
+export function qwen2Model() {
+  const path = join(modelsFolder, 'smollm2-135m-instruct-q4_1.qwen2.gguf');
+  if (!existsSync(path)) run(process.execPath, [join(root, 'scripts/to-qwen2.mjs'), smallModel(), path]);
+  return path;
+}
+
 /** All of it: `npm run setup`. */
 export function setup() {
   npmPackages();
   wasmCargo();
   chromium();
   softwareVulkan();
-  smallModel();
+  qwen2Model();
   deepseekHead();
 }
 

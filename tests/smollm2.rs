@@ -126,3 +126,21 @@ fn the_engine_streams_what_it_returns() {
     let aborted = block_on(engine.generate(prompt, &options, 0, &mut |_, _| {}, &|| true));
     assert!(matches!(aborted, Err(minke::Error::Aborted)), "{aborted:?}");
 }
+
+#[test]
+fn the_same_model_as_qwen2_says_the_same() {
+    let golden: Golden = common::vectors("smollm2.json");
+    let path = common::cached(common::SMOLLM2_AS_QWEN2);
+    let model = common::load(&path, &GpuOptions::default(), Some(256)).expect("SmolLM2 as qwen2");
+    assert!(model.config.rope.neox, "qwen2 turns pairs half a head apart");
+    let mut session = Session::new(model);
+    for case in golden.cases.iter().filter(|case| case.ids.len() < 100) {
+        let positions: Vec<usize> = case.checks.iter().map(|c| c.position).collect();
+        let mut logits = block_on(session.logits(&case.ids, &positions)).expect("logits");
+        let error = worst(&logits, &case.checks);
+        println!("as qwen2 {}: {error:.2e}", case.case);
+        assert!(error <= 2e-3, "{}: log-probabilities differ by {error}", case.case);
+        let last = logits.pop().expect("the last row");
+        check_greedy(&mut session, case, last);
+    }
+}

@@ -80,6 +80,7 @@ pub fn load(
 
 /// File names of the real models that set-up downloads.
 pub const SMOLLM2: &str = "smollm2-135m-instruct-q4_1.gguf";
+pub const SMOLLM2_AS_QWEN2: &str = "smollm2-135m-instruct-q4_1.qwen2.gguf";
 pub const DEEPSEEK_HEAD: &str = "deepseek-r1-distill-qwen-7b.head.gguf";
 
 /// A model that `npm run setup` fetched.
