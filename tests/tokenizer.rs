@@ -11,6 +11,8 @@ struct Golden {
     bos: u32,
     eos: u32,
     add_bos: bool,
+    /// Only where the vocabulary is SentencePiece's.
+    add_space_prefix: Option<bool>,
     eog_ids: Vec<u32>,
     cases: Vec<Case>,
 }
@@ -21,6 +23,7 @@ struct Case {
     text: String,
     ids: Vec<u32>,
     ids_plain: Option<Vec<u32>>,
+    ids_no_space_prefix: Option<Vec<u32>>,
     decoded_hex: Option<String>,
     pieces_hex: Option<Vec<String>>,
 }
@@ -34,12 +37,14 @@ fn check(name: &str, header: &Header) {
     );
     assert!(tokenizer.end_ids().iter().all(|id| golden.eog_ids.contains(id)), "{:?}", tokenizer.end_ids());
     assert!(tokenizer.is_end(golden.eos));
+    let prefix = if golden.add_space_prefix == Some(true) { " " } else { "" };
     for case in &golden.cases {
         let what = format!("{name} {} {:?}", case.category, case.text);
         assert_eq!(tokenizer.encode(&case.text, Special::Parse).unwrap(), case.ids, "{what}");
         let plain = case.ids_plain.as_ref().unwrap_or(&case.ids);
         assert_eq!(&tokenizer.encode(&case.text, Special::Text).unwrap(), plain, "plain {what}");
-        let decoded = case.decoded_hex.as_deref().map_or(case.text.clone().into_bytes(), common::hex);
+        let whole = format!("{prefix}{}", case.text).into_bytes();
+        let decoded = case.decoded_hex.as_deref().map_or(whole, common::hex);
         let bytes: Vec<u8> = case.ids.iter().flat_map(|id| tokenizer.token_bytes(*id)).collect();
         assert_eq!(bytes, decoded, "decoding {what}");
         let mut stream = DecodeStream::default();
@@ -72,17 +77,52 @@ fn tiny_vocabularies() {
             continue;
         }
         let header = common::header(&path);
-        if name == "tiny-llama-linear-spm" && !knows_sentencepiece(&header) {
-            println!("{name} is skipped: src/tokenizer.rs does not know tokenizer.ggml.model = llama");
-            continue;
-        }
         check(&name, &header);
     }
 }
 
-fn knows_sentencepiece(header: &Header) -> bool {
-    let built = Tokenizer::from_metadata(&header.metadata);
-    !matches!(built, Err(minke::Error::Unsupported { value, .. }) if value == "llama")
+/// The SentencePiece model with `add_space_prefix` turned off in its header.
+#[test]
+fn a_vocabulary_without_space_prefix() {
+    let path = common::vectors_dir().join("models/llama-linear-spm.gguf");
+    let Ok(mut file) = std::fs::read(&path) else {
+        println!("skipped: {} is not in this set", path.display());
+        return;
+    };
+    let key = b"tokenizer.ggml.add_space_prefix";
+    let at = file.windows(key.len()).position(|bytes| bytes == key).expect("the key") + key.len() + 4;
+    assert_eq!(std::mem::replace(&mut file[at], 0), 1);
+    let header = HeaderParser::default().push(&file).unwrap().expect("a header");
+    let tokenizer = Tokenizer::from_metadata(&header.metadata).unwrap();
+    let golden: Golden = common::vectors("tokenizer/tiny-llama-linear-spm.json");
+    for case in &golden.cases {
+        let want = case.ids_no_space_prefix.as_ref().unwrap_or(&case.ids);
+        assert_eq!(&tokenizer.encode(&case.text, Special::Parse).unwrap(), want, "{:?}", case.text);
+    }
+    let cases = golden.cases.iter().filter(|case| case.ids_no_space_prefix.is_some()).count();
+    assert!(cases > 50, "only {cases} cases differ");
+}
+
+/// 100 kB of anything is done in bounded time.
+#[test]
+fn long_texts_of_one_kind_end() {
+    let path = common::vectors_dir().join("models/llama-linear-spm.gguf");
+    let mut headers = vec![common::header(&common::cached(common::DEEPSEEK_HEAD))];
+    headers.extend(path.is_file().then(|| common::header(&path)));
+    for header in headers {
+        let start = std::time::Instant::now();
+        let tokenizer = Tokenizer::from_metadata(&header.metadata).unwrap();
+        println!("{} entries in {:?}", tokenizer.n_vocab(), start.elapsed());
+        for unit in ["a", " ", "\n", "1", "!", "é", "我", "😀", "ab ", "The whale sings. 我们 123\n"] {
+            let text = unit.repeat(100_000 / unit.len());
+            let start = std::time::Instant::now();
+            let ids = tokenizer.encode(&text, Special::Text).unwrap();
+            let time = start.elapsed();
+            println!("{unit:?}: {} tokens in {time:?}", ids.len());
+            assert_eq!(tokenizer.decode(&ids), text);
+            assert!(time.as_secs() < 5, "{unit:?} took {time:?}");
+        }
+    }
 }
 
 #[test]

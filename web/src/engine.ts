@@ -178,7 +178,10 @@ export class Engine {
     const chunk = (
       { logprobs, ...delta }: Delta & { role?: 'assistant' },
       finish_reason: 'stop' | 'length' | null,
-    ): ChatCompletionChunk => ({ ...envelope, choices: [{ index: 0, delta, finish_reason, logprobs: logprobs ?? null }] });
+    ): ChatCompletionChunk => ({
+      ...envelope,
+      choices: [{ index: 0, delta, finish_reason, logprobs: logprobs ?? null }],
+    });
     const ready: ChatCompletionChunk[] = [chunk({ role: 'assistant', content: '' }, null)];
     let ended: { error?: EngineError } | undefined;
     let wake = () => {};

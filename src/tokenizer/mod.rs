@@ -1,25 +1,17 @@
-//! The GGUF's own vocabulary as a tokenizer: byte-level BPE through the `tokenizers` crate.
+//! The GGUF's own vocabulary as a tokenizer: byte-level BPE or SentencePiece.
 //!
 //! Special tokens are split off here and not in the crate, because GGUF knows two kinds: user-defined ones
 //! (type 4, such as `<think>`), which are recognised in any text, and control tokens (type 3), which only the
 //! chat template may write.
 
+mod bpe;
+mod spm;
+
 use crate::gguf::{Metadata, Strings};
 use crate::{Error, Result};
+use bpe::Bpe;
+use spm::Spm;
 use std::collections::HashMap;
-use tokenizers::models::bpe::BPE;
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
-use tokenizers::pre_tokenizers::byte_level::ByteLevel;
-use tokenizers::pre_tokenizers::digits::Digits;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::tokenizer::{SplitDelimiterBehavior, TokenizerImpl};
-use tokenizers::{DecoderWrapper, NormalizerWrapper, PostProcessorWrapper};
-
-/// Splits of Llama 3 and Qwen 2 (openai/tiktoken's cl100k with other runs of digits).
-const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const PRE_TOKENIZERS: &str = "gpt-2, smollm, llama-bpe, qwen2, deepseek-r1-qwen";
 
 /// Control tokens that end a reply, by name, beside those the metadata names (llama.cpp's list).
 const END_NAMES: &[&str] = &[
@@ -34,7 +26,11 @@ const END_NAMES: &[&str] = &[
     "</s>",
 ];
 
-type Bpe = TokenizerImpl<BPE, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>;
+/// How text between special tokens becomes ids (`tokenizer.ggml.model`).
+enum Model {
+    Bpe(Box<Bpe>),
+    Spm(Spm),
+}
 
 /// Which special tokens are recognised in a text.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,14 +43,13 @@ pub enum Special {
 
 /// A vocabulary.
 pub struct Tokenizer {
-    bpe: Bpe,
+    model: Model,
     tokens: Strings,
     /// Special tokens, longest first, and whether they are control tokens.
     special: Vec<(String, u32, bool)>,
     special_ids: HashMap<u32, bool>,
-    byte_of: HashMap<char, u8>,
-    /// `tokenizer.ggml.pre`.
-    pub pre: String,
+    /// `tokenizer.ggml.pre`, where the file has it.
+    pub pre: Option<String>,
     /// Beginning of sequence.
     pub bos: Option<u32>,
     /// End of sequence.
@@ -78,23 +73,20 @@ impl Tokenizer {
     /// would give wrong ids in silence.
     pub fn from_metadata(metadata: &Metadata) -> Result<Self> {
         let required = |key: &str| Error::MetadataMissing { key: key.into() };
-        let unsupported = |what: &str, value: &str, known: &str| Error::Unsupported {
-            what: what.into(),
-            value: value.into(),
-            supported: Some(known.into()),
-        };
-        let key = "tokenizer.ggml.model";
-        match metadata.str(key)?.ok_or_else(|| required(key))? {
-            "gpt2" => {}
-            other => return Err(unsupported(key, other, "gpt2")),
-        }
-        let key = "tokenizer.ggml.pre";
-        let pre = metadata.str(key)?.ok_or_else(|| required(key))?;
-        let splitter = pre_tokenizer(pre)?.ok_or_else(|| unsupported(key, pre, PRE_TOKENIZERS))?;
         let key = "tokenizer.ggml.tokens";
         let tokens = metadata.strings(key)?.ok_or_else(|| required(key))?.clone();
-        let mut bpe = Bpe::new(bpe(metadata, &tokens, pre == "llama-bpe")?);
-        bpe.with_pre_tokenizer(Some(splitter));
+        let key = "tokenizer.ggml.model";
+        let model = match metadata.str(key)?.ok_or_else(|| required(key))? {
+            "gpt2" => Model::Bpe(Box::new(Bpe::new(metadata, &tokens)?)),
+            "llama" => Model::Spm(Spm::new(metadata, &tokens)?),
+            other => {
+                let supported = Some("gpt2, llama".into());
+                return Err(Error::Unsupported { what: key.into(), value: other.into(), supported });
+            }
+        };
+        let pre = metadata.str("tokenizer.ggml.pre")?;
+        // llama.cpp's defaults where the key is missing
+        let add_bos = matches!(model, Model::Spm(_)) || pre.is_some_and(bpe::is_llama3);
         let special = special_tokens(metadata, &tokens)?;
         let id = |name: &str| -> Result<Option<u32>> {
             let key = format!("tokenizer.ggml.{name}_token_id");
@@ -112,14 +104,13 @@ impl Tokenizer {
         end.sort_unstable();
         end.dedup();
         Ok(Self {
-            bpe,
+            model,
             special_ids: special.iter().map(|s| (s.1, s.2)).collect(),
             special,
-            byte_of: byte_alphabet(),
-            pre: pre.into(),
+            pre: pre.map(String::from),
             bos: id("bos")?,
             eos: id("eos")?,
-            add_bos: metadata.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(false),
+            add_bos: metadata.bool("tokenizer.ggml.add_bos_token")?.unwrap_or(add_bos),
             end,
             tokens,
         })
@@ -169,9 +160,13 @@ impl Tokenizer {
     }
 
     fn encode_text(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
-        let encoding = self.bpe.encode_fast(text, false).map_err(|e| Error::Tokenizer(e.to_string()))?;
-        ids.extend(encoding.get_ids());
-        Ok(())
+        match &self.model {
+            Model::Bpe(bpe) => bpe.encode(text, ids),
+            Model::Spm(spm) => {
+                spm.encode(text, ids);
+                Ok(())
+            }
+        }
     }
 
     /// Longest special tokens first, each at all its places from the left.
@@ -218,14 +213,22 @@ impl Tokenizer {
         if self.special_ids.contains_key(&id) {
             return token.as_bytes().to_vec();
         }
-        let bytes: Option<Vec<u8>> = token.chars().map(|c| self.byte_of.get(&c).copied()).collect();
-        bytes.unwrap_or_else(|| token.as_bytes().to_vec())
+        match &self.model {
+            Model::Bpe(bpe) => bpe.bytes(token),
+            Model::Spm(spm) => spm.bytes(id, token),
+        }
     }
 
-    /// The text of `ids`; bytes that are no UTF-8 become U+FFFD.
+    /// The text of `ids`; bytes that are no UTF-8 become U+FFFD. A space that [`Tokenizer::encode`] put in front
+    /// of the text is taken away again.
     pub fn decode(&self, ids: &[u32]) -> String {
         let bytes: Vec<u8> = ids.iter().flat_map(|id| self.token_bytes(*id)).collect();
-        String::from_utf8_lossy(&bytes).into_owned()
+        let text = String::from_utf8_lossy(&bytes).into_owned();
+        let prefixed = matches!(&self.model, Model::Spm(spm) if spm.space_prefix);
+        match text.strip_prefix(' ').filter(|_| prefixed) {
+            Some(text) => text.into(),
+            None => text,
+        }
     }
 }
 
@@ -272,42 +275,6 @@ impl DecodeStream {
     }
 }
 
-fn pre_tokenizer(pre: &str) -> Result<Option<PreTokenizerWrapper>> {
-    let split = |regex: &str| {
-        let behavior = SplitDelimiterBehavior::Isolated;
-        Split::new(SplitPattern::Regex(regex.into()), behavior, false)
-            .map(PreTokenizerWrapper::Split)
-            .map_err(|e| Error::Tokenizer(e.to_string()))
-    };
-    let bytes = |use_regex| PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, use_regex));
-    let stages = match pre {
-        "gpt-2" => vec![bytes(true)],
-        "smollm" => vec![PreTokenizerWrapper::Digits(Digits::new(true)), bytes(true)],
-        "llama-bpe" => vec![split(LLAMA3)?, bytes(false)],
-        "qwen2" | "deepseek-r1-qwen" => vec![split(QWEN2)?, bytes(false)],
-        _ => return Ok(None),
-    };
-    Ok(Some(PreTokenizerWrapper::Sequence(Sequence::new(stages))))
-}
-
-fn bpe(metadata: &Metadata, tokens: &Strings, ignore_merges: bool) -> Result<BPE> {
-    let key = "tokenizer.ggml.merges";
-    let merges = metadata.strings(key)?.ok_or_else(|| Error::MetadataMissing { key: key.into() })?;
-    let vocab: tokenizers::models::bpe::Vocab =
-        tokens.iter().zip(0u32..).map(|(token, id)| (token.to_owned(), id)).collect();
-    let mut pairs = Vec::with_capacity(merges.len());
-    for merge in merges.iter() {
-        let pair =
-            merge.split_once(' ').ok_or_else(|| Error::Tokenizer(format!("merge {merge:?} is no pair")))?;
-        pairs.push((pair.0.to_owned(), pair.1.to_owned()));
-    }
-    BPE::builder()
-        .vocab_and_merges(vocab, pairs)
-        .ignore_merges(ignore_merges)
-        .build()
-        .map_err(|e| Error::Tokenizer(e.to_string()))
-}
-
 /// Tokens of type 2 (unknown), 3 (control) and 4 (user-defined), longest first.
 fn special_tokens(metadata: &Metadata, tokens: &Strings) -> Result<Vec<(String, u32, bool)>> {
     let key = "tokenizer.ggml.token_type";
@@ -328,19 +295,4 @@ fn special_tokens(metadata: &Metadata, tokens: &Strings) -> Result<Vec<(String, 
         .collect();
     special.sort_by_key(|s| std::cmp::Reverse(s.0.len()));
     Ok(special)
-}
-
-/// GPT-2's alphabet: printable Latin-1 stands for itself, the other bytes for U+0100 and up.
-fn byte_alphabet() -> HashMap<char, u8> {
-    let printable = |b: u8| matches!(b, 33..=126 | 161..=172 | 174..=255);
-    let mut next = 0x100;
-    (0..=255u8)
-        .map(|b| match printable(b) {
-            true => (char::from(b), b),
-            false => {
-                next += 1;
-                (char::from_u32(next - 1).unwrap_or_default(), b)
-            }
-        })
-        .collect()
 }
