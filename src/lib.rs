@@ -11,6 +11,7 @@ pub mod gpu;
 pub mod kernels;
 pub mod model;
 pub mod quant;
+pub mod reference;
 pub mod sampler;
 pub mod session;
 pub mod tokenizer;

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 const ROOMS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("quant", &["error"]),
+    ("reference", &["quant"]),
     ("gguf", &["quant"]),
     ("config", &["gguf"]),
     ("tokenizer", &["gguf"]),
@@ -15,7 +16,7 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("chat", &["error"]),
     ("gpu", &["error"]),
     ("kernels", &["gpu", "quant"]),
-    ("model", &["kernels", "config"]),
+    ("model", &["kernels", "config", "reference"]),
     ("session", &["model", "chat", "tokenizer", "sampler"]),
     ("engine", &["session"]),
     ("web", &["engine"]),

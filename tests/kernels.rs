@@ -126,6 +126,29 @@ fn formats_agree_with_golden() {
     }
 }
 
+/// Values of the twin equal ggml's or are the neighbouring float; its sums equal golden's to f64 rounding.
+#[test]
+fn the_scalar_twins_agree_with_golden() {
+    use minke::reference::{dequantise::dequantise, matmul::matmul};
+    for ty in GgmlType::supported() {
+        let layout = ty.layout().expect("a layout");
+        for case in common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")) {
+            let got = dequantise(layout, &common::hex(&case.raw_hex));
+            let want: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.dequant_f32_hex));
+            assert_eq!(got.len(), want.len(), "{ty}");
+            for (i, (got, want)) in got.iter().zip(&want).enumerate() {
+                let ulps = (i64::from(got.to_bits()) - i64::from(want.to_bits())).abs();
+                assert!(ulps <= 1 || got == want, "{ty} {} element {i}: {got} instead of {want}", case.kind);
+            }
+            let x: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.x_f32_hex));
+            let (y, y_abs) = matmul(&want, case.cols as usize, &x);
+            let pairs = y.iter().zip(&case.y).zip(&y_abs);
+            assert!(pairs.clone().all(|((got, want), abs)| (got - want).abs() <= 1e-12 * abs), "{ty} sums");
+            assert!(y_abs.iter().zip(&case.y_abs).all(|(a, b)| (a - b).abs() <= 1e-12 * b), "{ty} sums");
+        }
+    }
+}
+
 #[test]
 fn a_matrix_larger_than_a_binding_is_cut_by_rows() {
     let mut gpu = block_on(Gpu::request(&common::tiers()[0])).expect("lavapipe or a GPU");
