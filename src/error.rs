@@ -143,6 +143,18 @@ pub enum Error {
     /// The GPU device refused or failed.
     #[error("the GPU device failed: {0}")]
     Device(String),
+    /// The GPU computes wrongly, without optional features too.
+    #[error(
+        "{adapter} computes wrongly and would give wrong answers: in the self-test of {kernel}, {problem}. A newer driver or browser may help"
+    )]
+    SelfTest {
+        /// The adapter's name.
+        adapter: String,
+        /// The kernel that is off.
+        kernel: String,
+        /// How far.
+        problem: String,
+    },
     /// The GPU does not have the memory.
     #[error("the GPU has not enough memory for {what} ({bytes} bytes)")]
     OutOfMemory {
@@ -204,6 +216,7 @@ impl Error {
             Self::ContextFull { .. } => "context_full",
             Self::NoAdapter(_) => "no_adapter",
             Self::Device(_) => "device",
+            Self::SelfTest { .. } => "self_test",
             Self::OutOfMemory { .. } => "out_of_memory",
             Self::File { .. } => "file",
             Self::Http { .. } => "http",

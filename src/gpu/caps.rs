@@ -17,6 +17,9 @@ pub struct GpuOptions {
     pub no_subgroups: bool,
     /// Keep to WebGPU's default limits although the adapter offers more.
     pub default_limits: bool,
+    /// Changes a kernel's WGSL (label, text) before it is compiled: for tests that plant a fault.
+    #[serde(skip)]
+    pub patch: Option<fn(&str, String) -> String>,
 }
 
 /// The tier: what kernels may use on this device.

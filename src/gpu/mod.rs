@@ -81,6 +81,8 @@ pub struct Gpu {
     queue: wgpu::Queue,
     /// What this device can do and which tier was chosen.
     pub caps: Caps,
+    /// What the caller asked for.
+    pub options: GpuOptions,
     counters: Cell<Counters>,
     pipelines: RefCell<HashMap<String, wgpu::ComputePipeline>>,
     readback: RefCell<Option<wgpu::Buffer>>,
@@ -115,6 +117,7 @@ impl Gpu {
             device,
             queue,
             caps,
+            options: options.clone(),
             counters: Cell::default(),
             pipelines: RefCell::default(),
             readback: RefCell::default(),
@@ -191,9 +194,13 @@ impl Gpu {
         if let Some(pipeline) = self.pipelines.borrow().get(&source) {
             return pipeline.clone();
         }
+        let compiled = match self.options.patch {
+            Some(patch) => patch(label, source.clone()),
+            None => source.clone(),
+        };
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(label),
-            source: wgpu::ShaderSource::Wgsl(source.as_str().into()),
+            source: wgpu::ShaderSource::Wgsl(compiled.into()),
         });
         let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
             label: Some(label),

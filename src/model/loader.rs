@@ -2,14 +2,16 @@
 //! the GPU and leave the heap.
 
 use super::Model;
+use super::self_test::{self, SelfTest};
 use super::weights::{Sink, Weights};
 use crate::config::ModelConfig;
 use crate::gguf::{Header, HeaderParser};
 use crate::gpu::Gpu;
 use crate::kernels::Matrix;
 use crate::kernels::repack::Repack;
+use crate::quant::GgmlType;
 use crate::{Error, Result};
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 
 /// Bytes handed to the GPU before the loader waits for it.
 const IN_FLIGHT: u64 = 32 << 20;
@@ -30,6 +32,7 @@ pub struct Loader {
 struct Tensors {
     header: Header,
     config: ModelConfig,
+    self_test: SelfTest,
     weights: Weights,
     sinks: HashMap<String, Sink>,
     repack: Repack,
@@ -76,7 +79,10 @@ impl Loader {
             return Ok(());
         };
         self.parser = HeaderParser::default(); // frees its buffer
-        let mut tensors = Tensors::new(&self.gpu, header, self.length).await?;
+        let config = ModelConfig::from_header(&header)?;
+        self.length.map_or(Ok(()), |length| header.check_length(length))?;
+        let self_test = self_test::choose(&mut self.gpu, &config, &matrix_types(&header)).await?;
+        let mut tensors = Tensors::new(&self.gpu, header, config, self_test).await?;
         tensors.push(&self.gpu, start, bytes).await?;
         self.tensors = Some(tensors);
         Ok(())
@@ -89,20 +95,26 @@ impl Loader {
         };
         tensors.header.check_length(self.position)?;
         self.gpu.finish().await?;
-        Model::new(self.gpu, tensors.config, tensors.weights, tensors.rope_factors.as_deref(), self.n_ctx)
-            .await
+        let factors = tensors.rope_factors.as_deref();
+        Model::new(self.gpu, tensors.config, tensors.weights, factors, self.n_ctx, tensors.self_test).await
     }
 }
 
+/// The formats of the matrices, each once.
+fn matrix_types(header: &Header) -> Vec<GgmlType> {
+    let matrices = header.tensors.iter().filter(|tensor| tensor.shape.len() == 2);
+    let types: BTreeSet<_> = matrices.map(|tensor| tensor.ty).collect();
+    types.into_iter().collect()
+}
+
 impl Tensors {
-    async fn new(gpu: &Gpu, header: Header, length: Option<u64>) -> Result<Self> {
-        let config = ModelConfig::from_header(&header)?;
-        length.map_or(Ok(()), |length| header.check_length(length))?;
+    async fn new(gpu: &Gpu, header: Header, config: ModelConfig, self_test: SelfTest) -> Result<Self> {
         let (weights, sinks) = Weights::allocate(gpu, &config, &header).await?;
         let repack = Repack::new(gpu)?;
         Ok(Self {
             header,
             config,
+            self_test,
             weights,
             sinks,
             repack,

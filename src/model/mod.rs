@@ -3,6 +3,7 @@
 pub mod kv_cache;
 pub mod loader;
 pub mod plan;
+pub mod self_test;
 pub mod weights;
 
 pub use loader::Loader;
@@ -19,6 +20,7 @@ use crate::kernels::swiglu::swiglu;
 use crate::kernels::{BATCH_HEADER, Matrix};
 use crate::{Error, Result};
 use kv_cache::KvCache;
+use self_test::SelfTest;
 use weights::{Layer, Weights};
 
 /// Most tokens of one batch.
@@ -33,6 +35,8 @@ pub struct Model {
     pub config: ModelConfig,
     /// Positions in the KV cache.
     pub n_ctx: usize,
+    /// What the self-test found at load.
+    pub self_test: SelfTest,
     gpu: Gpu,
     weights: Weights,
     activations: Activations,
@@ -91,6 +95,7 @@ impl Model {
         weights: Weights,
         rope_factors: Option<&[f32]>,
         n_ctx: Option<usize>,
+        self_test: SelfTest,
     ) -> Result<Self> {
         let n_ctx = n_ctx.unwrap_or(DEFAULT_N_CTX.min(config.n_ctx_train)).max(1);
         let heads =
@@ -104,7 +109,7 @@ impl Model {
         let prefill = graph.layers(|w, x, output| matmul(&gpu, w, x, &activations.batch, output));
         let head = graph.head();
         gpu.finish().await?;
-        Ok(Self { n_ctx, config, weights, activations, decode, prefill, head, gpu })
+        Ok(Self { n_ctx, self_test, config, weights, activations, decode, prefill, head, gpu })
     }
 
     /// The device.

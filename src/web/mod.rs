@@ -55,6 +55,7 @@ impl WasmEngine {
             },
             "nCtx": model.n_ctx,
             "device": model.gpu().caps,
+            "selfTest": model.self_test,
         });
         to_js(&info)
     }

@@ -41,6 +41,8 @@ export interface EngineInfo {
     subgroupSizes: [number, number];
     maxBinding: number;
   };
+  /** What the self-test at load found; empty on a healthy device. Each failure cost a feature. */
+  selfTest: { failures: { kernel: string; tier: string; problem: string }[] };
   /** Peak of the wasm heap so far, in bytes. */
   heapBytes: number;
 }

@@ -61,6 +61,7 @@ impl Bench {
         let per_token = |count: u64| count as f64 / self.n as f64;
         json!({
             "adapter": model.gpu().caps,
+            "self_test": model.self_test,
             "n_prompt": self.p,
             "n_decode": self.n,
             "repetitions": self.r,
