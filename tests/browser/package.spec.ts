@@ -21,7 +21,11 @@ test('createEngine and chat.completions in OpenAI shapes', async ({ page, app, l
   }, SMOLLM2);
   expect(load.progress[0]).toEqual({ phase: 'download', loaded: 0, total: 98_362_432 });
   expect(load.progress.at(-1)).toEqual({ phase: 'ready', loaded: 98_362_432, total: 98_362_432 });
-  expect(load.info).toMatchObject({ nCtx: 512, model: { architecture: 'llama', nLayer: 30 } });
+  expect(load.info).toMatchObject({
+    nCtx: 512,
+    selfTest: { failures: [] },
+    model: { architecture: 'llama', nLayer: 30 },
+  });
   // the model has 94 MiB: its weights go to the GPU and out of the heap as they come
   console.log(`wasm heap after loading: ${(load.info.heapBytes / 2 ** 20).toFixed(1)} MiB`);
   expect(load.info.heapBytes).toBeLessThan(64 * 2 ** 20);
