@@ -141,6 +141,7 @@ fn the_scalar_twins_agree_with_golden() {
                 assert!(ulps <= 1 || got == want, "{ty} {} element {i}: {got} instead of {want}", case.kind);
             }
             let x: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.x_f32_hex));
+            let x: Vec<f64> = x.iter().map(|v| f64::from(*v)).collect();
             let (y, y_abs) = matmul(&want, case.cols as usize, &x);
             let pairs = y.iter().zip(&case.y).zip(&y_abs);
             assert!(pairs.clone().all(|((got, want), abs)| (got - want).abs() <= 1e-12 * abs), "{ty} sums");

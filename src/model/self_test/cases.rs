@@ -108,6 +108,10 @@ async fn read(gpu: &Gpu, buffer: &Buffer, n: usize) -> Result<Vec<f32>> {
     Ok(bytemuck::pod_collect_to_vec(&gpu.read(buffer, 4 * n as u64).await?))
 }
 
+fn doubles(values: &[f32]) -> Vec<f64> {
+    values.iter().map(|v| f64::from(*v)).collect()
+}
+
 fn floats(gpu: &Gpu, what: &str, values: &[f32]) -> Result<Buffer> {
     gpu.buffer_with(what, bytemuck::cast_slice(values))
 }
@@ -136,14 +140,14 @@ async fn weights(gpu: &Gpu, layout: &'static Layout, random: &mut Random) -> Res
     let embedded = gpu.buffer("rows", 4 * (TOKENS * COLS) as u64)?;
     gpu.submit(&embed(gpu, &matrix, &batch, &embedded), TOKENS as u32);
     let got = read(gpu, &embedded, TOKENS * COLS).await?;
-    let want: Vec<f64> = w[..TOKENS * COLS].iter().map(|v| f64::from(*v)).collect();
+    let want = doubles(&w[..TOKENS * COLS]);
     let most = want.iter().fold(0f64, |m, v| m.max(v.abs()));
     let wrong = compare(&format!("embed {ty}"), &got, &want, &vec![most; want.len()], 1e-6);
     if wrong.is_some() {
         return Ok(wrong);
     }
 
-    let (mut want, mut scale) = reference::matmul::matmul(&w, COLS, &x);
+    let (mut want, mut scale) = reference::matmul::matmul(&w, COLS, &doubles(&x));
     for (i, (want, scale)) in want.iter_mut().zip(&mut scale).enumerate() {
         let (bias, before) = (f64::from(bias[i % ROWS]), f64::from(before[i]));
         *want += bias + before;
@@ -176,7 +180,7 @@ async fn norm(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Wr
     let buffers = [&x_buffer, &weight_buffer, &batch(gpu, 0, TOKENS)?, &y];
     gpu.submit([&rms_norm(gpu, n, config.rms_eps, Rows::All, buffers)], TOKENS as u32);
     let got = read(gpu, &y, TOKENS * n).await?;
-    let want = reference::rms_norm::rms_norm(&x, &weight, config.rms_eps);
+    let want = reference::rms_norm::rms_norm(&doubles(&x), &weight, config.rms_eps);
     let scale: Vec<f64> = want.iter().map(|v| v.abs() + 1e-6).collect();
     Ok(compare("rms_norm", &got, &want, &scale, SUM_BOUND))
 }
@@ -189,7 +193,7 @@ async fn gate(gpu: &Gpu, random: &mut Random) -> Result<Wrong> {
     let dispatch = swiglu(gpu, COLS, &floats(gpu, "gate and up", &gate_up)?, &y);
     gpu.submit([&dispatch], TOKENS as u32);
     let got = read(gpu, &y, TOKENS * COLS).await?;
-    let want = reference::swiglu::swiglu(&gate_up, COLS);
+    let want = reference::swiglu::swiglu(&doubles(&gate_up), COLS);
     let scale: Vec<f64> = want.iter().map(|v| v.abs() + 1e-3).collect();
     // WGSL allows exp(8) an error of 19 units in the last place
     Ok(compare("swiglu", &got, &want, &scale, 2e-5))
@@ -233,10 +237,10 @@ async fn heads(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<W
 
     // positions before the batch have zero keys and values: they count in the softmax
     let head = |t: usize, h: usize, norm: Option<&Vec<f32>>| {
-        let raw = &qkv[t * row + h * dim..][..dim];
+        let raw = doubles(&qkv[t * row + h * dim..][..dim]);
         let mut head = match norm {
-            Some(weight) => reference::rms_norm::rms_norm(raw, weight, config.rms_eps),
-            None => raw.iter().map(|v| f64::from(*v)).collect(),
+            Some(weight) => reference::rms_norm::rms_norm(&raw, weight, config.rms_eps),
+            None => raw,
         };
         if h < shape.n_head + shape.n_kv_head {
             reference::rope::rope(&mut head, FIRST + t, &inv_freq, config.rope.mscale, config.rope.neox);

@@ -1,0 +1,159 @@
+//! How far the engine's distributions are from the exact ones: mean KL divergence on SmolLM2, against a forward
+//! pass in f64 that is put together from the scalar twins.
+
+use minke::config::ModelConfig;
+use minke::gpu::GpuOptions;
+use minke::reference::{attention::attention, dequantise::dequantise, matmul, rms_norm, rope, swiglu};
+use minke::session::Session;
+use pollster::block_on;
+use serde::Deserialize;
+use std::collections::HashMap;
+
+mod common;
+
+#[derive(Deserialize)]
+struct Golden {
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    ids: Vec<u32>,
+    checks: Vec<Check>,
+}
+
+#[derive(Deserialize)]
+struct Check {
+    position: usize,
+    top20: Vec<(u32, f64, f64)>,
+}
+
+/// A llama model with tied embeddings, dequantised (MODEL.md).
+struct Exact {
+    config: ModelConfig,
+    tensors: HashMap<String, Vec<f32>>,
+}
+
+impl Exact {
+    fn load(path: &std::path::Path) -> Self {
+        let header = common::header(path);
+        let file = std::fs::read(path).expect("a readable file");
+        let tensor = |t: &minke::gguf::TensorInfo| {
+            let bytes = &file[t.offset as usize..][..t.bytes as usize];
+            (t.name.clone(), dequantise(t.ty.layout().expect("a layout"), bytes))
+        };
+        let config = ModelConfig::from_header(&header).expect("a config");
+        Self { config, tensors: header.tensors.iter().map(tensor).collect() }
+    }
+
+    fn weight(&self, name: &str) -> &[f32] {
+        &self.tensors[&format!("{name}.weight")]
+    }
+
+    fn project(&self, name: &str, x: &[f64], cols: usize) -> Vec<f64> {
+        matmul::matmul(self.weight(name), cols, x).0
+    }
+
+    fn norm(&self, name: &str, x: &[f64]) -> Vec<f64> {
+        rms_norm::rms_norm(x, self.weight(name), self.config.rms_eps)
+    }
+
+    /// Log-probabilities after every token, `[tokens][n_vocab]`.
+    fn log_probabilities(&self, ids: &[u32]) -> Vec<f64> {
+        let n = self.config.n_embd;
+        let row = |id: &u32| &self.weight("token_embd")[*id as usize * n..][..n];
+        let mut x: Vec<f64> = ids.iter().flat_map(row).map(|v| f64::from(*v)).collect();
+        for i in 0..self.config.n_layer {
+            self.layer(&format!("blk.{i}"), &mut x);
+        }
+        let logits = self.project("token_embd", &self.norm("output_norm", &x), n);
+        logits.chunks(self.config.n_vocab).flat_map(log_softmax).collect()
+    }
+
+    fn layer(&self, name: &str, x: &mut [f64]) {
+        let c = &self.config;
+        let h = self.norm(&format!("{name}.attn_norm"), x);
+        let heads = self.attend(name, &h);
+        let out = self.project(&format!("{name}.attn_output"), &heads, c.n_head * c.head_dim);
+        x.iter_mut().zip(out).for_each(|(x, o)| *x += o);
+        let h = self.norm(&format!("{name}.ffn_norm"), x);
+        let gate = self.project(&format!("{name}.ffn_gate"), &h, c.n_embd);
+        let up = self.project(&format!("{name}.ffn_up"), &h, c.n_embd);
+        let rows = gate.chunks(c.n_ff).zip(up.chunks(c.n_ff));
+        let gated: Vec<f64> =
+            rows.flat_map(|(gate, up)| swiglu::swiglu(&[gate, up].concat(), c.n_ff)).collect();
+        let down = self.project(&format!("{name}.ffn_down"), &gated, c.n_ff);
+        x.iter_mut().zip(down).for_each(|(x, d)| *x += d);
+    }
+
+    fn attend(&self, name: &str, h: &[f64]) -> Vec<f64> {
+        let c = &self.config;
+        let part = |part: &str| self.project(&format!("{name}.{part}"), h, c.n_embd);
+        let (mut q, mut k, v) = (part("attn_q"), part("attn_k"), part("attn_v"));
+        let inv_freq = c.rope.inv_freq(None);
+        for (all, n) in [(&mut q, c.n_head), (&mut k, c.n_kv_head)] {
+            for (i, head) in all.chunks_mut(c.head_dim).enumerate() {
+                rope::rope(head, i / n, &inv_freq, c.rope.mscale, c.rope.neox);
+            }
+        }
+        let of_head = |all: &[f64], t: usize, head: usize| -> Vec<f64> {
+            all.chunks(c.head_dim).skip(head).step_by(c.n_kv_head).take(t + 1).flatten().copied().collect()
+        };
+        let heads = q.chunks(c.head_dim).enumerate().flat_map(|(i, query)| {
+            let (t, kv) = (i / c.n_head, i % c.n_head / (c.n_head / c.n_kv_head));
+            attention(query, &of_head(&k, t, kv), &of_head(&v, t, kv))
+        });
+        heads.collect()
+    }
+}
+
+fn log_softmax(logits: &[f64]) -> Vec<f64> {
+    let most = logits.iter().fold(f64::NEG_INFINITY, |m, l| m.max(*l));
+    let log_sum = most + logits.iter().map(|l| (l - most).exp()).sum::<f64>().ln();
+    logits.iter().map(|l| l - log_sum).collect()
+}
+
+/// sum p ln(p / q).
+fn divergence(p: &[f64], q: &[f64]) -> f64 {
+    p.iter().zip(q).map(|(p, q)| p.exp() * (p - q)).sum()
+}
+
+#[test]
+fn mean_divergence_is_tiny() {
+    let path = common::cached(common::SMOLLM2);
+    let exact = Exact::load(&path);
+    let golden: Golden = common::vectors("smollm2.json");
+    let n = exact.config.n_vocab;
+    let want: Vec<(Vec<u32>, Vec<f64>)> = golden.cases[..2]
+        .iter()
+        .map(|case| {
+            let all = exact.log_probabilities(&case.ids);
+            for check in &case.checks {
+                for (id, logprob, _) in &check.top20 {
+                    let error = (all[check.position * n + *id as usize] - logprob).abs();
+                    assert!(error < 1e-5, "the exact pass is off golden by {error}");
+                }
+            }
+            (case.ids.clone(), all)
+        })
+        .collect();
+    for (kv_f16, bound) in [(false, 1e-6), (true, 1e-4)] {
+        let options = GpuOptions { kv_f16, ..GpuOptions::default() };
+        let mut session = Session::new(common::load(&path, &options, Some(128)).expect("SmolLM2"));
+        let f16 = session.model().gpu().caps.f16;
+        let mut divergences = Vec::new();
+        for (ids, want) in &want {
+            let all: Vec<usize> = (0..ids.len()).collect();
+            let got = block_on(session.logits(ids, &all)).expect("logits");
+            for (got, want) in got.iter().zip(want.chunks(n)) {
+                let got: Vec<f64> = got.iter().map(|l| f64::from(*l)).collect();
+                divergences.push(divergence(want, &log_softmax(&got)));
+            }
+        }
+        let mean = divergences.iter().sum::<f64>() / divergences.len() as f64;
+        println!("f16 cache {f16}: mean KL divergence {mean:.2e} over {} positions", divergences.len());
+        assert!(mean.abs() < bound, "mean KL divergence {mean}");
+    }
+    let shifted: Vec<f64> = want[0].1[..n].iter().rev().copied().collect();
+    assert!(divergence(&want[0].1[..n], &shifted) > 1e-4, "the measure sees a wrong distribution");
+}
