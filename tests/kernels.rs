@@ -114,7 +114,7 @@ fn check(gpu: &Gpu, case: &Case, w: &Matrix) {
 fn formats_agree_with_golden() {
     for options in common::tiers() {
         let mut gpu = block_on(Gpu::request(&options)).expect("lavapipe or a GPU");
-        println!("{:?}", gpu.caps);
+        println!("{} kernels of all formats", common::tier_row(&gpu));
         for ty in GgmlType::supported() {
             for case in common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")) {
                 let limit = gpu.caps.max_binding;

@@ -52,29 +52,36 @@ fn check_greedy(session: &mut Session, what: &str, case: &Case, least_margin: f3
     }
 }
 
-/// With an f16 KV cache the bounds are ten times wider (golden/README.md, tolerances).
-fn check(name: &str, options: &GpuOptions) {
+/// With an f16 KV cache the bounds are ten times wider (golden/README.md, tolerances). The tier and the worst
+/// error.
+fn check(name: &str, options: &GpuOptions) -> (String, f32) {
     let golden: Logits = common::vectors(&format!("logits/{name}.json"));
     let path = common::vectors_dir().join(format!("models/{}.gguf", golden.model.trim_end_matches(".gguf")));
     let model = common::load(&path, options, Some(512)).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let f16 = model.gpu().caps.f16;
+    let factor = if model.gpu().caps.f16 { 10.0 } else { 1.0 };
+    let tier = common::tier_row(model.gpu());
     let mut session = Session::new(model);
-    let factor = if f16 { 10.0 } else { 1.0 };
+    let mut most = 0f32;
     for case in &golden.cases {
         let error = worst(&logits(&mut session, &case.ids, &case.positions), &case.logits);
-        println!("{name} {} f16={} {error:.2e}", case.case, f16);
         assert!(error <= 2e-3 * factor, "{name} {}: logits differ by {error}", case.case);
         check_greedy(&mut session, name, case, 0.02 * factor);
+        most = most.max(error);
     }
+    (tier, most)
 }
 
 #[test]
 fn tiny_models_agree_with_the_reference() {
     let models = common::stems("logits");
     assert!(!models.is_empty());
+    let mut table = String::new();
     for options in common::tiers() {
-        models.iter().for_each(|name| check(name, &options));
+        let checked: Vec<_> = models.iter().map(|name| check(name, &options)).collect();
+        let most = checked.iter().fold(0f32, |most, row| most.max(row.1));
+        table += &format!("{} {} models, worst logit error {most:.1e} |\n", checked[0].0, models.len());
     }
+    println!("{table}");
 }
 
 #[test]

@@ -44,15 +44,26 @@ pub fn hex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex")).collect()
 }
 
-/// The tiers to test in: as the adapter offers, without subgroups, and the weakest.
+/// The eight tiers: a half-precision or f32 cache, subgroups or none, the adapter's limits or WebGPU's defaults.
+/// Where the adapter lacks a feature, two of them are the same.
 pub fn tiers() -> Vec<minke::gpu::GpuOptions> {
-    let plain = minke::gpu::GpuOptions::default();
-    vec![
-        plain.clone(),
-        minke::gpu::GpuOptions { kv_f16: true, ..plain.clone() },
-        minke::gpu::GpuOptions { no_subgroups: true, ..plain.clone() },
-        minke::gpu::GpuOptions { no_f16: true, no_subgroups: true, default_limits: true, ..plain },
-    ]
+    let tier = |bits: u8| minke::gpu::GpuOptions {
+        kv_f16: bits & 1 != 0,
+        no_f16: bits & 1 == 0,
+        no_subgroups: bits & 2 != 0,
+        default_limits: bits & 4 != 0,
+        ..Default::default()
+    };
+    (0..8).map(tier).collect()
+}
+
+/// A row of a tier table: what the device really uses.
+pub fn tier_row(gpu: &minke::gpu::Gpu) -> String {
+    let caps = &gpu.caps;
+    let cache = if caps.f16 { "f16" } else { "f32" };
+    let subgroups = if caps.subgroups { "yes" } else { "no" };
+    let limits = if gpu.options.default_limits { "default" } else { "adapter" };
+    format!("| {} | cache {cache} | subgroups {subgroups:<3} | limits {limits} |", caps.adapter)
 }
 
 /// Loads a GGUF file as a download would: in pieces.
