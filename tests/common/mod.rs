@@ -92,11 +92,17 @@ pub fn load(
 /// File names of the real models that set-up downloads.
 pub const SMOLLM2: &str = "smollm2-135m-instruct-q4_1.gguf";
 pub const SMOLLM2_AS_QWEN2: &str = "smollm2-135m-instruct-q4_1.qwen2.gguf";
+pub const DEEPSEEK_NEXT: &str = "deepseek-r1-distill-qwen-7b.next.gguf-part";
 pub const DEEPSEEK_HEAD: &str = "deepseek-r1-distill-qwen-7b.head.gguf";
+
+/// Where `npm run setup` puts what it fetches.
+pub fn cache() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".cache")
+}
 
 /// A model that `npm run setup` fetched.
 pub fn cached(name: &str) -> PathBuf {
-    let path = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(".cache/models").join(name);
+    let path = cache().join("models").join(name);
     assert!(path.is_file(), "{} is missing: run `npm run setup`", path.display());
     path
 }

@@ -1,0 +1,119 @@
+//! 193 MB of a real model's weights (DeepSeek-R1-Distill-Qwen-7B, output.weight in Q6_K, of whose scales 98.6 % are
+//! half-precision subnormals) through repack, matvec and matmul, against the `gguf` package's dequantisation.
+
+use minke::gpu::{Gpu, GpuOptions};
+use minke::kernels::matvec::{Output, matvec};
+use minke::kernels::repack::Repack;
+use minke::kernels::{BATCH_HEADER, Matrix, matmul::matmul};
+use minke::quant::GgmlType;
+use minke::reference;
+use pollster::block_on;
+use std::io::Write;
+use std::process::{Command, Stdio};
+
+mod common;
+
+const TOKENS: usize = 3;
+
+/// The whole rows of output.weight that the two parts hold.
+fn rows() -> (usize, Vec<u8>) {
+    let head = common::cached(common::DEEPSEEK_HEAD);
+    let header = common::header(&head);
+    let tensor = header.tensors.iter().find(|t| t.name == "output.weight").expect("output.weight");
+    assert_eq!(tensor.ty, GgmlType::Q6_K);
+    let cols = tensor.shape[0] as usize;
+    let mut bytes = std::fs::read(head).expect("the head").split_off(tensor.offset as usize);
+    bytes.extend(std::fs::read(common::cached(common::DEEPSEEK_NEXT)).expect("the next part"));
+    let row_bytes = cols / 256 * 210;
+    bytes.truncate(bytes.len() / row_bytes * row_bytes);
+    (cols, bytes)
+}
+
+/// The `gguf` package's f32 values of Q6_K blocks.
+fn python_dequantise(blocks: &[u8]) -> Vec<f32> {
+    let script = "import sys, numpy, gguf\n\
+        raw = numpy.frombuffer(sys.stdin.buffer.read(), numpy.uint8).reshape(-1, 210)\n\
+        sys.stdout.buffer.write(gguf.dequantize(raw, gguf.GGMLQuantizationType.Q6_K).astype('<f4').tobytes())";
+    let mut python = Command::new("python3")
+        .args(["-c", script])
+        .env("PYTHONPATH", common::cache().join("python"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python 3");
+    let mut stdin = python.stdin.take().expect("its input");
+    std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(blocks).expect("written"));
+        let output = python.wait_with_output().expect("its output");
+        assert!(output.status.success(), "run `npm run setup` for the Python package gguf");
+        bytemuck::pod_collect_to_vec(&output.stdout)
+    })
+}
+
+/// The matrix on the GPU, sent as the loader sends it.
+fn upload(gpu: &Gpu, cols: usize, bytes: &[u8]) -> Matrix {
+    let rows = (bytes.len() / (cols / 256 * 210)) as u32;
+    let matrix =
+        block_on(Matrix::new(gpu, cols as u32, &[("output.weight", GgmlType::Q6_K, rows)])).expect("memory");
+    let repack = Repack::new(gpu).expect("staging");
+    let mut rest = bytes;
+    for slab in &matrix.slabs {
+        for part in &slab.parts {
+            let (mine, after) = rest.split_at(part.file_bytes(cols as u32) as usize);
+            rest = after;
+            let most = Repack::most_bytes(part.layout);
+            for (i, piece) in mine.chunks(most).enumerate() {
+                let first_block = (i * most) as u32 / part.layout.block_bytes();
+                repack.run(gpu, slab, part, first_block, &mut piece.to_vec());
+                block_on(gpu.finish()).expect("repacked");
+            }
+        }
+    }
+    matrix
+}
+
+#[test]
+fn a_thousand_rows_of_real_weights_agree() {
+    let (cols, bytes) = rows();
+    let row_bytes = cols / 256 * 210;
+    let n = bytes.len() / row_bytes;
+    // a fixed stride that is coprime to the number of rows visits rows from all over
+    let chosen: Vec<usize> = (0..1000).map(|i| (i * 40_503 + 7) % n).collect();
+    let raw: Vec<u8> = chosen.iter().flat_map(|r| &bytes[r * row_bytes..][..row_bytes]).copied().collect();
+    let want = python_dequantise(&raw);
+    assert_eq!(want.len(), 1000 * cols);
+    let twin = reference::dequantise::dequantise(GgmlType::Q6_K.layout().expect("a layout"), &raw);
+    assert!(twin == want, "the scalar twin differs from the gguf package");
+    let x: Vec<f32> = (0..TOKENS * cols).map(|i| ((i * 7919 % 1999) as f32 - 999.0) / 500.0).collect();
+    let doubles: Vec<f64> = x.iter().map(|v| f64::from(*v)).collect();
+    let (y, y_abs) = reference::matmul::matmul(&want, cols, &doubles);
+    assert!(y_abs.iter().all(|abs| *abs > 0.0));
+
+    let gpu = block_on(Gpu::request(&GpuOptions::default())).expect("lavapipe or a GPU");
+    let matrix = upload(&gpu, cols, &bytes);
+    println!("{} MB in {} rows and {} buffers", bytes.len() / 1_000_000, n, matrix.slabs.len());
+    let x = gpu.buffer_with("x", bytemuck::cast_slice(&x)).expect("x");
+    let out = gpu.buffer("y", 4 * (TOKENS * n) as u64).expect("y");
+    let mut batch = vec![0u32; BATCH_HEADER];
+    batch[1] = TOKENS as u32;
+    let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&batch)).expect("batch");
+    let output = Output { bias: None, accumulate: false, y: &out };
+    for (kernel, tokens) in [("matvec", 1), ("matmul", TOKENS)] {
+        let dispatches = match tokens {
+            1 => matvec(&gpu, &matrix, &x, output),
+            _ => matmul(&gpu, &matrix, &x, &batch, output),
+        };
+        gpu.submit(&dispatches, tokens as u32);
+        let got: Vec<f32> =
+            bytemuck::pod_collect_to_vec(&block_on(gpu.read(&out, 4 * (tokens * n) as u64)).expect("y"));
+        let mut worst = 0f64;
+        for t in 0..tokens {
+            for (i, row) in chosen.iter().enumerate() {
+                let error = (f64::from(got[t * n + row]) - y[t * 1000 + i]).abs() / y_abs[t * 1000 + i];
+                worst = worst.max(if error.is_nan() { f64::INFINITY } else { error });
+            }
+        }
+        println!("{kernel}: worst error {worst:.1e} of the absolute sum");
+        assert!(worst <= 1e-5, "{kernel} is off by {worst}");
+    }
+}
