@@ -4,7 +4,7 @@
 mod cases;
 
 use crate::config::ModelConfig;
-use crate::gpu::Gpu;
+use crate::gpu::{Gpu, GpuOptions};
 use crate::quant::GgmlType;
 use crate::{Error, Result};
 
@@ -26,26 +26,33 @@ pub struct Failure {
     pub problem: String,
 }
 
-/// Tests `gpu` for a model with matrices of `types`; where it fails, opens the device again without subgroups,
-/// then without half precision.
+/// Tests `gpu` for a model with matrices of `types`; where it fails, opens the device again without subgroups, then
+/// without half precision, then without both.
 ///
 /// [`Error::SelfTest`] if the last tier fails too.
 pub async fn choose(gpu: &mut Gpu, config: &ModelConfig, types: &[GgmlType]) -> Result<SelfTest> {
     let mut report = SelfTest::default();
+    let mut lower_tiers = lower_tiers(gpu).into_iter();
     while let Some(failure) = run(gpu, config, types).await? {
-        let mut options = gpu.options.clone();
-        if gpu.caps.subgroups {
-            options.no_subgroups = true;
-        } else if gpu.caps.f16 {
-            options.no_f16 = true;
-        } else {
+        let Some(options) = lower_tiers.next() else {
             let Failure { kernel, problem, .. } = failure;
             return Err(Error::SelfTest { adapter: gpu.caps.adapter.clone(), kernel, problem });
-        }
+        };
         report.failures.push(failure);
         *gpu = Gpu::request(&options).await?;
     }
     Ok(report)
+}
+
+/// What is left when features that `gpu` uses are given up.
+fn lower_tiers(gpu: &Gpu) -> Vec<GpuOptions> {
+    let has = |(subgroups, f16): &(bool, bool)| (!subgroups || gpu.caps.subgroups) && (!f16 || gpu.caps.f16);
+    let without = |(subgroups, f16): (bool, bool)| GpuOptions {
+        no_subgroups: gpu.options.no_subgroups || subgroups,
+        no_f16: gpu.options.no_f16 || f16,
+        ..gpu.options.clone()
+    };
+    [(true, false), (false, true), (true, true)].into_iter().filter(has).map(without).collect()
 }
 
 async fn run(gpu: &Gpu, config: &ModelConfig, types: &[GgmlType]) -> Result<Option<Failure>> {

@@ -1,7 +1,7 @@
 //! The cases. Numbers come from a fixed generator, so that every device gets the same ones.
 
 use crate::Result;
-use crate::config::ModelConfig;
+use crate::config::{Architecture, ModelConfig};
 use crate::gpu::{Buffer, Gpu};
 use crate::kernels::attention::attention;
 use crate::kernels::embed::embed;
@@ -178,11 +178,18 @@ async fn norm(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Wr
     let y = gpu.buffer("y", 4 * (TOKENS * n) as u64)?;
     let (x_buffer, weight_buffer) = (floats(gpu, "x", &x)?, floats(gpu, "weight", &weight)?);
     let buffers = [&x_buffer, &weight_buffer, &batch(gpu, 0, TOKENS)?, &y];
-    gpu.submit([&rms_norm(gpu, n, config.rms_eps, Rows::All, buffers)], TOKENS as u32);
-    let got = read(gpu, &y, TOKENS * n).await?;
     let want = reference::rms_norm::rms_norm(&doubles(&x), &weight, config.rms_eps);
     let scale: Vec<f64> = want.iter().map(|v| v.abs() + 1e-6).collect();
-    Ok(compare("rms_norm", &got, &want, &scale, SUM_BOUND))
+    // the row that the batch wants is the first: it must come to row 0 whatever stood there
+    for (rows, n_values) in [(Rows::All, TOKENS * n), (Rows::Wanted, n)] {
+        gpu.submit([&rms_norm(gpu, n, config.rms_eps, rows, buffers)], TOKENS as u32);
+        let got = read(gpu, &y, n_values).await?;
+        let wrong = compare("rms_norm", &got, &want, &scale, SUM_BOUND);
+        if wrong.is_some() {
+            return Ok(wrong);
+        }
+    }
+    Ok(None)
 }
 
 /// SwiGLU, with an outlier.
@@ -199,71 +206,98 @@ async fn gate(gpu: &Gpu, random: &mut Random) -> Result<Wrong> {
     Ok(compare("swiglu", &got, &want, &scale, 2e-5))
 }
 
-/// First position of the attention case: its tokens cross a multiple of 256 and of 64.
-const FIRST: usize = 230;
-const LATER: usize = 40;
+/// Tokens of two batches: the second one crosses a multiple of 64 and of 256 and attends to the first.
+const BATCHES: [usize; 2] = [230, 40];
+const POSITIONS: usize = BATCHES[0] + BATCHES[1];
 
 /// RoPE with head norms, the KV cache, and attention, at the model's head size.
 async fn heads(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Wrong> {
-    let dim = config.head_dim;
-    let shape = Heads { n_head: 4, n_kv_head: 2, head_dim: dim, n_ctx: FIRST + LATER };
-    let row = (shape.n_head + 2 * shape.n_kv_head) * dim;
-    let qkv = random.floats(LATER * row);
-    let norms = (config.architecture == crate::config::Architecture::Qwen3)
-        .then(|| (random.floats(dim), random.floats(dim)));
-    let inv_freq = config.rope.inv_freq(None);
-    let table = floats(gpu, "table", &rope::table(&inv_freq, config.rope.mscale, shape.n_ctx))?;
-    let batch = batch(gpu, FIRST, LATER)?;
-    let qkv_buffer = floats(gpu, "qkv", &qkv)?;
-    let bytes = if gpu.caps.f16 { 2 } else { 4 } * (shape.n_kv_head * shape.n_ctx * dim) as u64;
-    let (k_cache, v_cache) = (gpu.buffer("keys", bytes)?, gpu.buffer("values", bytes)?);
-    let out = gpu.buffer("out", 4 * (LATER * shape.n_head * dim) as u64)?;
-    let norm_buffers = match &norms {
-        Some((q, k)) => Some((floats(gpu, "q norm", q)?, floats(gpu, "k norm", k)?)),
-        None => None,
+    let shape = Heads { n_head: 4, n_kv_head: 2, head_dim: config.head_dim, n_ctx: POSITIONS };
+    let row = (shape.n_head + 2 * shape.n_kv_head) * shape.head_dim;
+    let norms = config.architecture == Architecture::Qwen3;
+    let case = HeadsCase {
+        config,
+        shape,
+        row,
+        qkv: random.floats(POSITIONS * row),
+        norms: norms.then(|| (random.floats(shape.head_dim), random.floats(shape.head_dim))),
+        inv_freq: config.rope.inv_freq(None),
     };
-    let buffers = rope::Buffers {
-        table: &table,
-        batch: &batch,
-        head_norms: norm_buffers.as_ref().map(|(q, k)| (q, k)),
-        qkv: &qkv_buffer,
-        k_cache: &k_cache,
-        v_cache: &v_cache,
-    };
-    let turn = rope(gpu, shape, config.rope.n_rot, config.rope.neox, config.rms_eps, buffers);
-    let attend = attention(gpu, shape, [&qkv_buffer, &k_cache, &v_cache, &batch, &out]);
-    gpu.submit([&turn, &attend], LATER as u32);
-    let got = read(gpu, &out, LATER * shape.n_head * dim).await?;
-
-    // positions before the batch have zero keys and values: they count in the softmax
-    let head = |t: usize, h: usize, norm: Option<&Vec<f32>>| {
-        let raw = doubles(&qkv[t * row + h * dim..][..dim]);
-        let mut head = match norm {
-            Some(weight) => reference::rms_norm::rms_norm(&raw, weight, config.rms_eps),
-            None => raw,
-        };
-        if h < shape.n_head + shape.n_kv_head {
-            reference::rope::rope(&mut head, FIRST + t, &inv_freq, config.rope.mscale, config.rope.neox);
-        }
-        head
-    };
-    let (q_norm, k_norm) = norms.as_ref().map_or((None, None), |(q, k)| (Some(q), Some(k)));
-    // one query head of either group, at the ends of the batch
-    for (t, h) in [(0, 0), (LATER - 1, 1), (LATER - 1, 3)] {
-        let kv = h / 2;
-        let past = vec![0.0; FIRST * dim];
-        let all = |first: usize, norm: Option<&Vec<f32>>| -> Vec<f64> {
-            past.iter().copied().chain((0..=t).flat_map(|t| head(t, first + kv, norm))).collect()
-        };
-        let (keys, values) = (all(shape.n_head, k_norm), all(shape.n_head + shape.n_kv_head, None));
-        let want = reference::attention::attention(&head(t, h, q_norm), &keys, &values);
+    let got = case.run(gpu).await?;
+    let bound = if gpu.caps.f16 { 1e-2 } else { 1e-4 };
+    // query heads of either group, at the ends of the second batch
+    for (t, h) in [(0, 0), (BATCHES[1] - 1, 1), (BATCHES[1] - 1, 3)] {
+        let want = case.expected(BATCHES[0] + t, h);
         let most = want.iter().fold(0f64, |m, v| m.max(v.abs()));
-        let bound = if gpu.caps.f16 { 1e-2 } else { 1e-4 };
-        let got = &got[(t * shape.n_head + h) * dim..][..dim];
-        let wrong = compare("rope and attention", got, &want, &vec![most; dim], bound);
+        let got = &got[(t * shape.n_head + h) * shape.head_dim..][..shape.head_dim];
+        let wrong = compare("rope and attention", got, &want, &vec![most; want.len()], bound);
         if wrong.is_some() {
             return Ok(wrong);
         }
     }
     Ok(None)
+}
+
+struct HeadsCase<'a> {
+    config: &'a ModelConfig,
+    shape: Heads,
+    /// Values of a token's `[q | k | v]`.
+    row: usize,
+    /// `[POSITIONS][row]`.
+    qkv: Vec<f32>,
+    norms: Option<(Vec<f32>, Vec<f32>)>,
+    inv_freq: Vec<f64>,
+}
+
+impl HeadsCase<'_> {
+    /// Attention's output for the second batch, `[tokens][n_head][head_dim]`.
+    async fn run(&self, gpu: &Gpu) -> Result<Vec<f32>> {
+        let (shape, config) = (self.shape, self.config);
+        let table = floats(gpu, "table", &rope::table(&self.inv_freq, config.rope.mscale, POSITIONS))?;
+        let bytes = if gpu.caps.f16 { 2 } else { 4 } * (shape.n_kv_head * POSITIONS * shape.head_dim) as u64;
+        let (k_cache, v_cache) = (gpu.buffer("keys", bytes)?, gpu.buffer("values", bytes)?);
+        let out = gpu.buffer("out", 4 * (BATCHES[0] * shape.n_head * shape.head_dim) as u64)?;
+        let norms = match &self.norms {
+            Some((q, k)) => Some((floats(gpu, "q norm", q)?, floats(gpu, "k norm", k)?)),
+            None => None,
+        };
+        for (pos, n) in [(0, BATCHES[0]), (BATCHES[0], BATCHES[1])] {
+            let qkv = floats(gpu, "qkv", &self.qkv[pos * self.row..][..n * self.row])?;
+            let batch = batch(gpu, pos, n)?;
+            let buffers = rope::Buffers {
+                table: &table,
+                batch: &batch,
+                head_norms: norms.as_ref().map(|(q, k)| (q, k)),
+                qkv: &qkv,
+                k_cache: &k_cache,
+                v_cache: &v_cache,
+            };
+            let turn = rope(gpu, shape, config.rope.n_rot, config.rope.neox, config.rms_eps, buffers);
+            let attend = attention(gpu, shape, [&qkv, &k_cache, &v_cache, &batch, &out]);
+            gpu.submit([&turn, &attend], n as u32);
+        }
+        read(gpu, &out, BATCHES[1] * shape.n_head * shape.head_dim).await
+    }
+
+    /// Head `h` of position `p` as attention sees it; query heads come first, then key heads, then value heads.
+    fn head(&self, p: usize, h: usize) -> Vec<f64> {
+        let (shape, rope) = (self.shape, &self.config.rope);
+        let mut head = doubles(&self.qkv[p * self.row + h * shape.head_dim..][..shape.head_dim]);
+        if h >= shape.n_head + shape.n_kv_head {
+            return head;
+        }
+        if let Some((q, k)) = &self.norms {
+            let weight = if h < shape.n_head { q } else { k };
+            head = reference::rms_norm::rms_norm(&head, weight, self.config.rms_eps);
+        }
+        reference::rope::rope(&mut head, p, &self.inv_freq, rope.mscale, rope.neox);
+        head
+    }
+
+    fn expected(&self, p: usize, h: usize) -> Vec<f64> {
+        let key = self.shape.n_head + h / (self.shape.n_head / self.shape.n_kv_head);
+        let all = |h: usize| (0..=p).flat_map(|p| self.head(p, h)).collect::<Vec<_>>();
+        let (keys, values) = (all(key), all(key + self.shape.n_kv_head));
+        reference::attention::attention(&self.head(p, h), &keys, &values)
+    }
 }
