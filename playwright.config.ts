@@ -5,7 +5,7 @@ import { chromium } from './scripts/setup.mjs';
 export default defineConfig({
   testDir: 'tests/browser',
   workers: 1,
-  timeout: 300_000,
+  timeout: 900_000,
   expect: { timeout: 60_000 },
   forbidOnly: true,
   reporter: [['list'], ['json', { outputFile: 'test-results/browser.json' }]],

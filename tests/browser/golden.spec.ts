@@ -107,14 +107,14 @@ test('SmolLM2: ids, log-probabilities and 16 greedy tokens of two prompts', asyn
   const { cases } = readVectors<{ cases: SmolLM2Case[] }>('smollm2.json');
   // two prompts whose first 16 tokens are no near-ties, where texts may differ
   const sure = cases.filter(({ greedy_margins: margins }) => margins.slice(0, STEPS).every((m) => m >= 0.02));
-  // 100 kB of text; twice the bar, because another process may have the core
+  // 100 kB of text: 88 ms when nothing else runs; the bound only catches what is far from that
   const tokenizing = await page.evaluate(() => {
     const text = 'The whale sings; let mut n = 3.14159; 我们今天学习语言模型。\n'.repeat(1500).slice(0, 90_000);
     const start = performance.now();
     return { tokens: window.wasmEngine.tokenize(text).length, milliseconds: performance.now() - start };
   });
   console.log(`100 kB of text: ${tokenizing.tokens} tokens in ${tokenizing.milliseconds.toFixed(0)} ms`);
-  expect(tokenizing.milliseconds).toBeLessThan(400);
+  expect(tokenizing.milliseconds).toBeLessThan(1000);
   for (const { case: name, text, ids, checks, greedy } of sure.filter((c) => c.greedy.length >= STEPS).slice(0, 2)) {
     const encoded = await page.evaluate((text) => [...window.wasmEngine.tokenize(text)], text);
     expect(encoded, name).toEqual(ids);
