@@ -135,6 +135,10 @@ fn bpe(metadata: &Metadata, tokens: &Strings, ignore_merges: bool) -> Result<BPE
     for merge in merges.iter() {
         let pair =
             merge.split_once(' ').ok_or_else(|| Error::Tokenizer(format!("merge {merge:?} is no pair")))?;
+        // the crate's builder overruns a buffer where the joined text is no entry
+        if !vocab.contains_key(&[pair.0, pair.1].concat()) {
+            return Err(Error::Tokenizer(format!("merge {merge:?} makes a text that is no entry")));
+        }
         pairs.push((pair.0.to_owned(), pair.1.to_owned()));
     }
     BPE::builder()
