@@ -132,5 +132,5 @@ fn tq1_digit(b: &[u8], e: usize) -> u8 {
         _ => (48 + e % 4, (e - 240) / 4),
     };
     let fraction = (0..digit).fold(b[byte], |fraction, _| fraction.wrapping_mul(3));
-    (u16::from(fraction) * 3 >> 8) as u8
+    ((u16::from(fraction) * 3) >> 8) as u8
 }

@@ -68,7 +68,7 @@ fn word(b: &[u8], at: usize) -> u32 {
 /// 7 sign bits and the eighth that makes the number of ones even.
 fn even(bits: u32) -> u32 {
     let seven = bits & 127;
-    seven | seven.count_ones() % 2 << 7
+    seven | (seven.count_ones() % 2) << 7
 }
 
 fn sign(signs: u32, i: usize) -> f32 {
