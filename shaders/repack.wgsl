@@ -1,19 +1,22 @@
 // Blocks as they lie in the file -> planes (shared/weights.wgsl). One invocation a chunk of 32 weights.
-// Constants: BLOCK_BYTES, CHUNKS (chunks a block), SCALE_WORDS, and the generated `fields` and `scales`.
+// Constants: BLOCK_BYTES, CHUNKS (chunks a block), SCALE_WORDS, HAS_LONE,
+// LONE_OFFSET, LONE_BITS; generated: `fields` and `scales`.
 
 struct Params {
-    first_block: u32, // number of the first block in `raw` within the matrix; even
+    first_block: u32, // number of the first block in `raw` within the matrix; a multiple of 4
     blocks: u32,      // blocks in `raw`
     wide: u32,
     two: u32,
     one: u32,
     scales: u32,
-    half: u32,
+    lone: u32,
 }
 
 @group(0) @binding(0) var<storage, read> raw: array<u32>;
 @group(0) @binding(1) var<storage, read> params: Params;
 @group(0) @binding(2) var<storage, read_write> planes: array<u32>;
+
+const LONE_PER = 32u / LONE_BITS; // blocks whose lone scales share a word
 
 fn word_at(byte: u32) -> u32 {
     let shift = 8u * (byte & 3u);
@@ -47,6 +50,18 @@ fn pack(field: u32, bits: u32, stride: u32, e0: u32, at: u32) {
     }
 }
 
+// The lone scale of `block` and those that share its word.
+fn lone_word(block: u32) -> u32 {
+    var word = 0u;
+    for (var i = 0u; i < LONE_PER; i++) {
+        if (block + i < params.blocks) {
+            let scale = word_at((block + i) * BLOCK_BYTES + LONE_OFFSET) & (0xffffffffu >> (32u - LONE_BITS));
+            word |= scale << (LONE_BITS * i);
+        }
+    }
+    return word;
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     let block = id.x / CHUNKS;
@@ -57,12 +72,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     fields(start, 32u * sub, chunk);
     if (sub == 0u) {
         scales(start, params.scales + (params.first_block + block) * SCALE_WORDS);
-        if (HAS_HALF == 1u && (block & 1u) == 0u) {
-            // the scales of two blocks share a word, written by the even one
-            let low = word_at(start + HALF_OFFSET) & 0xffffu;
-            var high = 0u;
-            if (block + 1u < params.blocks) { high = word_at(start + BLOCK_BYTES + HALF_OFFSET) & 0xffffu; }
-            planes[params.half + ((params.first_block + block) >> 1u)] = low | (high << 16u);
+        if (HAS_LONE == 1u && block % LONE_PER == 0u) {
+            planes[params.lone + (params.first_block + block) / LONE_PER] = lone_word(block);
         }
     }
 }

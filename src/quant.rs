@@ -1,6 +1,10 @@
 //! Tensor types: their names, numbers and block sizes in GGUF, and how the ones we compute with are
 //! laid out in the file and, after repack, on the GPU.
 
+pub mod grids;
+
+use grids::Grid;
+
 /// One row of the type table: a GGUF tensor type and its block in the file.
 struct Row(GgmlType, u32, &'static str, u32, u32);
 
@@ -107,18 +111,39 @@ pub struct Field {
     pub stride: u32,
 }
 
+/// A scale of one or two bytes that is all a block has to itself: an f16, or the exponent byte of MXFP4. Several
+/// blocks' share a word on the GPU.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lone {
+    /// Byte offset in the block.
+    pub offset: u32,
+    /// 16 or 8.
+    pub bits: u32,
+}
+
+const fn half(offset: u32) -> Option<Lone> {
+    Some(Lone { offset, bits: 16 })
+}
+
+const fn byte(offset: u32) -> Option<Lone> {
+    Some(Lone { offset, bits: 8 })
+}
+
 /// How a block lies in the file and which WGSL unpacks it after repack: the one description of a
 /// format that repack, matvec, matmul and embedding share.
 #[derive(Debug)]
 pub struct Layout {
     /// The type.
     pub ty: GgmlType,
-    /// The quants, low bits first; the first field is the widest.
+    /// The quants, low bits first; the first field is the widest. Empty where they do not lie element by element.
     pub fields: &'static [Field],
-    /// Runs of 4-byte words copied as they are to the scale plane: (byte offset, words).
+    /// Runs of 4-byte words copied as they are to the scale plane, with the quants that are no fields: (byte
+    /// offset, words).
     pub scales: &'static [(u32, u32)],
-    /// Byte offset of the block's only f16 scale, where it has just one.
-    pub half: Option<u32>,
+    /// The block's scale that is no whole word, where it has one.
+    pub lone: Option<Lone>,
+    /// The grid that quants index, where they do.
+    pub grid: Option<&'static Grid>,
     /// Stem of `shaders/quant/STEM.wgsl` and of its function `STEM_chunk`.
     pub stem: &'static str,
     /// The text of that file.
@@ -126,35 +151,47 @@ pub struct Layout {
 }
 
 macro_rules! layouts {
-    ($($ty:ident $stem:literal [$(($bits:literal, $offset:literal, $stride:literal)),+] $scales:expr, $half:expr;)*) => {
+    ($($ty:ident $stem:literal [$(($bits:literal, $offset:literal, $stride:literal)),*]
+       $scales:expr, $lone:expr, $grid:expr;)*) => {
         const LAYOUTS: &[Layout] = &[$(Layout {
             ty: GgmlType::$ty,
-            fields: &[$(Field { bits: $bits, offset: $offset, stride: $stride }),+],
+            fields: &[$(Field { bits: $bits, offset: $offset, stride: $stride }),*],
             scales: &$scales,
-            half: $half,
+            lone: $lone,
+            grid: $grid,
             stem: $stem,
             wgsl: include_str!(concat!("../shaders/quant/", $stem, ".wgsl")),
         }),*];
     };
 }
 
-// Type, WGSL stem, fields (bits, offset, stride), scale words (offset, words), lone f16 scale.
+// Type, WGSL stem, fields (bits, offset, stride), scale words (offset, words), lone scale, grid.
 layouts! {
-    F32 "f32" [(32, 0, 1)] [], None;
-    F16 "f16" [(16, 0, 1)] [], None;
-    BF16 "bf16" [(16, 0, 1)] [], None;
-    Q4_0 "q4_0" [(4, 2, 16)] [], Some(0);
-    Q4_1 "q4_1" [(4, 4, 16)] [(0, 1)], None;
-    Q5_0 "q5_0" [(4, 6, 16), (1, 2, 1)] [], Some(0);
-    Q5_1 "q5_1" [(4, 8, 16), (1, 4, 1)] [(0, 1)], None;
-    Q8_0 "q8_0" [(8, 2, 1)] [], Some(0);
-    Q2_K "q2_k" [(2, 16, 32)] [(0, 4), (80, 1)], None;
-    Q3_K "q3_k" [(2, 32, 32), (1, 0, 32)] [(96, 3)], Some(108);
-    Q4_K "q4_k" [(4, 16, 32)] [(0, 4)], None;
-    Q5_K "q5_k" [(4, 48, 32), (1, 16, 32)] [(0, 4)], None;
-    Q6_K "q6_k" [(4, 0, 64), (2, 128, 32)] [(192, 4)], Some(208);
-    IQ4_NL "iq4_nl" [(4, 2, 16)] [], Some(0);
-    IQ4_XS "iq4_xs" [(4, 8, 16)] [(0, 2)], None;
+    F32 "f32" [(32, 0, 1)] [], None, None;
+    F16 "f16" [(16, 0, 1)] [], None, None;
+    BF16 "bf16" [(16, 0, 1)] [], None, None;
+    Q4_0 "q4_0" [(4, 2, 16)] [], half(0), None;
+    Q4_1 "q4_1" [(4, 4, 16)] [(0, 1)], None, None;
+    Q5_0 "q5_0" [(4, 6, 16), (1, 2, 1)] [], half(0), None;
+    Q5_1 "q5_1" [(4, 8, 16), (1, 4, 1)] [(0, 1)], None, None;
+    Q8_0 "q8_0" [(8, 2, 1)] [], half(0), None;
+    Q2_K "q2_k" [(2, 16, 32)] [(0, 4), (80, 1)], None, None;
+    Q3_K "q3_k" [(2, 32, 32), (1, 0, 32)] [(96, 3)], half(108), None;
+    Q4_K "q4_k" [(4, 16, 32)] [(0, 4)], None, None;
+    Q5_K "q5_k" [(4, 48, 32), (1, 16, 32)] [(0, 4)], None, None;
+    Q6_K "q6_k" [(4, 0, 64), (2, 128, 32)] [(192, 4)], half(208), None;
+    IQ4_NL "iq4_nl" [(4, 2, 16)] [], half(0), None;
+    IQ4_XS "iq4_xs" [(4, 8, 16)] [(0, 2)], None, None;
+    IQ1_S "iq1_s" [] [(2, 12)], half(0), Some(&grids::IQ1);
+    IQ1_M "iq1_m" [] [(0, 14)], None, Some(&grids::IQ1);
+    IQ2_XXS "iq2_xxs" [] [(2, 16)], half(0), Some(&grids::IQ2_XXS);
+    IQ2_XS "iq2_xs" [] [(2, 18)], half(0), Some(&grids::IQ2_XS);
+    IQ2_S "iq2_s" [] [(2, 20)], half(0), Some(&grids::IQ2_S);
+    IQ3_XXS "iq3_xxs" [] [(2, 24)], half(0), Some(&grids::IQ3_XXS);
+    IQ3_S "iq3_s" [] [(2, 27)], half(0), Some(&grids::IQ3_S);
+    TQ1_0 "tq1_0" [] [(0, 13)], half(52), None;
+    TQ2_0 "tq2_0" [(2, 0, 32)] [], half(64), None;
+    MXFP4 "mxfp4" [(4, 1, 16)] [], byte(0), None;
 }
 
 /// Names of the types this engine computes with, for messages.
@@ -190,7 +227,8 @@ impl Layout {
         self.scales.iter().map(|run| run.1).sum()
     }
 
-    /// Where the planes of `blocks` blocks lie in a buffer, from word `start` (a multiple of 4) on.
+    /// Where the planes of `blocks` blocks lie in a buffer, from word `start` (a multiple of 4) on. They take the
+    /// bytes that the blocks have in the file, and padding. The grid is not among them: it serves a whole buffer.
     pub fn planes(&self, start: u32, blocks: u32) -> Planes {
         let chunks = blocks * (self.block_len() / CHUNK);
         let mut end = start;
@@ -209,7 +247,7 @@ impl Layout {
             }
         }
         planes.scales = take(blocks * self.scale_words());
-        planes.half = take(if self.half.is_some() { blocks.div_ceil(2) } else { 0 });
+        planes.lone = take(self.lone.map_or(0, |lone| blocks.div_ceil(32 / lone.bits)));
         planes.end = end;
         planes
     }
@@ -226,8 +264,10 @@ pub struct Planes {
     pub one: u32,
     /// The scale words.
     pub scales: u32,
-    /// The f16 scales, two a word.
-    pub half: u32,
+    /// The lone scales, several a word.
+    pub lone: u32,
+    /// The grid, two entries a word.
+    pub grid: u32,
     /// One past the last word.
     pub end: u32,
 }

@@ -11,7 +11,7 @@ use serde::Deserialize;
 
 mod common;
 
-#[derive(Deserialize)]
+#[derive(Clone, Deserialize)]
 struct Case {
     #[serde(rename = "type")]
     ty: String,
@@ -25,21 +25,23 @@ struct Case {
     y_abs: Vec<f64>,
 }
 
-/// The matrix of a case, in buffers of at most `limit` bytes.
-fn load(gpu: &mut Gpu, case: &Case, limit: u64) -> Matrix {
-    let ty = GgmlType::from_name(&case.ty).expect("a known type");
+/// The matrices of cases one under the other, in buffers of at most `limit` bytes.
+fn load(gpu: &mut Gpu, cases: &[Case], limit: u64) -> Matrix {
+    let cols = cases[0].cols;
+    let ty = |case: &Case| GgmlType::from_name(&case.ty).expect("a known type");
+    let tensors: Vec<_> = cases.iter().map(|case| ("golden", ty(case), case.rows)).collect();
     let limit = std::mem::replace(&mut gpu.caps.max_binding, limit);
-    let matrix = block_on(Matrix::new(gpu, case.cols, &[("golden", ty, case.rows)])).expect("a matrix");
+    let matrix = block_on(Matrix::new(gpu, cols, &tensors)).expect("a matrix");
     gpu.caps.max_binding = limit;
     let repack = Repack::new(gpu).expect("staging");
-    let mut raw = common::hex(&case.raw_hex);
+    let mut raw: Vec<u8> = cases.iter().flat_map(|case| common::hex(&case.raw_hex)).collect();
     for slab in &matrix.slabs {
         for part in &slab.parts {
-            let mut rest = raw.split_off(part.file_bytes(case.cols) as usize);
+            let mut rest = raw.split_off(part.file_bytes(cols) as usize);
             std::mem::swap(&mut raw, &mut rest);
             // in two pieces, to test that pieces join
-            let pair = 2 * part.layout.block_bytes() as usize;
-            let mut second = rest.split_off(rest.len() / 2 / pair * pair);
+            let step = (Repack::STEP * part.layout.block_bytes()) as usize;
+            let mut second = rest.split_off(rest.len() / 2 / step * step);
             let first_block = rest.len() as u32 / part.layout.block_bytes();
             if !rest.is_empty() {
                 repack.run(gpu, slab, part, 0, &mut rest);
@@ -64,6 +66,15 @@ fn assert_close(what: &str, got: &[f32], want: impl Iterator<Item = f64>, scale:
             "{what} row {row}: {got} instead of {want} (scale {})",
             scale[row]
         );
+    }
+}
+
+/// Equal to golden's float, or its neighbour.
+fn assert_same(what: &str, got: &[f32], want: &[f32]) {
+    assert_eq!(got.len(), want.len(), "{what}");
+    for (i, (got, want)) in got.iter().zip(want).enumerate() {
+        let ulps = i64::from(got.to_bits()) - i64::from(want.to_bits());
+        assert!(ulps.abs() <= 1 || got == want, "{what} element {i}: {got} instead of {want}");
     }
 }
 
@@ -99,14 +110,8 @@ fn check(gpu: &Gpu, case: &Case, w: &Matrix) {
     let got = read(gpu, &rows, tokens * cols);
     let want: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.dequant_f32_hex));
     for t in 0..tokens {
-        let row = &want[t % n * cols..][..cols];
-        let most = row.iter().fold(0f32, |m, v| m.max(v.abs()));
-        for (i, (want, got)) in row.iter().zip(&got[t * cols..]).enumerate() {
-            assert!(
-                (want - got).abs() <= 1e-6 * most,
-                "embed {what} row {t} col {i}: {got} instead of {want}"
-            );
-        }
+        let row = t % n * cols;
+        assert_same(&format!("embed {what} token {t}"), &got[t * cols..][..cols], &want[row..][..cols]);
     }
 }
 
@@ -118,7 +123,7 @@ fn formats_agree_with_golden() {
         for ty in GgmlType::supported() {
             for case in common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")) {
                 let limit = gpu.caps.max_binding;
-                let matrix = load(&mut gpu, &case, limit);
+                let matrix = load(&mut gpu, std::slice::from_ref(&case), limit);
                 check(&gpu, &case, &matrix);
             }
         }
@@ -135,11 +140,7 @@ fn the_scalar_twins_agree_with_golden() {
         for case in common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")) {
             let got = dequantise(layout, &common::hex(&case.raw_hex));
             let want: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.dequant_f32_hex));
-            assert_eq!(got.len(), want.len(), "{ty}");
-            for (i, (got, want)) in got.iter().zip(&want).enumerate() {
-                let ulps = (i64::from(got.to_bits()) - i64::from(want.to_bits())).abs();
-                assert!(ulps <= 1 || got == want, "{ty} {} element {i}: {got} instead of {want}", case.kind);
-            }
+            assert_same(&format!("{ty} {}", case.kind), &got, &want);
             let x: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.x_f32_hex));
             let x: Vec<f64> = x.iter().map(|v| f64::from(*v)).collect();
             let (y, y_abs) = matmul(&want, case.cols as usize, &x);
@@ -150,13 +151,61 @@ fn the_scalar_twins_agree_with_golden() {
     }
 }
 
+fn grid_bytes(ty: GgmlType) -> u64 {
+    ty.layout().and_then(|layout| layout.grid).map_or(0, |grid| 4 * u64::from(grid.n_words()))
+}
+
+#[test]
+fn formats_mix_in_a_matrix() {
+    let mut gpu = block_on(Gpu::request(&common::tiers()[0])).expect("lavapipe or a GPU");
+    let first = |ty| common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")).swap_remove(0);
+    let cases: Vec<Case> = GgmlType::supported().map(first).collect();
+    // few at a time, as in real models: software adapters take minutes for a shader of all formats
+    for cases in cases.chunks(3) {
+        check_mixed(&mut gpu, cases);
+    }
+}
+
+/// Matrices of the cases one under the other, all twice.
+fn check_mixed(gpu: &mut Gpu, cases: &[Case]) {
+    let twice = [cases, cases].concat();
+    let limit = gpu.caps.max_binding;
+    let matrix = load(gpu, &twice, limit);
+    let y = gpu.buffer("y", 4 * u64::from(matrix.rows)).unwrap();
+    for (i, case) in cases.iter().enumerate() {
+        let x = gpu.buffer_with("x", &common::hex(&case.x_f32_hex)).unwrap();
+        gpu.submit(&matvec(gpu, &matrix, &x, Output { bias: None, accumulate: false, y: &y }), 1);
+        let got = read(gpu, &y, matrix.rows as usize);
+        for before in [&twice[..i], &twice[..cases.len() + i]] {
+            let row = before.iter().map(|case| case.rows as usize).sum::<usize>();
+            let got = &got[row..][..case.rows as usize];
+            assert_close(&format!("{} from row {row}", case.ty), got, case.y.iter().copied(), &case.y_abs);
+        }
+    }
+}
+
+/// The bytes of the file, padding of at most 16 bytes a plane, and one copy of each grid.
+#[test]
+fn weights_take_no_more_room_than_in_the_file() {
+    let gpu = block_on(Gpu::request(&common::tiers()[0])).expect("lavapipe or a GPU");
+    for ty in GgmlType::supported() {
+        let layout = ty.layout().expect("a layout");
+        let tensors = [("a", ty, 3), ("b", ty, 5)];
+        let matrix = block_on(Matrix::new(&gpu, 768, &tensors)).expect("a matrix");
+        let file: u64 = matrix.slabs[0].parts.iter().map(|part| part.file_bytes(768)).sum();
+        let planes = 2 * (layout.fields.len() + 2) as u64;
+        let room = file + grid_bytes(ty);
+        assert!((room..room + 16 * planes).contains(&matrix.bytes()), "{ty}: {} bytes", matrix.bytes());
+    }
+}
+
 #[test]
 fn a_matrix_larger_than_a_binding_is_cut_by_rows() {
     let mut gpu = block_on(Gpu::request(&common::tiers()[0])).expect("lavapipe or a GPU");
     for ty in GgmlType::supported() {
         for case in common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")) {
             let row_bytes = case.raw_hex.len() as u64 / 2 / u64::from(case.rows);
-            let matrix = load(&mut gpu, &case, 3 * row_bytes + 128);
+            let matrix = load(&mut gpu, std::slice::from_ref(&case), 3 * row_bytes + grid_bytes(ty) + 128);
             assert!(matrix.slabs.len() > 1, "{ty}: {} rows in one buffer", case.rows);
             check(&gpu, &case, &matrix);
         }
@@ -173,5 +222,9 @@ fn the_comparator_rejects_a_wrong_value() {
         |got: f32| std::panic::catch_unwind(|| assert_close("y", &[got], [1.0].into_iter(), &[2.0])).is_err();
     assert!(!rejects(1.000_01));
     assert!(rejects(1.000_1));
+    assert!(rejects(f32::NAN));
+    let rejects = |got: f32| std::panic::catch_unwind(|| assert_same("w", &[got], &[1.0])).is_err();
+    assert!(!rejects(1.0f32.next_up()));
+    assert!(rejects(1.0f32.next_up().next_up()));
     assert!(rejects(f32::NAN));
 }

@@ -8,8 +8,6 @@ use minke::kernels::{BATCH_HEADER, Matrix, matmul::matmul};
 use minke::quant::GgmlType;
 use minke::reference;
 use pollster::block_on;
-use std::io::Write;
-use std::process::{Command, Stdio};
 
 mod common;
 
@@ -27,27 +25,6 @@ fn rows() -> (usize, Vec<u8>) {
     let row_bytes = cols / 256 * 210;
     bytes.truncate(bytes.len() / row_bytes * row_bytes);
     (cols, bytes)
-}
-
-/// The `gguf` package's f32 values of Q6_K blocks.
-fn python_dequantise(blocks: &[u8]) -> Vec<f32> {
-    let script = "import sys, numpy, gguf\n\
-        raw = numpy.frombuffer(sys.stdin.buffer.read(), numpy.uint8).reshape(-1, 210)\n\
-        sys.stdout.buffer.write(gguf.dequantize(raw, gguf.GGMLQuantizationType.Q6_K).astype('<f4').tobytes())";
-    let mut python = Command::new("python3")
-        .args(["-c", script])
-        .env("PYTHONPATH", common::cache().join("python"))
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .expect("Python 3");
-    let mut stdin = python.stdin.take().expect("its input");
-    std::thread::scope(|scope| {
-        scope.spawn(move || stdin.write_all(blocks).expect("written"));
-        let output = python.wait_with_output().expect("its output");
-        assert!(output.status.success(), "run `npm run setup` for the Python package gguf");
-        bytemuck::pod_collect_to_vec(&output.stdout)
-    })
 }
 
 /// The matrix on the GPU, sent as the loader sends it.
@@ -80,7 +57,7 @@ fn a_thousand_rows_of_real_weights_agree() {
     // a fixed stride that is coprime to the number of rows visits rows from all over
     let chosen: Vec<usize> = (0..1000).map(|i| (i * 40_503 + 7) % n).collect();
     let raw: Vec<u8> = chosen.iter().flat_map(|r| &bytes[r * row_bytes..][..row_bytes]).copied().collect();
-    let want = python_dequantise(&raw);
+    let want = common::python_dequantise(GgmlType::Q6_K, &raw);
     assert_eq!(want.len(), 1000 * cols);
     let twin = reference::dequantise::dequantise(GgmlType::Q6_K.layout().expect("a layout"), &raw);
     assert!(twin == want, "the scalar twin differs from the gguf package");

@@ -41,6 +41,16 @@ fn a_healthy_device_passes_in_every_tier() {
     assert!(report.failures.is_empty());
 }
 
+#[test]
+fn all_formats_pass() {
+    let header = common::header(&common::vectors_dir().join(MODEL));
+    let config = minke::config::ModelConfig::from_header(&header).unwrap();
+    let mut gpu = pollster::block_on(minke::gpu::Gpu::request(&GpuOptions::default())).unwrap();
+    let types: Vec<_> = minke::quant::GgmlType::supported().collect();
+    let report = pollster::block_on(minke::model::self_test::choose(&mut gpu, &config, &types)).unwrap();
+    assert!(report.failures.is_empty(), "{report:?}");
+}
+
 /// Whatever the tier, a wrong kernel is wrong: the device is refused.
 fn refused(patch: Patch, kernel: &str) {
     let error = load(&with(patch), MODEL).expect_err(kernel);

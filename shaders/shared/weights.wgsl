@@ -5,8 +5,9 @@ struct Planes {
     wide: u32,   // first vec4<u32> of the widest plane (4-bit, 8-bit, 16-bit or 32-bit elements)
     two: u32,    // first word of the 2-bit plane: 2 words a chunk, element e at word e / 16, bit 2 * (e % 16)
     one: u32,    // first word of the 1-bit plane: 1 word a chunk, element e at bit e
-    scales: u32, // first word of the per-block scale words
-    half: u32,   // first word of the per-block f16 scales, two a word
+    scales: u32, // first word of the per-block words: scales, and quants that do not lie element by element
+    lone: u32,   // first word of the per-block scales of 16 or 8 bits, several a word
+    grid: u32,   // first word of the grid, two entries a word
 }
 
 // 32 weights: weight e is d[e / 16] * q[e] - m[e / 16], with q as vectors of 4.
@@ -18,8 +19,12 @@ struct Chunk {
 
 const BYTE_SHIFT = vec4<u32>(0u, 8u, 16u, 24u);
 
+fn bytes(w: u32) -> vec4<u32> {
+    return (vec4(w) >> BYTE_SHIFT) & vec4(0xffu);
+}
+
 fn half_at(p: Planes, block: u32) -> f32 {
-    return f16_bits((words[p.half + (block >> 1u)] >> (16u * (block & 1u))) & 0xffffu);
+    return f16_bits((words[p.lone + (block >> 1u)] >> (16u * (block & 1u))) & 0xffffu);
 }
 
 fn scale_byte(p: Planes, at: u32, i: u32) -> u32 {

@@ -11,6 +11,8 @@ pub mod shared {
     pub const WEIGHTS: &str = include_str!("../../shaders/shared/weights.wgsl");
     /// Values of the IQ4 formats.
     pub const IQ4: &str = include_str!("../../shaders/shared/iq4.wgsl");
+    /// Lookups of the formats with a grid.
+    pub const GRID: &str = include_str!("../../shaders/shared/grid.wgsl");
     /// The batch's position and tokens.
     pub const BATCH: &str = include_str!("../../shaders/shared/batch.wgsl");
     /// Sum and maximum over a workgroup.

@@ -72,6 +72,11 @@ impl Matrix {
             let bytes = 4 * u64::from(parts.last().map_or(0, |part| part.planes.end));
             let name = tensors.first().map_or("weights", |tensor| tensor.0);
             let buffer = gpu.allocate(name, bytes, || gpu.buffer(name, bytes)).await?;
+            for part in &parts {
+                if let Some(grid) = part.layout.grid {
+                    gpu.write(&buffer, 4 * u64::from(part.planes.grid), bytemuck::cast_slice(&grid.words()));
+                }
+            }
             slabs.push(Slab { buffer, parts });
         }
         Ok(Self { rows: out, cols, slabs })
@@ -112,7 +117,9 @@ impl Plan {
                 self.next_slab(name)?;
                 continue;
             }
-            let planes = layout.planes(self.end, fit * (self.cols / layout.block_len()));
+            let (grid, start) = self.grid(layout);
+            let blocks = fit * (self.cols / layout.block_len());
+            let planes = Planes { grid, ..layout.planes(start, blocks) };
             self.end = planes.end;
             let part = Part { tensor, tensor_row: row, rows: fit, out: out + row, layout, planes };
             self.slabs.last_mut().into_iter().for_each(|slab| slab.push(part.clone()));
@@ -121,14 +128,23 @@ impl Plan {
         Ok(())
     }
 
+    /// Where the layout's grid lies in the current slab, whose parts share grids, and where planes can follow.
+    fn grid(&self, layout: &Layout) -> (u32, u32) {
+        let Some(grid) = layout.grid else { return (0, self.end) };
+        let same = |part: &&Part| part.layout.grid.is_some_and(|other| std::ptr::eq(grid, other));
+        match self.slabs.last().into_iter().flatten().find(same) {
+            Some(part) => (part.planes.grid, self.end),
+            None => (self.end, self.end + grid.n_words()),
+        }
+    }
+
     /// Rows of this layout for which the current slab has room.
     fn rows_that_fit(&self, layout: &Layout) -> u32 {
+        let (_, start) = self.grid(layout);
         // 5 planes may each be padded by 12 bytes
-        let free = self.limit.saturating_sub(4 * u64::from(self.end) + 64);
-        let chunk_bits: u32 = layout.fields.iter().map(|field| field.bits).sum();
-        let half = u64::from(layout.half.is_some()) * 2;
-        let block = u64::from(layout.block_len() / CHUNK * chunk_bits * 4 + 4 * layout.scale_words()) + half;
-        (free / (block * u64::from(self.cols / layout.block_len()))).min(u64::from(u32::MAX)) as u32
+        let free = self.limit.saturating_sub(4 * u64::from(start) + 64);
+        let row = u64::from(layout.block_bytes()) * u64::from(self.cols / layout.block_len());
+        (free / row).min(u64::from(u32::MAX)) as u32
     }
 
     fn next_slab(&mut self, name: &str) -> Result<()> {
@@ -153,13 +169,16 @@ impl Slab {
         if stems.iter().any(|layout| layout.stem.starts_with("iq4")) {
             text.push_str(shared::IQ4);
         }
+        if stems.iter().any(|layout| layout.grid.is_some()) {
+            text.push_str(shared::GRID);
+        }
         stems.iter().for_each(|layout| text.push_str(layout.wgsl));
         text.push_str("struct Part { index: u32, rows: u32, out: u32, first_group: u32 }\n");
         let (mut part_of, mut unpack) = (String::new(), String::new());
         let mut group = self.groups(tile);
         for (index, part) in self.parts.iter().enumerate().rev() {
             group -= part.rows.div_ceil(tile);
-            let Planes { wide, two, one, scales, half, .. } = part.planes;
+            let Planes { wide, two, one, scales, lone, grid, .. } = part.planes;
             let (rows, out, stem) = (part.rows, part.out, part.layout.stem);
             let chunks = cols / CHUNK;
             // writing to a String cannot fail
@@ -169,7 +188,7 @@ impl Slab {
             );
             let _ = writeln!(
                 unpack,
-                "if (part == {index}u) {{ return {stem}_chunk(Planes({wide}u, {two}u, {one}u, {scales}u, {half}u), row * {chunks}u + c); }}"
+                "if (part == {index}u) {{ return {stem}_chunk(Planes({wide}u, {two}u, {one}u, {scales}u, {lone}u, {grid}u), row * {chunks}u + c); }}"
             );
         }
         // WGSL wants a value on every path; the last `if` of each is always taken

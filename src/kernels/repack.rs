@@ -3,7 +3,7 @@
 use super::matrix::{Part, Slab};
 use crate::Result;
 use crate::gpu::{Bind, Gpu, Groups, shader};
-use crate::quant::{CHUNK, Layout};
+use crate::quant::{CHUNK, Layout, Lone};
 use std::fmt::Write;
 
 /// Bytes of file data repacked at once.
@@ -26,20 +26,24 @@ impl Repack {
         })
     }
 
-    /// Bytes of `layout` that one call of [`Repack::run`] takes at most: an even number of whole blocks.
+    /// Blocks of which all calls of [`Repack::run`] for a part but the last must take a multiple: as many as may
+    /// have their scales in one word.
+    pub const STEP: u32 = 4;
+
+    /// Bytes of `layout` that one call of [`Repack::run`] takes at most, a multiple of [`Repack::STEP`] blocks.
     pub fn most_bytes(layout: &Layout) -> usize {
-        let pair = 2 * layout.block_bytes() as usize;
-        STAGE / pair * pair
+        let step = (Self::STEP * layout.block_bytes()) as usize;
+        STAGE / step * step
     }
 
     /// Repacks `bytes` (whole blocks, at most [`Repack::most_bytes`]), of which the first is number
-    /// `first_block` (even) of `part`.
+    /// `first_block` of `part`, a multiple of [`Repack::STEP`].
     pub fn run(&self, gpu: &Gpu, slab: &Slab, part: &Part, first_block: u32, bytes: &mut Vec<u8>) {
         let layout = part.layout;
         let blocks = bytes.len() as u32 / layout.block_bytes();
         let planes = part.planes;
         let params =
-            [first_block, blocks, planes.wide * 4, planes.two, planes.one, planes.scales, planes.half, 0];
+            [first_block, blocks, planes.wide * 4, planes.two, planes.one, planes.scales, planes.lone, 0];
         bytes.resize(bytes.len().next_multiple_of(4), 0);
         gpu.write(&self.raw, 0, bytes);
         gpu.write(&self.params, 0, bytemuck::cast_slice(&params));
@@ -55,12 +59,14 @@ impl Repack {
 }
 
 fn source(gpu: &Gpu, layout: &Layout) -> String {
+    let lone = layout.lone.unwrap_or(Lone { offset: 0, bits: 32 });
     let constants = [
         ("BLOCK_BYTES", layout.block_bytes()),
         ("CHUNKS", layout.block_len() / CHUNK),
         ("SCALE_WORDS", layout.scale_words()),
-        ("HAS_HALF", layout.half.is_some().into()),
-        ("HALF_OFFSET", layout.half.unwrap_or(0)),
+        ("HAS_LONE", layout.lone.is_some().into()),
+        ("LONE_OFFSET", lone.offset),
+        ("LONE_BITS", lone.bits),
     ];
     let mut fields = String::new();
     for field in layout.fields {

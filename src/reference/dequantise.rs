@@ -3,6 +3,8 @@
 //! Where the bits of an element lie is told by the format's [`Layout`]; what they mean is written out here anew,
 //! independent of the shaders.
 
+mod grid;
+
 use crate::quant::{Field, GgmlType, Layout};
 use half::{bf16, f16};
 
@@ -10,24 +12,38 @@ use half::{bf16, f16};
 const IQ4: [f32; 16] =
     [-127., -104., -83., -65., -49., -35., -22., -10., 1., 13., 25., 38., 53., 69., 89., 113.];
 
+/// The doubled values of 4-bit floats without sign.
+const E2M1: [f32; 8] = [0., 1., 2., 3., 4., 6., 8., 12.];
+
 /// The weights of whole blocks.
 pub fn dequantise(layout: &Layout, blocks: &[u8]) -> Vec<f32> {
+    let grid: Vec<u16> = layout.grid.into_iter().flat_map(|grid| grid.entries()).collect();
     let one = |block: &[u8]| {
-        let weight = |e: usize| weight(layout.ty, block, e, bits(layout, block, e));
+        let weight = |e: usize| match layout.grid {
+            Some(_) => grid::weight(layout.ty, block, e, &grid),
+            None => weight(layout.ty, block, e, bits(layout, block, e)),
+        };
         (0..layout.block_len() as usize).map(weight).collect::<Vec<_>>()
     };
     blocks.chunks_exact(layout.block_bytes() as usize).flat_map(one).collect()
 }
 
-/// Byte offsets of a block's half-precision numbers.
-pub fn halves(layout: &Layout) -> &'static [usize] {
-    match layout.ty {
+/// Gives a block half-precision numbers from `half` as its scales; MXFP4's power of two is taken from one's bits.
+pub fn set_scales(layout: &Layout, block: &mut [u8], mut half: impl FnMut() -> u16) {
+    let offsets: &[usize] = match layout.ty {
         GgmlType::Q4_1 | GgmlType::Q5_1 | GgmlType::Q4_K | GgmlType::Q5_K => &[0, 2],
-        GgmlType::Q4_0 | GgmlType::Q5_0 | GgmlType::Q8_0 | GgmlType::IQ4_NL | GgmlType::IQ4_XS => &[0],
         GgmlType::Q2_K => &[80, 82],
-        GgmlType::Q3_K => &[108],
-        GgmlType::Q6_K => &[208],
+        GgmlType::IQ4_XS => &[0],
+        GgmlType::IQ1_M => return grid::set_iq1_m_scale(block, half()),
+        GgmlType::MXFP4 => {
+            block[0] = 112 + half().to_le_bytes()[0] % 16;
+            return;
+        }
         _ => &[],
+    };
+    let lone = layout.lone.map(|lone| lone.offset as usize);
+    for at in offsets.iter().copied().chain(lone) {
+        block[at..at + 2].copy_from_slice(&half().to_le_bytes());
     }
 }
 
@@ -82,6 +98,12 @@ fn weight(ty: GgmlType, b: &[u8], e: usize, q: u32) -> f32 {
             let high = (u16::from_le_bytes([b[2], b[3]]) >> (2 * sub) & 3) as u8;
             half(0) * (f32::from(low | high << 4) - 32.0) * IQ4[q as usize]
         }
+        GgmlType::TQ1_0 => half(52) * (f32::from(tq1_digit(b, e)) - 1.0),
+        GgmlType::TQ2_0 => half(64) * (n - 1.0),
+        GgmlType::MXFP4 => {
+            let sign = if q < 8 { 1.0 } else { -1.0 };
+            2f64.powi(i32::from(b[0]) - 128) as f32 * sign * E2M1[q as usize % 8]
+        }
         _ => f32::NAN, // a type without layout, which nothing asks for
     }
 }
@@ -100,4 +122,15 @@ fn k4_scale(s: &[u8], i: usize) -> (f32, f32) {
         false => (s[i + 4] & 15 | s[i - 4] >> 6 << 4, s[i + 4] >> 4 | s[i] >> 6 << 4),
     };
     (scale.into(), minimum.into())
+}
+
+/// Ternary digit `e` of a block of TQ1_0: digits of 32, then 16, then 4 bytes; a byte is a fraction of 256.
+fn tq1_digit(b: &[u8], e: usize) -> u8 {
+    let (byte, digit) = match e {
+        0..160 => (e % 32, e / 32),
+        160..240 => (32 + e % 16, (e - 160) / 16),
+        _ => (48 + e % 4, (e - 240) / 4),
+    };
+    let fraction = (0..digit).fold(b[byte], |fraction, _| fraction.wrapping_mul(3));
+    ((u16::from(fraction) * 3) >> 8) as u8
 }

@@ -107,6 +107,30 @@ pub fn cached(name: &str) -> PathBuf {
     path
 }
 
+/// The `gguf` package's f32 values of blocks as a file has them.
+pub fn python_dequantise(ty: minke::quant::GgmlType, blocks: &[u8]) -> Vec<f32> {
+    use std::io::Write;
+    use std::process::{Command, Stdio};
+    let script = "import sys, numpy, gguf\n\
+        raw = numpy.frombuffer(sys.stdin.buffer.read(), numpy.uint8).reshape(-1, int(sys.argv[2]))\n\
+        values = gguf.dequantize(raw, gguf.GGMLQuantizationType[sys.argv[1]])\n\
+        sys.stdout.buffer.write(values.astype('<f4').tobytes())";
+    let mut python = Command::new("python3")
+        .args(["-c", script, ty.name(), &ty.block_bytes().to_string()])
+        .env("PYTHONPATH", cache().join("python"))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .expect("Python 3");
+    let mut stdin = python.stdin.take().expect("its input");
+    std::thread::scope(|scope| {
+        scope.spawn(move || stdin.write_all(blocks).expect("written"));
+        let output = python.wait_with_output().expect("its output");
+        assert!(output.status.success(), "run `npm run setup` for the Python package gguf");
+        bytemuck::pod_collect_to_vec(&output.stdout)
+    })
+}
+
 /// The header of a GGUF file.
 pub fn header(path: &Path) -> minke::gguf::Header {
     use std::io::Read;

@@ -80,9 +80,7 @@ impl Random {
         }
         let mut blocks: Vec<u8> = (0..bytes).map(|_| self.bits() as u8).collect();
         for (i, block) in blocks.chunks_mut(layout.block_bytes() as usize).enumerate() {
-            for at in reference::dequantise::halves(layout) {
-                block[*at..at + 2].copy_from_slice(&self.half(i % 2 == 0).to_le_bytes());
-            }
+            reference::dequantise::set_scales(layout, block, || self.half(i % 2 == 0));
         }
         blocks
     }
