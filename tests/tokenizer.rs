@@ -6,6 +6,8 @@ use serde::Deserialize;
 
 mod common;
 
+use common::gguf::{self, array, string, text, uint};
+
 #[derive(Deserialize)]
 struct Golden {
     bos: u32,
@@ -142,4 +144,111 @@ fn unknown_pre_tokenizers_are_errors() {
         assert!(error.contains(name), "{error}");
     }
     assert!(HeaderParser::default().push(b"GGUF").unwrap().is_none());
+}
+
+/// A header with `tokens`, each with its type, and nothing else that a tokenizer reads.
+fn vocabulary(model: &str, tokens: &[(&str, i32)]) -> gguf::File {
+    let mut file = gguf::tiny();
+    let texts: Vec<u8> = tokens.iter().flat_map(|token| string(token.0)).collect();
+    let types: Vec<u8> = tokens.iter().flat_map(|token| token.1.to_le_bytes()).collect();
+    file.set("tokenizer.ggml.model", text(model));
+    file.set("tokenizer.ggml.tokens", array(8, tokens.len() as u64, &texts));
+    file.set("tokenizer.ggml.token_type", array(5, tokens.len() as u64, &types));
+    file
+}
+
+fn bpe(tokens: &[(&str, i32)], merges: &[&str]) -> gguf::File {
+    let mut file = vocabulary("gpt2", tokens);
+    let merged: Vec<u8> = merges.iter().flat_map(|merge| string(merge)).collect();
+    file.set("tokenizer.ggml.pre", text("gpt-2"));
+    file.set("tokenizer.ggml.merges", array(8, merges.len() as u64, &merged));
+    file
+}
+
+fn spm(tokens: &[(&str, i32)]) -> gguf::File {
+    let mut file = vocabulary("llama", tokens);
+    let scores: Vec<u8> = (0..tokens.len()).flat_map(|i| (-(i as f32)).to_le_bytes()).collect();
+    file.set("tokenizer.ggml.scores", array(6, tokens.len() as u64, &scores));
+    file
+}
+
+fn open(file: &gguf::File) -> minke::Result<Tokenizer> {
+    let header = HeaderParser::default().push(&file.header()).unwrap().expect("a header");
+    Tokenizer::from_metadata(&header.metadata)
+}
+
+#[test]
+fn broken_vocabularies_are_errors() {
+    let letters = &[("aa", 1), ("b", 1)];
+    let words = &[("aa", 1), ("b", 1), ("whale", 1)];
+    let unknown = |mut file: gguf::File| {
+        file.set("tokenizer.ggml.unknown_token_id", uint(4_000_000_000));
+        file
+    };
+    let types = |mut file: gguf::File| {
+        file.set("tokenizer.ggml.token_type", array(5, 1, &[1, 0, 0, 0]));
+        file
+    };
+    let long = "x".repeat(1 << 19);
+    for (file, named) in [
+        (bpe(letters, &["aab"]), "\"aab\" is no pair"),
+        (bpe(words, &["aa c"]), "`c`"),
+        (bpe(words, &["b aa"]), "`baa`"),
+        (bpe(letters, &["aa b"]), "\"aa b\" makes no entry"), // longer than all entries
+        (types(bpe(letters, &[])), "token_type is 1, expected 2 entries"),
+        (bpe(&[(&long, 3), (&long, 4), ("a", 4)], &[]), "special tokens"),
+        (unknown(spm(letters)), "unknown_token_id is 4000000000"),
+        (types(spm(letters)), "token_type is 1, expected 2 entries"),
+        (spm(&[("<0x-1>", 6)]), "\"<0x-1>\""),
+        (spm(&[("<0x+1>", 6)]), "\"<0x+1>\""),
+        (spm(&[("<0xZZ>", 6)]), "\"<0xZZ>\""),
+        (spm(&[("<0x100>", 6)]), "\"<0x100>\""),
+    ] {
+        let error = open(&file).expect_err(named).to_string();
+        assert!(error.contains(named), "{error}");
+    }
+}
+
+#[test]
+fn special_tokens_are_found_from_the_left_the_longest_first() {
+    let tokens = [("a", 1), ("b", 1), ("<a", 4), ("<a>", 3), ("<", 1), (">", 1), ("<a>", 4)];
+    let tokenizer = open(&bpe(&tokens, &[])).unwrap();
+    let ids = |special| tokenizer.encode("b<a><a<b", special).unwrap();
+    assert_eq!(ids(Special::Parse), [1, 3, 2, 4, 1]);
+    assert_eq!(ids(Special::Text), [1, 6, 2, 4, 1]);
+    assert!(tokenizer.encode("", Special::Parse).unwrap().is_empty());
+}
+
+/// A text of as many special tokens as it can hold takes no longer than another.
+#[test]
+fn many_special_tokens_take_no_time() {
+    let texts: Vec<String> = (0..16_000).map(|i| format!("<{i:x}>")).collect();
+    let tokens: Vec<(&str, i32)> = texts.iter().map(|text| (text.as_str(), 4)).chain([("a", 1)]).collect();
+    let tokenizer = open(&bpe(&tokens, &[])).unwrap();
+    let start = std::time::Instant::now();
+    let ids = tokenizer.encode(&texts.join("a"), Special::Text).unwrap();
+    assert_eq!(ids.len(), 2 * 16_000 - 1);
+    assert!(start.elapsed().as_secs() < 3, "{:?}", start.elapsed());
+}
+
+#[test]
+fn a_reply_ends_by_id_or_by_name() {
+    let tokens = [("<|im_end|>", 4), ("<|eot_id|>", 3), ("</s>", 1), ("<think>", 4), ("a", 1), ("b", 1)];
+    let mut file = bpe(&tokens, &[]);
+    file.set("tokenizer.ggml.eos_token_id", uint(4));
+    file.set("tokenizer.ggml.eom_token_id", uint(5));
+    assert_eq!(open(&file).unwrap().end_ids(), [0, 1, 4, 5]); // an ordinary `</s>` is text
+}
+
+#[test]
+fn bos_is_added_as_the_kind_of_vocabulary_has_it() {
+    for (pre, add) in [("gpt-2", false), ("qwen2", false), ("llama-bpe", true), ("llama3", true)] {
+        let mut file = bpe(&[("a", 1)], &[]);
+        file.set("tokenizer.ggml.pre", text(pre));
+        assert_eq!(open(&file).unwrap().add_bos, add, "{pre}");
+    }
+    let mut file = spm(&[("a", 1)]);
+    assert!(open(&file).unwrap().add_bos);
+    file.set("tokenizer.ggml.add_bos_token", (7, vec![0]));
+    assert!(!open(&file).unwrap().add_bos);
 }

@@ -9,11 +9,12 @@ mod spm;
 
 use crate::gguf::{Metadata, Strings};
 use crate::{Error, Result};
+use aho_corasick::{AhoCorasick, MatchKind};
 use bpe::Bpe;
 use spm::Spm;
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-/// Control tokens that end a reply, by name, beside those the metadata names (llama.cpp's list).
+/// Special tokens that end a reply, by name, beside those the metadata names (llama.cpp's list).
 const END_NAMES: &[&str] = &[
     "<|eot_id|>",
     "<|eom_id|>",
@@ -25,6 +26,10 @@ const END_NAMES: &[&str] = &[
     "<EOT>",
     "</s>",
 ];
+
+/// Most bytes that the special tokens of a vocabulary may have together (DeepSeek V3's 800 have 25 kB): their
+/// automaton takes many times as much.
+const MAX_SPECIAL: u64 = 1 << 20;
 
 /// How text between special tokens becomes ids (`tokenizer.ggml.model`).
 enum Model {
@@ -45,9 +50,12 @@ pub enum Special {
 pub struct Tokenizer {
     model: Model,
     tokens: Strings,
-    /// Special tokens, longest first, and whether they are control tokens.
-    special: Vec<(String, u32, bool)>,
-    special_ids: HashMap<u32, bool>,
+    /// Special tokens, and whether they are control tokens.
+    special_ids: BTreeMap<u32, bool>,
+    /// For [`Special::Parse`].
+    all: Finder,
+    /// For [`Special::Text`].
+    user_defined: Finder,
     /// `tokenizer.ggml.pre`, where the file has it.
     pub pre: Option<String>,
     /// Beginning of sequence.
@@ -87,26 +95,18 @@ impl Tokenizer {
         let pre = metadata.str("tokenizer.ggml.pre")?;
         // llama.cpp's defaults where the key is missing
         let add_bos = matches!(model, Model::Spm(_)) || pre.is_some_and(bpe::is_llama3);
-        let special = special_tokens(metadata, &tokens)?;
-        let id = |name: &str| -> Result<Option<u32>> {
-            let key = format!("tokenizer.ggml.{name}_token_id");
-            match metadata.u32(&key)? {
-                Some(id) if id as usize >= tokens.len() => Err(Error::MetadataValue {
-                    key,
-                    expected: format!("an id below {}", tokens.len()),
-                    found: id.to_string(),
-                }),
-                id => Ok(id),
-            }
-        };
+        let special_ids = special_tokens(metadata, &tokens)?;
+        let id = |name| special_id(metadata, name, &tokens);
         let mut end: Vec<u32> = [id("eos")?, id("eot")?, id("eom")?].into_iter().flatten().collect();
-        end.extend(special.iter().filter(|s| s.2 && END_NAMES.contains(&s.0.as_str())).map(|s| s.1));
+        let named = |id: &&u32| tokens.get(**id as usize).is_some_and(|token| END_NAMES.contains(&token));
+        end.extend(special_ids.keys().filter(named));
         end.sort_unstable();
         end.dedup();
         Ok(Self {
             model,
-            special_ids: special.iter().map(|s| (s.1, s.2)).collect(),
-            special,
+            all: Finder::new(&tokens, special_ids.keys().copied())?,
+            user_defined: Finder::new(&tokens, special_ids.iter().filter(|s| !s.1).map(|s| *s.0))?,
+            special_ids,
             pre: pre.map(String::from),
             bos: id("bos")?,
             eos: id("eos")?,
@@ -133,7 +133,7 @@ impl Tokenizer {
 
     /// The texts of the control tokens.
     pub fn control_tokens(&self) -> impl Iterator<Item = &str> {
-        self.special.iter().filter(|s| s.2).map(|s| s.0.as_str())
+        self.special_ids.iter().filter(|s| *s.1).filter_map(|s| self.token(*s.0))
     }
 
     /// Ids of `text`; no BOS is added.
@@ -145,21 +145,28 @@ impl Tokenizer {
     /// [`crate::chat::template::Prompt`]) keeps a person's words from being read as control tokens.
     pub fn encode_marked(&self, text: &str, special: Special, mark: Option<char>) -> Result<Vec<u32>> {
         let mut ids = Vec::new();
-        for piece in self.split_special(text, special) {
-            match piece {
-                Piece::Token(id) => ids.push(id),
-                Piece::Text(text) => match mark {
-                    Some(mark) if text.contains(mark) => {
-                        self.encode_text(&text.replace(mark, ""), &mut ids)?
-                    }
-                    _ => self.encode_text(text, &mut ids)?,
-                },
-            }
+        let finder = match special {
+            Special::Parse => &self.all,
+            Special::Text => &self.user_defined,
+        };
+        let mut at = 0;
+        for found in finder.automaton.find_iter(text) {
+            self.encode_text(&text[at..found.start()], mark, &mut ids)?;
+            ids.push(finder.ids[found.pattern()]);
+            at = found.end();
         }
+        self.encode_text(&text[at..], mark, &mut ids)?;
         Ok(ids)
     }
 
-    fn encode_text(&self, text: &str, ids: &mut Vec<u32>) -> Result<()> {
+    /// Appends the ids of a text without special tokens, of which `mark` is no part.
+    fn encode_text(&self, text: &str, mark: Option<char>, ids: &mut Vec<u32>) -> Result<()> {
+        if text.is_empty() {
+            return Ok(()); // no space in front of nothing
+        }
+        if let Some(mark) = mark.filter(|mark| text.contains(*mark)) {
+            return self.encode_text(&text.replace(mark, ""), None, ids);
+        }
         match &self.model {
             Model::Bpe(bpe) => bpe.encode(text, ids),
             Model::Spm(spm) => {
@@ -167,34 +174,6 @@ impl Tokenizer {
                 Ok(())
             }
         }
-    }
-
-    /// Longest special tokens first, each at all its places from the left.
-    fn split_special<'t>(&self, text: &'t str, special: Special) -> Vec<Piece<'t>> {
-        let mut pieces = vec![Piece::Text(text)];
-        for (token, id, control) in &self.special {
-            if (*control && special == Special::Text) || !text.contains(token.as_str()) {
-                continue;
-            }
-            let cut = |piece| match piece {
-                Piece::Token(_) => vec![piece],
-                Piece::Text(text) => {
-                    let mut cuts = Vec::new();
-                    for (i, part) in text.split(token.as_str()).enumerate() {
-                        if i > 0 {
-                            cuts.push(Piece::Token(*id));
-                        }
-                        if !part.is_empty() {
-                            cuts.push(Piece::Text(part));
-                        }
-                    }
-                    cuts
-                }
-            };
-            pieces = pieces.into_iter().flat_map(cut).collect();
-        }
-        pieces.retain(|piece| !matches!(piece, Piece::Text("")));
-        pieces
     }
 
     /// Whether the id ends a reply.
@@ -232,9 +211,25 @@ impl Tokenizer {
     }
 }
 
-enum Piece<'t> {
-    Token(u32),
-    Text(&'t str),
+/// Finds special tokens in one pass, from the left, the longest where several start.
+struct Finder {
+    automaton: AhoCorasick,
+    /// By pattern.
+    ids: Vec<u32>,
+}
+
+impl Finder {
+    fn new(tokens: &Strings, ids: impl Iterator<Item = u32>) -> Result<Self> {
+        let ids: Vec<u32> = ids.collect(); // of two with the same text, the first is found
+        let texts = ids.iter().map(|id| tokens.get(*id as usize).unwrap_or_default());
+        let bytes = texts.clone().map(|text| text.len() as u64).sum();
+        if bytes > MAX_SPECIAL {
+            let what = "the length of all special tokens".into();
+            return Err(Error::TooLarge { what, value: bytes, limit: MAX_SPECIAL });
+        }
+        let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts);
+        Ok(Self { automaton: automaton.map_err(|e| Error::Tokenizer(e.to_string()))?, ids })
+    }
 }
 
 /// Collects token bytes and gives out whole characters only.
@@ -275,8 +270,21 @@ impl DecodeStream {
     }
 }
 
-/// Tokens of type 2 (unknown), 3 (control) and 4 (user-defined), longest first.
-fn special_tokens(metadata: &Metadata, tokens: &Strings) -> Result<Vec<(String, u32, bool)>> {
+/// `tokenizer.ggml.NAME_token_id`, if it is there.
+fn special_id(metadata: &Metadata, name: &str, tokens: &Strings) -> Result<Option<u32>> {
+    let key = format!("tokenizer.ggml.{name}_token_id");
+    match metadata.u32(&key)? {
+        Some(id) if id as usize >= tokens.len() => Err(Error::MetadataValue {
+            key,
+            expected: format!("an id below {}", tokens.len()),
+            found: id.to_string(),
+        }),
+        id => Ok(id),
+    }
+}
+
+/// Ids of type 2 (unknown), 3 (control) and 4 (user-defined), and whether they are control tokens.
+fn special_tokens(metadata: &Metadata, tokens: &Strings) -> Result<BTreeMap<u32, bool>> {
     let key = "tokenizer.ggml.token_type";
     let types = metadata.ints(key)?.unwrap_or_default();
     if !types.is_empty() && types.len() != tokens.len() {
@@ -286,13 +294,7 @@ fn special_tokens(metadata: &Metadata, tokens: &Strings) -> Result<Vec<(String, 
             found: types.len().to_string(),
         });
     }
-    let mut special: Vec<_> = types
-        .iter()
-        .zip(tokens.iter())
-        .zip(0u32..)
-        .filter(|((ty, token), _)| (2..=4).contains(*ty) && !token.is_empty())
-        .map(|((ty, token), id)| (token.to_owned(), id, *ty != 4))
-        .collect();
-    special.sort_by_key(|s| std::cmp::Reverse(s.0.len()));
-    Ok(special)
+    let special = types.iter().zip(tokens.iter()).zip(0u32..);
+    let special = special.filter(|((ty, token), _)| (2..=4).contains(*ty) && !token.is_empty());
+    Ok(special.map(|((ty, _), id)| (id, *ty != 4)).collect())
 }

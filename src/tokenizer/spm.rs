@@ -40,7 +40,7 @@ impl Spm {
             entries: HashMap::new(),
             ids_of_bytes: HashMap::new(),
             bytes_of_ids: HashMap::new(),
-            unknown: metadata.u32("tokenizer.ggml.unknown_token_id")?,
+            unknown: super::special_id(metadata, "unknown", tokens)?,
             space_prefix: metadata.bool("tokenizer.ggml.add_space_prefix")?.unwrap_or(true),
         };
         for ((token, score), id) in tokens.iter().zip(scores).zip(0u32..) {
