@@ -1,7 +1,10 @@
-//! Choosing the next token. This CPU sampler defines what sampling means here.
+//! Choosing the next token. This CPU sampler defines what sampling means here; shaders/sample.wgsl does the same.
 //!
 //! Order: logit bias and penalties, then temperature, min-p, top-k, typical-p and top-p, each on the
-//! distribution that the one before left, then one draw.
+//! distribution that the one before left, then one draw. What is equal to the last candidate kept is kept too.
+//!
+//! The draw is a race: each candidate has a random time that is exponential with its weight as the rate, and the
+//! first one wins. It needs no order and no sums, and each time depends on nothing but seed, position and token.
 
 use crate::{Error, Result};
 use serde::Deserialize;
@@ -87,58 +90,72 @@ impl SamplingParams {
         }
         Ok(())
     }
+
+    /// The weight below which min-p, or being as good as impossible, excludes a token.
+    fn min_weight(&self) -> u32 {
+        ((self.min_p * ONE) as u32).max(1)
+    }
+
+    /// The parameters as shaders/sample.wgsl reads them.
+    pub fn words(&self, seed: u64) -> [u32; 12] {
+        let penalties = [self.repetition_penalty, self.presence_penalty, self.frequency_penalty];
+        let [repetition, presence, frequency] = penalties.map(f32::to_bits);
+        [
+            self.temperature.to_bits(),
+            self.top_p.to_bits(),
+            self.typical_p.to_bits(),
+            (self.top_k as f32).to_bits(),
+            self.min_weight(),
+            seed as u32,
+            (seed >> 32) as u32,
+            repetition,
+            presence,
+            frequency,
+            (penalties != [1.0, 0.0, 0.0]).into(),
+            (!self.logit_bias.is_empty()).into(),
+        ]
+    }
 }
 
-/// PCG32 (O'Neill 2014, XSH-RR 64/32, one stream): small enough to be the same on a GPU.
-#[derive(Clone, Debug)]
-pub struct Pcg32(u64);
-
-impl Pcg32 {
-    /// A generator for `seed`.
-    pub fn new(seed: u64) -> Self {
-        let mut rng = Self(seed.wrapping_add(1_442_695_040_888_963_407));
-        rng.next_u32();
-        rng
-    }
-
-    /// 32 random bits.
-    pub fn next_u32(&mut self) -> u32 {
-        let state = self.0;
-        self.0 = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let xorshifted = (((state >> 18) ^ state) >> 27) as u32;
-        xorshifted.rotate_right((state >> 59) as u32)
-    }
-
-    /// A number in [0, 1) with 24 random bits.
-    pub fn next_f32(&mut self) -> f32 {
-        (self.next_u32() >> 8) as f32 / (1 << 24) as f32
-    }
-}
+/// The weight of the likeliest token. What weighs less than 1 is never chosen.
+const ONE: f32 = 2_147_483_648.0;
 
 /// Samples the tokens of one reply.
 #[derive(Debug)]
 pub struct Sampler {
     params: SamplingParams,
-    rng: Pcg32,
+    seed: u64,
     counts: HashMap<u32, u32>,
-    candidates: Vec<(u32, f32)>,
+    candidates: Vec<Candidate>,
+}
+
+/// A token and its weight: an integer, so that sums are exact in any order.
+#[derive(Clone, Copy, Debug)]
+struct Candidate {
+    id: u32,
+    weight: u32,
 }
 
 impl Sampler {
     /// A sampler; `entropy` seeds it when the parameters have no seed.
     pub fn new(params: SamplingParams, entropy: u64) -> Result<Self> {
         params.check()?;
-        let rng = Pcg32::new(params.seed.unwrap_or(entropy));
-        Ok(Self { params, rng, counts: HashMap::new(), candidates: Vec::new() })
+        let seed = params.seed.unwrap_or(entropy);
+        Ok(Self { params, seed, counts: HashMap::new(), candidates: Vec::new() })
     }
 
-    /// The next token for `logits` `[n_vocab]`, which are changed by bias and penalties.
-    pub fn sample(&mut self, logits: &mut [f32]) -> Result<u32> {
+    /// What the draws depend on.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The token at `position`, from `logits` `[n_vocab]`, which are changed by bias and penalties.
+    pub fn sample(&mut self, logits: &mut [f32], position: u32) -> Result<u32> {
         self.adjust(logits);
-        if logits.iter().any(|l| l.is_nan()) {
-            return Err(Error::Device("the model's logits are not numbers (NaN)".into()));
+        if !logits.iter().all(|l| l.is_finite()) {
+            return Err(not_finite());
         }
-        let id = if self.params.temperature == 0.0 { argmax(logits) } else { self.draw(logits) };
+        let id = if self.params.temperature == 0.0 { argmax(logits) } else { self.draw(logits, position) };
         *self.counts.entry(id).or_default() += 1;
         Ok(id)
     }
@@ -155,60 +172,91 @@ impl Sampler {
         }
     }
 
-    fn draw(&mut self, logits: &[f32]) -> u32 {
+    fn draw(&mut self, logits: &[f32], position: u32) -> u32 {
         let p = &self.params;
         let best = logits[argmax(logits) as usize];
         let c = &mut self.candidates;
         c.clear();
-        // weights relative to the likeliest token; what underflows can never be drawn
-        c.extend((0u32..).zip(logits.iter().map(|l| ((l - best) / p.temperature).exp())));
-        c.retain(|(_, w)| *w > 0.0 && *w >= p.min_p);
-        let by_weight = |a: &(u32, f32), b: &(u32, f32)| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0));
-        if p.top_k > 0 && p.top_k < c.len() {
-            c.select_nth_unstable_by(p.top_k, by_weight);
-            c.truncate(p.top_k);
+        let weights = logits.iter().map(|l| (((l - best) / p.temperature).exp() * ONE) as u32);
+        let candidates = (0u32..).zip(weights).map(|(id, weight)| Candidate { id, weight });
+        c.extend(candidates.filter(|c| c.weight >= p.min_weight()));
+        if p.top_k > 0 {
+            keep(c, p.top_k as f64, |c| c.weight, |_| 1);
         }
-        c.sort_unstable_by(by_weight);
         if p.typical_p < 1.0 {
-            keep_typical(c, p.typical_p);
+            let typicality = typicality(c);
+            keep(c, share(c, p.typical_p), typicality, |c| c.weight);
         }
-        keep_sum(c, p.top_p);
-        let total: f32 = c.iter().map(|c| c.1).sum();
-        let mut left = self.rng.next_f32() * total;
-        for (id, weight) in c.iter() {
-            left -= weight;
-            if left < 0.0 {
-                return *id;
-            }
+        if p.top_p < 1.0 {
+            keep(c, share(c, p.top_p), |c| c.weight, |c| c.weight);
         }
-        c.last().map_or(0, |c| c.0) // rounding ate the last bit
+        let score = |c: &Candidate| c.weight as f32 / exponential(random(self.seed, position, c.id));
+        let faster = |a: &Candidate, b: &Candidate| score(a).total_cmp(&score(b)).then(b.id.cmp(&a.id));
+        c.iter().copied().max_by(faster).map_or(0, |c| c.id)
     }
 }
 
-/// Keeps the first candidates whose weights reach `share` of the sum.
-fn keep_sum(candidates: &mut Vec<(u32, f32)>, share: f32) {
-    if share >= 1.0 {
-        return;
-    }
-    let total: f32 = candidates.iter().map(|c| c.1).sum();
-    let mut sum = 0.0;
-    let kept = candidates.iter().take_while(|c| {
-        let before = sum;
-        sum += c.1;
-        before < share * total
+/// Keeps the candidates of the largest keys whose masses reach `target`, and all that equal the last of them.
+fn keep(
+    candidates: &mut Vec<Candidate>,
+    target: f64,
+    key: impl Fn(&Candidate) -> u32,
+    mass: impl Fn(&Candidate) -> u32,
+) {
+    candidates.sort_unstable_by_key(|c| std::cmp::Reverse(key(c)));
+    let mut sum = 0u64;
+    let last = candidates.iter().find(|c| {
+        sum += u64::from(mass(c));
+        sum as f64 >= target
     });
-    let n = kept.count();
-    candidates.truncate(n.max(1));
+    if let Some(least) = last.map(&key) {
+        candidates.retain(|c| key(c) >= least);
+    }
 }
 
-/// Keeps candidates whose surprise is nearest the entropy.
-fn keep_typical(candidates: &mut Vec<(u32, f32)>, share: f32) {
-    let total: f32 = candidates.iter().map(|c| c.1).sum();
-    let entropy: f32 = candidates.iter().map(|c| -(c.1 / total) * (c.1 / total).ln()).sum();
-    let oddness = |c: &(u32, f32)| (-(c.1 / total).ln() - entropy).abs();
-    candidates.sort_by(|a, b| oddness(a).total_cmp(&oddness(b)));
-    keep_sum(candidates, share);
-    candidates.sort_unstable_by(|a, b| b.1.total_cmp(&a.1).then(a.0.cmp(&b.0)));
+/// A share of the mass of all.
+fn share(candidates: &[Candidate], share: f32) -> f64 {
+    f64::from(share) * candidates.iter().map(|c| u64::from(c.weight)).sum::<u64>() as f64
+}
+
+/// Larger for those whose surprise is nearer the entropy, in steps of 2^-22.
+fn typicality(candidates: &[Candidate]) -> impl Fn(&Candidate) -> u32 + use<> {
+    let total = share(candidates, 1.0);
+    let log = |c: &Candidate| f64::from(c.weight).ln();
+    let weighted: f64 = candidates.iter().map(|c| f64::from(c.weight) * log(c)).sum();
+    let entropy = total.ln() - weighted / total;
+    move |c| {
+        let oddness = (total.ln() - log(c) - entropy).abs();
+        0x0fff_ffff - (oddness.min(63.0) * 4_194_304.0) as u32
+    }
+}
+
+/// 32 random bits for a token at a position: the first word of pcg4d (Jarzynski & Olano 2020). A function of its
+/// arguments and nothing else, so that tokens can be drawn ahead and dropped, and by a GPU.
+fn random(seed: u64, position: u32, id: u32) -> u32 {
+    let scramble = |v: u32| v.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+    let [mut x, mut y, mut z, mut w] = [seed as u32, (seed >> 32) as u32, position, id].map(scramble);
+    x = x.wrapping_add(y.wrapping_mul(w));
+    y = y.wrapping_add(z.wrapping_mul(x));
+    z = z.wrapping_add(x.wrapping_mul(y));
+    w = w.wrapping_add(y.wrapping_mul(z));
+    [x, y, w] = [x, y, w].map(|v| v ^ (v >> 16));
+    x.wrapping_add(y.wrapping_mul(w))
+}
+
+/// An exponential variate from 32 random bits: of all candidates, the one with the largest weight / variate is a
+/// draw by weight. Near 0 by the series of -ln(1 - u), for WGSL's own log is inexact there.
+fn exponential(bits: u32) -> f32 {
+    let u = (bits as f32 + 0.5) / 4_294_967_296.0;
+    if u < 1.0 / 64.0 {
+        return u + u * u * (0.5 + u / 3.0);
+    }
+    -(1.0 - u.min(1.0 - f32::EPSILON / 2.0)).ln()
+}
+
+/// Where the model's numbers broke.
+pub fn not_finite() -> Error {
+    Error::Device("the model's logits are not finite numbers".into())
 }
 
 /// Index of the largest value, the lowest of equals.

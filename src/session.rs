@@ -1,13 +1,56 @@
 //! One conversation's timeline: which tokens the KV cache holds, and how it grows.
 
-use crate::model::{MAX_BATCH, Model};
+use crate::model::{MAX_BATCH, Model, PendingToken};
+use crate::sampler::{Sampler, SamplingParams};
 use crate::{Error, Result};
+use std::collections::VecDeque;
+
+/// Tokens that the GPU works on before the first of them is read: it never waits for the host.
+const IN_FLIGHT: usize = 2;
 
 /// A model and the tokens whose keys and values are in its cache.
 #[derive(Debug)]
 pub struct Session {
     model: Model,
     tokens: Vec<u32>,
+}
+
+/// What to generate after a prompt.
+#[derive(Clone, Debug)]
+pub struct Request<'r> {
+    /// Token ids, at least one.
+    pub prompt: &'r [u32],
+    /// How to choose.
+    pub sampling: &'r SamplingParams,
+    /// Seeds the sampler when the parameters have no seed.
+    pub entropy: u64,
+    /// Most tokens to generate; the context must hold them.
+    pub limit: usize,
+    /// Whether the logits are wanted: then the CPU chooses, one token at a time.
+    pub logits: bool,
+}
+
+/// Tokens after a prompt, one by one.
+#[derive(Debug)]
+pub struct Generation<'s> {
+    session: &'s mut Session,
+    /// Tokens that may still be asked of the model.
+    left: usize,
+    chooser: Chooser,
+}
+
+#[derive(Debug)]
+enum Chooser {
+    Gpu { in_flight: VecDeque<PendingToken> },
+    Cpu { sampler: Sampler, last: Last },
+}
+
+/// What the CPU's next token follows.
+#[derive(Debug)]
+enum Last {
+    /// The prompt, whose logits these are.
+    Prompt(Vec<f32>),
+    Token(u32),
 }
 
 impl Session {
@@ -27,30 +70,53 @@ impl Session {
         common.min(prompt.len().saturating_sub(1))
     }
 
-    /// Makes the timeline equal to `prompt` and returns the logits of its last token, f32 `[n_vocab]`.
+    /// Runs what of the prompt the timeline does not hold yet, in batches, and begins to generate.
     ///
-    /// What the timeline has in common with `prompt` is kept; only the rest is run, in batches, and
-    /// `cancelled` is asked between them ([`Error::Aborted`]; what was run stays usable).
-    pub async fn prefill(&mut self, prompt: &[u32], cancelled: &dyn Fn() -> bool) -> Result<Vec<f32>> {
+    /// `cancelled` is asked between batches ([`Error::Aborted`]; what was run stays usable).
+    pub async fn generate(
+        &mut self,
+        request: Request<'_>,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Generation<'_>> {
+        let Request { prompt, sampling, entropy, limit, logits } = request;
+        if prompt.is_empty() {
+            return Err(Error::InvalidRequest { param: "prompt".into(), problem: "it is empty".into() });
+        }
+        self.room_for(prompt.len() + limit)?;
+        let sampler = Sampler::new(sampling.clone(), entropy)?;
         self.tokens.truncate(self.common(prompt));
-        let last = prompt.len().wrapping_sub(1);
-        let mut logits = self.extend(&prompt[self.tokens.len()..], &[last], cancelled).await?;
-        logits
-            .pop()
-            .ok_or_else(|| Error::InvalidRequest { param: "prompt".into(), problem: "it is empty".into() })
+        let rest = &prompt[self.tokens.len()..];
+        let (before, last) = rest.split_at((rest.len() - 1) / MAX_BATCH * MAX_BATCH);
+        self.extend(before, &[], cancelled).await?;
+        let chooser = if logits {
+            let logits = self.extend(last, &[prompt.len() - 1], cancelled).await?.concat();
+            Chooser::Cpu { sampler, last: Last::Prompt(logits) }
+        } else {
+            self.model.start_sampling(sampling, sampler.seed())?;
+            let first = self.model.sample_after(last, self.tokens.len())?;
+            self.tokens.extend(last);
+            Chooser::Gpu { in_flight: VecDeque::from([first]) }
+        };
+        Ok(Generation { session: self, left: limit.saturating_sub(1), chooser })
     }
 
     /// Appends one token and returns the logits after it.
     pub async fn decode(&mut self, token: u32) -> Result<Vec<f32>> {
         let logits = self.model.forward(&[token], self.tokens.len(), &[0]).await?;
         self.tokens.push(token);
-        Ok(logits.into_iter().next().unwrap_or_default())
+        Ok(logits.concat())
     }
 
     /// Runs `tokens` on a fresh timeline; the logits after each of `positions` (ascending).
     pub async fn logits(&mut self, tokens: &[u32], positions: &[usize]) -> Result<Vec<Vec<f32>>> {
         self.tokens.clear();
+        self.room_for(tokens.len())?;
         self.extend(tokens, positions, &|| false).await
+    }
+
+    fn room_for(&self, needed: usize) -> Result<()> {
+        let n_ctx = self.model.n_ctx;
+        if needed > n_ctx { Err(Error::ContextFull { needed, n_ctx }) } else { Ok(()) }
     }
 
     async fn extend(
@@ -59,10 +125,6 @@ impl Session {
         positions: &[usize],
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Vec<Vec<f32>>> {
-        let needed = self.tokens.len() + tokens.len();
-        if needed > self.model.n_ctx {
-            return Err(Error::ContextFull { needed, n_ctx: self.model.n_ctx });
-        }
         let mut logits = Vec::new();
         for batch in tokens.chunks(MAX_BATCH) {
             if cancelled() {
@@ -76,5 +138,48 @@ impl Session {
             self.tokens.extend(batch);
         }
         Ok(logits)
+    }
+}
+
+impl Generation<'_> {
+    /// The model.
+    pub fn model(&self) -> &Model {
+        &self.session.model
+    }
+
+    /// The next token, with its logits if they were wanted; None after `limit` tokens.
+    ///
+    /// The timeline gets all tokens but the last of `limit`, which the model need not run. Dropped early, the
+    /// generation leaves no trace of what was in flight.
+    pub async fn next(&mut self) -> Result<Option<(u32, Vec<f32>)>> {
+        let session = &mut *self.session;
+        match &mut self.chooser {
+            Chooser::Gpu { in_flight } => {
+                while in_flight.len() < IN_FLIGHT && self.left > 0 {
+                    let position = session.tokens.len() + in_flight.len();
+                    in_flight.push_back(session.model.sample_next(position));
+                    self.left -= 1;
+                }
+                let Some(first) = in_flight.pop_front() else { return Ok(None) };
+                let token = session.model.receive(first).await?;
+                if !in_flight.is_empty() {
+                    session.tokens.push(token); // it is being run
+                }
+                Ok(Some((token, Vec::new())))
+            }
+            Chooser::Cpu { sampler, last } => {
+                let logits = match last {
+                    Last::Prompt(logits) => std::mem::take(logits),
+                    Last::Token(_) if self.left == 0 => return Ok(None),
+                    Last::Token(token) => {
+                        self.left -= 1;
+                        session.decode(*token).await?
+                    }
+                };
+                let token = sampler.sample(&mut logits.clone(), session.tokens.len() as u32)?;
+                *last = Last::Token(token);
+                Ok(Some((token, logits)))
+            }
+        }
     }
 }

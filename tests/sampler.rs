@@ -1,8 +1,15 @@
-//! The CPU sampler: what each parameter keeps, how often each token is drawn, and that a seed repeats a reply.
+//! Both samplers: what each parameter keeps, how often each token is drawn, that a seed repeats a reply, and that the
+//! GPU chooses what the CPU does.
 
 use minke::engine::ChatRequest;
+use minke::gpu::{Buffer, Gpu, GpuOptions};
+use minke::kernels::sample::RING;
+use minke::model::sampling::{Sampling, token_at};
 use minke::sampler::{Sampler, SamplingParams, likeliest, log_sum_exp};
+use pollster::block_on;
 use std::collections::HashMap;
+
+mod common;
 
 /// Everything off: the model's own distribution.
 fn plain() -> SamplingParams {
@@ -14,14 +21,55 @@ fn logits() -> Vec<f32> {
     [0.4f32, 0.3, 0.2, 0.08, 0.02].iter().map(|p| p.ln() + 3.0).collect()
 }
 
-/// How often each token comes in `n` draws.
-fn counts(params: SamplingParams, n: usize) -> [usize; 5] {
-    // penalties would see the draws before: a fresh sampler for each, seeded by the one before
-    let mut counts = [0; 5];
-    for seed in 0..n as u64 {
-        let params = SamplingParams { seed: Some(seed), ..params.clone() };
-        counts[Sampler::new(params, 0).unwrap().sample(&mut logits()).unwrap() as usize] += 1;
+/// The CPU's tokens at `n` positions, each as if it were the reply's first.
+fn on_cpu(params: &SamplingParams, logits: &[f32], n: u32) -> Vec<u32> {
+    let draw = |position| {
+        let mut sampler = Sampler::new(params.clone(), 0).unwrap();
+        sampler.sample(&mut logits.to_vec(), position).unwrap()
+    };
+    (0..n).map(draw).collect()
+}
+
+/// A sampler on the GPU and what it reads.
+struct OnGpu {
+    gpu: Gpu,
+    logits: Buffer,
+    batch: Buffer,
+    sampling: Sampling,
+}
+
+impl OnGpu {
+    fn new(options: &GpuOptions, logits: &[f32]) -> Self {
+        let gpu = block_on(Gpu::request(options)).expect("lavapipe or a GPU");
+        let logits_buffer = gpu.buffer_with("logits", bytemuck::cast_slice(logits)).unwrap();
+        let batch = gpu.buffer("batch", 64).unwrap();
+        let sampling = Sampling::new(&gpu, logits.len(), &logits_buffer, &batch).unwrap();
+        Self { gpu, logits: logits_buffer, batch, sampling }
     }
+
+    /// A reply's tokens at positions 0 to `n` - 1, all from the same logits.
+    fn tokens(&self, params: &SamplingParams, n: u32) -> minke::Result<Vec<u32>> {
+        self.sampling.start(&self.gpu, params, params.seed.unwrap_or(0))?;
+        // as if the logits followed position -1
+        self.gpu.write(&self.batch, 0, bytemuck::cast_slice(&[u32::MAX, 1, 0, 0, 0]));
+        let mut tokens = Vec::new();
+        while (tokens.len() as u32) < n {
+            let first = tokens.len();
+            let steps = (n as usize - first).min(RING as usize);
+            self.gpu.submit(std::iter::repeat_n(&self.sampling.dispatch, steps), 1);
+            let ring = block_on(self.gpu.read(&self.sampling.sampled, u64::from(4 * RING)))?;
+            for position in first..first + steps {
+                tokens.push(token_at(&ring, position)?);
+            }
+        }
+        Ok(tokens)
+    }
+}
+
+/// How often each token comes.
+fn counts(tokens: &[u32]) -> [usize; 5] {
+    let mut counts = [0; 5];
+    tokens.iter().for_each(|id| counts[*id as usize] += 1);
     counts
 }
 
@@ -59,19 +107,21 @@ fn draws_follow_the_distribution() {
             [0.0, 0.0, 5.0 / 7.0, 2.0 / 7.0, 0.0],
         ),
     ];
+    let on_gpu = OnGpu::new(&GpuOptions::default(), &logits());
     for (params, probabilities) in cases {
-        let chi = chi_square(counts(params.clone(), 4000), probabilities);
-        assert!(chi < BOUND, "chi-square {chi} for {params:?}");
+        let tokens = [on_cpu(&params, &logits(), 4000), on_gpu.tokens(&params, 4000).unwrap()];
+        for (tokens, place) in tokens.iter().zip(["CPU", "GPU"]) {
+            let chi = chi_square(counts(tokens), probabilities);
+            assert!(chi < BOUND, "chi-square {chi} on the {place} for {params:?}");
+        }
     }
-    assert!(chi_square(counts(plain(), 4000), [0.3, 0.4, 0.2, 0.08, 0.02]) > BOUND, "the test can fail");
+    let counts = counts(&on_cpu(&plain(), &logits(), 4000));
+    assert!(chi_square(counts, [0.3, 0.4, 0.2, 0.08, 0.02]) > BOUND, "the test can fail");
 }
 
 #[test]
 fn a_seed_repeats_the_reply_and_another_does_not() {
-    let reply = |seed| -> Vec<u32> {
-        let mut sampler = Sampler::new(SamplingParams { seed: Some(seed), ..plain() }, 0).unwrap();
-        (0..40).map(|_| sampler.sample(&mut logits()).unwrap()).collect()
-    };
+    let reply = |seed| -> Vec<u32> { on_cpu(&SamplingParams { seed: Some(seed), ..plain() }, &logits(), 40) };
     assert_eq!(reply(5), reply(5));
     assert_ne!(reply(5), reply(6));
 }
@@ -81,7 +131,7 @@ fn penalties_change_what_was_said() {
     let greedy = SamplingParams { temperature: 0.0, ..plain() };
     let two = |params: SamplingParams| -> Vec<u32> {
         let mut sampler = Sampler::new(params, 0).unwrap();
-        (0..3).map(|_| sampler.sample(&mut logits()).unwrap()).collect()
+        (0..3).map(|position| sampler.sample(&mut logits(), position).unwrap()).collect()
     };
     assert_eq!(two(greedy.clone()), [0, 0, 0]);
     assert_eq!(two(SamplingParams { presence_penalty: 0.5, ..greedy.clone() }), [0, 1, 0]);
@@ -106,7 +156,7 @@ fn requests_are_read_in_openai_names_and_checked() {
     ] {
         assert!(params.check().unwrap_err().to_string().contains(name));
     }
-    assert!(Sampler::new(plain(), 0).unwrap().sample(&mut [0.0, f32::NAN]).is_err());
+    assert!(Sampler::new(plain(), 0).unwrap().sample(&mut [0.0, f32::NAN], 0).is_err());
 }
 
 #[test]
@@ -116,4 +166,81 @@ fn log_probabilities_and_ranks() {
     assert_eq!(likeliest(&[1.0, 3.0, 3.0, 2.0], 3), [1, 2, 3]);
     assert_eq!(likeliest(&[1.0], 5), [0]);
     assert!(likeliest(&[1.0], 0).is_empty());
+}
+
+/// Logits such as a model's: most are nothing, a few compete.
+fn many_logits(n: usize) -> Vec<f32> {
+    let mut state = 1u32;
+    let mut float = || {
+        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (state >> 8) as f32 / 16_777_216.0
+    };
+    (0..n)
+        .map(|_| 6.0 * (-2.0 * (float() + 1e-7).ln()).sqrt() * (std::f32::consts::TAU * float()).cos())
+        .collect()
+}
+
+/// The two differ only where floats do: exp and log may be off by some units in the last place.
+#[test]
+fn the_gpu_chooses_what_the_cpu_does() {
+    let logits = many_logits(20_011);
+    let bias = HashMap::from([(0, 30.0), (7, -100.0), (20_010, 29.5), (40_000, 1.0)]);
+    let cases = [
+        plain(),
+        SamplingParams { temperature: 100.0, ..plain() },
+        SamplingParams { temperature: 0.6, top_p: 0.95, ..plain() },
+        SamplingParams { top_k: 40, top_p: 0.9, ..plain() },
+        SamplingParams { top_k: 1, ..plain() },
+        SamplingParams { top_k: 100_000, ..plain() },
+        SamplingParams { min_p: 0.05, ..plain() },
+        SamplingParams { typical_p: 0.5, ..plain() },
+        SamplingParams { typical_p: 0.9, top_k: 200, top_p: 0.8, min_p: 0.001, temperature: 2.0, ..plain() },
+        SamplingParams { logit_bias: bias, ..plain() },
+        SamplingParams { seed: Some(u64::MAX - 5), temperature: 3.0, ..plain() },
+    ];
+    for options in common::tiers() {
+        let on_gpu = OnGpu::new(&options, &logits);
+        let mut different = 0;
+        for params in &cases {
+            let (cpu, gpu) = (on_cpu(params, &logits, 100), on_gpu.tokens(params, 100).unwrap());
+            let here = cpu.iter().zip(&gpu).filter(|(a, b)| a != b).count();
+            assert!(here <= 1, "{here} of 100 tokens differ for {params:?}:\n{cpu:?}\n{gpu:?}");
+            different += here;
+        }
+        println!("{} {different} of {} tokens differ", common::tier_row(&on_gpu.gpu), 100 * cases.len());
+    }
+    let other = SamplingParams { seed: Some(2), ..plain() };
+    assert_ne!(on_cpu(&plain(), &logits, 100), on_cpu(&other, &logits, 100), "the test can fail");
+}
+
+/// Where there is only addition and comparison, both are equal: greedy replies with bias and penalties.
+#[test]
+fn greedy_replies_are_equal() {
+    let logits = many_logits(5000);
+    let greedy = SamplingParams { temperature: 0.0, ..plain() };
+    let on_gpu = OnGpu::new(&GpuOptions::default(), &logits);
+    for params in [
+        greedy.clone(),
+        SamplingParams { presence_penalty: 1.5, ..greedy.clone() },
+        SamplingParams { frequency_penalty: 0.25, presence_penalty: -0.5, ..greedy.clone() },
+        SamplingParams { repetition_penalty: 2.0, logit_bias: HashMap::from([(3, 25.0)]), ..greedy.clone() },
+    ] {
+        let mut sampler = Sampler::new(params.clone(), 0).unwrap();
+        let cpu: Vec<u32> = (0..50).map(|p| sampler.sample(&mut logits.clone(), p).unwrap()).collect();
+        assert_eq!(on_gpu.tokens(&params, 50).unwrap(), cpu, "{params:?}");
+        assert_eq!(on_gpu.tokens(&params, 50).unwrap(), cpu, "the second reply starts anew: {params:?}");
+    }
+}
+
+#[test]
+fn broken_logits_are_an_error_on_the_gpu_too() {
+    let on_gpu = OnGpu::new(&GpuOptions::default(), &logits());
+    assert!(on_gpu.tokens(&plain(), 1).is_ok());
+    for wrong in [f32::NAN, f32::INFINITY] {
+        on_gpu.gpu.write(&on_gpu.logits, 8, bytemuck::bytes_of(&wrong));
+        for params in [plain(), SamplingParams { temperature: 0.0, ..plain() }] {
+            let error = on_gpu.tokens(&params, 1).expect_err("not finite").to_string();
+            assert!(error.contains("finite"), "{error}");
+        }
+    }
 }

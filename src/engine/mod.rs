@@ -10,8 +10,7 @@ use crate::chat::reasoning;
 use crate::chat::template::ChatTemplate;
 use crate::gguf::Metadata;
 use crate::model::Model;
-use crate::sampler::Sampler;
-use crate::session::Session;
+use crate::session::{self, Session};
 use crate::tokenizer::{Special, Tokenizer};
 use crate::{Error, Result};
 use reply::Reply;
@@ -106,39 +105,42 @@ impl Engine {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Completion> {
         options.check()?;
-        let mut sampler = Sampler::new(options.sampling.clone(), entropy)?;
         let n_ctx = self.session.model().n_ctx;
         if prompt.tokens.len() >= n_ctx {
             return Err(Error::ContextFull { needed: prompt.tokens.len() + 1, n_ctx });
         }
-        let limit = options.max_tokens.unwrap_or(usize::MAX).clamp(1, n_ctx - prompt.tokens.len());
         let cached_tokens = self.session.common(&prompt.tokens);
-        let mut logits = self.session.prefill(&prompt.tokens, cancelled).await?;
+        let request = session::Request {
+            prompt: &prompt.tokens,
+            sampling: &options.sampling,
+            entropy,
+            limit: options.max_tokens.unwrap_or(usize::MAX).clamp(1, n_ctx - prompt.tokens.len()),
+            logits: options.logprobs,
+        };
+        let mut generation = self.session.generate(request, cancelled).await?;
         let mut reply = Reply::new(prompt.splitter, options.stop.strings());
         let mut tokens = Vec::new();
-        let finish_reason = loop {
+        let mut finish_reason = FinishReason::Length;
+        while let Some((token, logits)) = generation.next().await? {
             if cancelled() {
                 return Err(Error::Aborted);
             }
-            let unchanged = options.logprobs.then(|| logits.clone());
-            let token = sampler.sample(&mut logits)?;
             tokens.push(token);
             if self.tokenizer.is_end(token) {
-                break FinishReason::Stop;
+                finish_reason = FinishReason::Stop;
+                break;
             }
             let bytes =
                 if self.tokenizer.is_control(token) { Vec::new() } else { self.tokenizer.token_bytes(token) };
-            let logprob =
-                unchanged.map(|l| TokenLogprob::new(&self.tokenizer, &l, token, options.top_logprobs));
+            let logprob = options
+                .logprobs
+                .then(|| TokenLogprob::new(&self.tokenizer, &logits, token, options.top_logprobs));
             reply.push(&bytes, logprob, on_delta);
             if reply.stopped {
-                break FinishReason::Stop;
+                finish_reason = FinishReason::Stop;
+                break;
             }
-            if tokens.len() == limit {
-                break FinishReason::Length;
-            }
-            logits = self.session.decode(token).await?;
-        };
+        }
         reply.finish(on_delta);
         Ok(Completion {
             prompt_tokens: prompt.tokens,

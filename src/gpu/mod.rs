@@ -75,6 +75,15 @@ pub struct Dispatch {
     groups: [Groups; 2],
 }
 
+/// A buffer's bytes on their way to the CPU; dropped if nobody wants them any more.
+#[derive(Debug)]
+pub struct PendingRead {
+    staging: wgpu::Buffer,
+    bytes: u64,
+    submission: wgpu::SubmissionIndex,
+    mapped: futures_channel::oneshot::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
+}
+
 /// A device and its queue.
 pub struct Gpu {
     device: wgpu::Device,
@@ -85,7 +94,7 @@ pub struct Gpu {
     pub options: GpuOptions,
     counters: Cell<Counters>,
     pipelines: RefCell<HashMap<String, wgpu::ComputePipeline>>,
-    readback: RefCell<Option<wgpu::Buffer>>,
+    staging: RefCell<Vec<wgpu::Buffer>>,
     failure: Arc<Mutex<Option<String>>>,
 }
 
@@ -120,7 +129,7 @@ impl Gpu {
             options: options.clone(),
             counters: Cell::default(),
             pipelines: RefCell::default(),
-            readback: RefCell::default(),
+            staging: RefCell::default(),
             failure,
         })
     }
@@ -262,7 +271,59 @@ impl Gpu {
 
     /// Submits the dispatches in order, in one pass, for a batch of `n_tokens` tokens.
     pub fn submit<'a>(&self, dispatches: impl IntoIterator<Item = &'a Dispatch>, n_tokens: u32) {
-        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+        let mut encoder = self.encoder();
+        self.record(&mut encoder, dispatches, n_tokens);
+        self.send(encoder);
+    }
+
+    /// The same, and starts to read the first `bytes` bytes of `buffer` as they are then.
+    pub fn submit_and_read<'a>(
+        &self,
+        dispatches: impl IntoIterator<Item = &'a Dispatch>,
+        n_tokens: u32,
+        buffer: &wgpu::Buffer,
+        bytes: u64,
+    ) -> PendingRead {
+        let mut encoder = self.encoder();
+        self.record(&mut encoder, dispatches, n_tokens);
+        self.send_and_read(encoder, buffer, bytes)
+    }
+
+    /// Reads the first `bytes` bytes of `buffer` after all submitted work.
+    pub async fn read(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<u8>> {
+        self.receive(self.send_and_read(self.encoder(), buffer, bytes)).await
+    }
+
+    /// Sets `buffer` to zeros after all submitted work.
+    pub fn clear(&self, buffer: &wgpu::Buffer) {
+        let mut encoder = self.encoder();
+        encoder.clear_buffer(buffer, 0, None);
+        self.send(encoder);
+    }
+
+    /// The bytes that [`Gpu::submit_and_read`] asked for.
+    pub async fn receive(&self, read: PendingRead) -> Result<Vec<u8>> {
+        self.wait(Some(read.submission));
+        let mapped = read.mapped.await;
+        self.check()?;
+        let failed = |why: String| Error::Device(format!("reading a buffer back failed: {why}"));
+        mapped.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
+        let data = read.staging.get_mapped_range(..read.bytes).map_err(|e| failed(e.to_string()))?.to_vec();
+        read.staging.unmap();
+        self.staging.borrow_mut().push(read.staging);
+        Ok(data)
+    }
+
+    fn encoder(&self) -> wgpu::CommandEncoder {
+        self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+    }
+
+    fn record<'a>(
+        &self,
+        encoder: &mut wgpu::CommandEncoder,
+        dispatches: impl IntoIterator<Item = &'a Dispatch>,
+        n_tokens: u32,
+    ) {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         let mut recorded = 0;
         for dispatch in dispatches {
@@ -276,74 +337,69 @@ impl Gpu {
             recorded += 1;
         }
         drop(pass);
-        self.queue.submit([encoder.finish()]);
         self.count(|c| {
             c.dispatches += recorded;
             c.passes += 1;
-            c.submits += 1;
         });
     }
 
-    /// Reads the first `bytes` bytes of `buffer` after all submitted work.
-    pub async fn read(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<u8>> {
-        let staging = self.readback_buffer(bytes);
-        let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
+    fn send(&self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
+        self.count(|c| c.submits += 1);
+        self.queue.submit([encoder.finish()])
+    }
+
+    fn send_and_read(
+        &self,
+        mut encoder: wgpu::CommandEncoder,
+        buffer: &wgpu::Buffer,
+        bytes: u64,
+    ) -> PendingRead {
+        let staging = self.staging_buffer(bytes);
         encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
-        self.queue.submit([encoder.finish()]);
-        self.count(|c| {
-            c.submits += 1;
-            c.maps += 1;
-        });
-        let (sender, receiver) = futures_channel::oneshot::channel();
+        let submission = self.send(encoder);
+        self.count(|c| c.maps += 1);
+        let (sender, mapped) = futures_channel::oneshot::channel();
         staging.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
-            let _ = sender.send(result); // the receiver is gone only when the caller dropped the future
+            let _ = sender.send(result); // the receiver is gone only when the caller dropped the read
         });
-        self.wait();
-        let mapped = receiver.await;
-        self.check()?;
-        let failed = |why: String| Error::Device(format!("reading a buffer back failed: {why}"));
-        mapped.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
-        let data = staging.get_mapped_range(..bytes).map_err(|e| failed(e.to_string()))?.to_vec();
-        staging.unmap();
-        Ok(data)
+        PendingRead { staging, bytes, submission, mapped }
     }
 
     /// Waits until the GPU has done all that was submitted.
     pub async fn finish(&self) -> Result<()> {
         let (sender, receiver) = futures_channel::oneshot::channel();
         self.queue.on_submitted_work_done(move || {
-            let _ = sender.send(()); // as in `read`
+            let _ = sender.send(()); // as in `send_and_read`
         });
-        self.wait();
+        self.wait(None);
         let done = receiver.await;
         self.check()?;
         done.map_err(|e| Error::Device(e.to_string()))
     }
 
-    /// Natively callbacks only run while the device is polled; in a browser this does nothing.
-    fn wait(&self) {
-        if let Err(error) = self.device.poll(wgpu::PollType::wait_indefinitely())
+    /// Until a submission (or the last one) is done. Natively callbacks only run while the device is polled; in a
+    /// browser this does nothing.
+    fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) {
+        if let Err(error) = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None })
             && let Ok(mut first) = self.failure.lock()
         {
             first.get_or_insert(error.to_string());
         }
     }
 
-    fn readback_buffer(&self, bytes: u64) -> wgpu::Buffer {
-        let mut slot = self.readback.borrow_mut();
-        match slot.as_ref() {
-            Some(buffer) if buffer.size() >= bytes => buffer.clone(),
-            _ => {
-                self.count(|c| c.buffers += 1);
-                let buffer = self.device.create_buffer(&wgpu::BufferDescriptor {
-                    label: Some("readback"),
-                    size: bytes.next_multiple_of(16),
-                    usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-                    mapped_at_creation: false,
-                });
-                slot.insert(buffer).clone()
-            }
+    /// A free staging buffer, or a new one. Those whose read was dropped do not come back.
+    fn staging_buffer(&self, bytes: u64) -> wgpu::Buffer {
+        let mut free = self.staging.borrow_mut();
+        if let Some(found) = free.iter().position(|buffer| buffer.size() >= bytes) {
+            return free.swap_remove(found);
         }
+        self.count(|c| c.buffers += 1);
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("staging"),
+            size: bytes.next_multiple_of(16),
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
     }
 }
 

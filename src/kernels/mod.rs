@@ -9,6 +9,7 @@ pub mod matvec;
 pub mod repack;
 pub mod rms_norm;
 pub mod rope;
+pub mod sample;
 pub mod swiglu;
 
 pub use matrix::Matrix;

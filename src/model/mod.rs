@@ -3,13 +3,14 @@
 pub mod kv_cache;
 pub mod loader;
 pub mod plan;
+pub mod sampling;
 pub mod self_test;
 pub mod weights;
 
 pub use loader::Loader;
 
 use crate::config::ModelConfig;
-use crate::gpu::{Buffer, Dispatch, Gpu};
+use crate::gpu::{Buffer, Dispatch, Gpu, PendingRead};
 use crate::kernels::attention::attention;
 use crate::kernels::embed::embed;
 use crate::kernels::matmul::matmul;
@@ -18,8 +19,10 @@ use crate::kernels::rms_norm::{Rows, rms_norm};
 use crate::kernels::rope::{self, Heads, rope};
 use crate::kernels::swiglu::swiglu;
 use crate::kernels::{BATCH_HEADER, Matrix};
+use crate::sampler::SamplingParams;
 use crate::{Error, Result};
 use kv_cache::KvCache;
+use sampling::Sampling;
 use self_test::SelfTest;
 use weights::{Layer, Weights};
 
@@ -43,6 +46,14 @@ pub struct Model {
     decode: Vec<Dispatch>,
     prefill: Vec<Dispatch>,
     head: Vec<Dispatch>,
+    sampling: Sampling,
+}
+
+/// A token that the GPU is about to choose.
+#[derive(Debug)]
+pub struct PendingToken {
+    read: PendingRead,
+    position: usize,
 }
 
 /// Buffers between kernels, f32, `[MAX_BATCH][..]`.
@@ -108,8 +119,9 @@ impl Model {
         let decode = graph.layers(|w, x, output| matvec(&gpu, w, x, output));
         let prefill = graph.layers(|w, x, output| matmul(&gpu, w, x, &activations.batch, output));
         let head = graph.head();
+        let sampling = Sampling::new(&gpu, config.n_vocab, &activations.logits, &activations.batch)?;
         gpu.finish().await?;
-        Ok(Self { n_ctx, self_test, config, weights, activations, decode, prefill, head, gpu })
+        Ok(Self { n_ctx, self_test, config, weights, activations, decode, prefill, head, sampling, gpu })
     }
 
     /// The device.
@@ -127,11 +139,8 @@ impl Model {
     pub async fn forward(&self, tokens: &[u32], pos: usize, wanted: &[usize]) -> Result<Vec<Vec<f32>>> {
         self.check_batch(tokens, pos)?;
         let n_tokens = tokens.len() as u32;
-        let first = wanted.first().copied().unwrap_or(0) as u32;
-        let header = [pos as u32, n_tokens, first, 0];
-        let batch: Vec<u32> = header.iter().chain(tokens).copied().collect();
-        self.gpu.write(&self.activations.batch, 0, bytemuck::cast_slice(&batch));
-        let layers = if n_tokens == 1 { &self.decode } else { &self.prefill };
+        self.write_batch(tokens, pos, wanted.first().copied().unwrap_or(0));
+        let layers = self.layers(n_tokens);
         let mut logits = Vec::with_capacity(wanted.len());
         if wanted.is_empty() {
             self.gpu.submit(layers, n_tokens);
@@ -147,6 +156,44 @@ impl Model {
             logits.push(bytemuck::pod_collect_to_vec(&bytes));
         }
         Ok(logits)
+    }
+
+    /// Begins a reply whose tokens the GPU chooses.
+    pub fn start_sampling(&self, params: &SamplingParams, seed: u64) -> Result<()> {
+        self.sampling.start(&self.gpu, params, seed)
+    }
+
+    /// Runs `tokens` as [`Model::forward`] does and chooses the token after them.
+    pub fn sample_after(&self, tokens: &[u32], pos: usize) -> Result<PendingToken> {
+        self.check_batch(tokens, pos)?;
+        self.write_batch(tokens, pos, tokens.len() - 1);
+        Ok(self.submit_sampling(tokens.len() as u32, pos + tokens.len()))
+    }
+
+    /// Runs the token that was chosen last, whatever it is, and chooses the one at `position` after it.
+    pub fn sample_next(&self, position: usize) -> PendingToken {
+        self.submit_sampling(1, position)
+    }
+
+    fn submit_sampling(&self, n_tokens: u32, position: usize) -> PendingToken {
+        let dispatches = self.layers(n_tokens).iter().chain(&self.head).chain([&self.sampling.dispatch]);
+        let ring = &self.sampling.sampled;
+        PendingToken { read: self.gpu.submit_and_read(dispatches, n_tokens, ring, ring.size()), position }
+    }
+
+    /// The token chosen; an error where the logits were not finite.
+    pub async fn receive(&self, token: PendingToken) -> Result<u32> {
+        sampling::token_at(&self.gpu.receive(token.read).await?, token.position)
+    }
+
+    fn layers(&self, n_tokens: u32) -> &[Dispatch] {
+        if n_tokens == 1 { &self.decode } else { &self.prefill }
+    }
+
+    fn write_batch(&self, tokens: &[u32], pos: usize, wanted: usize) {
+        let header = [pos as u32, tokens.len() as u32, wanted as u32, 0];
+        let batch: Vec<u32> = header.iter().chain(tokens).copied().collect();
+        self.gpu.write(&self.activations.batch, 0, bytemuck::cast_slice(&batch));
     }
 
     fn check_batch(&self, tokens: &[u32], pos: usize) -> Result<()> {

@@ -5,8 +5,9 @@ use crate::source::load;
 use clap::Args;
 use minke::gpu::Counters;
 use minke::model::Model;
-use minke::session::Session;
-use minke::{Error, Result, sampler};
+use minke::sampler::SamplingParams;
+use minke::session::{Request, Session};
+use minke::{Error, Result};
 use serde_json::{Value, json};
 use std::time::Instant;
 
@@ -36,21 +37,26 @@ impl Bench {
         }
         // any ids do: the time does not depend on them
         let prompt: Vec<u32> = (0..self.p).map(|i| (i * 7919 % model.config.n_vocab) as u32).collect();
+        let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
         let mut session = Session::new(model);
         session.logits(&prompt[..1], &[0]).await?; // compiles and warms up
         let (mut prefill, mut decode) = (Vec::new(), Vec::new());
         let mut cost = Counters::default();
         for _ in 0..self.r {
             let start = Instant::now();
-            let mut logits = session.logits(&prompt, &[self.p - 1]).await?.remove(0);
+            session.logits(&prompt, &[self.p - 1]).await?;
             prefill.push(self.p as f64 / start.elapsed().as_secs_f64());
-            let before = session.model().gpu().counters();
+            let request =
+                Request { prompt: &prompt, sampling: &greedy, entropy: 0, limit: self.n + 2, logits: false };
+            let mut generation = session.generate(request, &|| false).await?;
+            generation.next().await?; // from here to the end there is always one in flight
+            let before = generation.model().gpu().counters();
             let start = Instant::now();
             for _ in 0..self.n {
-                logits = session.decode(sampler::argmax(&logits)).await?;
+                generation.next().await?;
             }
             decode.push(self.n as f64 / start.elapsed().as_secs_f64());
-            cost = session.model().gpu().counters() - before;
+            cost = generation.model().gpu().counters() - before;
         }
         let value = self.report(session.model(), &mut prefill, &mut decode, cost);
         shared.print(&value, || format!("{value:#}"));

@@ -1,0 +1,65 @@
+//! Sampling on the GPU: the state of a reply's sampler there.
+
+use crate::Result;
+use crate::gpu::{Buffer, Dispatch, Gpu};
+use crate::kernels::sample::{Buffers, RING, sample};
+use crate::sampler::SamplingParams;
+
+/// Buffers of the sampler and its dispatch.
+#[derive(Debug)]
+pub struct Sampling {
+    params: Buffer,
+    bias: Buffer,
+    counts: Buffer,
+    /// Tokens by position, see [`RING`].
+    pub sampled: Buffer,
+    /// Chooses a token from the logits and makes it the batch.
+    pub dispatch: Dispatch,
+    n_vocab: usize,
+}
+
+impl Sampling {
+    /// A sampler of `logits` for the token after `batch`.
+    pub fn new(gpu: &Gpu, n_vocab: usize, logits: &Buffer, batch: &Buffer) -> Result<Self> {
+        let vocabulary = |what| gpu.buffer(what, 4 * n_vocab as u64);
+        let params = gpu.buffer("sampling parameters", 48)?;
+        let (bias, counts) = (vocabulary("logit bias")?, vocabulary("token counts")?);
+        let weights = vocabulary("token weights")?;
+        let sampled = gpu.buffer("sampled tokens", 4 * u64::from(RING))?;
+        let buffers = Buffers {
+            params: &params,
+            logits,
+            bias: &bias,
+            counts: &counts,
+            weights: &weights,
+            batch,
+            sampled: &sampled,
+        };
+        let dispatch = sample(gpu, n_vocab, buffers);
+        Ok(Self { params, bias, counts, sampled, dispatch, n_vocab })
+    }
+
+    /// Begins a reply. [`crate::Error::InvalidRequest`] for parameters out of range.
+    pub fn start(&self, gpu: &Gpu, params: &SamplingParams, seed: u64) -> Result<()> {
+        params.check()?;
+        gpu.write(&self.params, 0, bytemuck::cast_slice(&params.words(seed)));
+        gpu.clear(&self.counts);
+        if !params.logit_bias.is_empty() {
+            let mut bias = vec![0f32; self.n_vocab];
+            for (id, value) in &params.logit_bias {
+                bias.get_mut(*id as usize).into_iter().for_each(|entry| *entry = *value);
+            }
+            gpu.write(&self.bias, 0, bytemuck::cast_slice(&bias));
+        }
+        Ok(())
+    }
+}
+
+/// The token at `position` in the ring's bytes. An error where its logits were not finite.
+pub fn token_at(ring: &[u8], position: usize) -> Result<u32> {
+    let tokens: Vec<u32> = bytemuck::pod_collect_to_vec(ring);
+    match tokens.get(position % RING as usize) {
+        Some(token) if *token != crate::kernels::sample::NOT_A_TOKEN => Ok(*token),
+        _ => Err(crate::sampler::not_finite()),
+    }
+}
