@@ -139,7 +139,7 @@ fn threshold(order: u32, share: f32, kept: Kept, lid: u32) -> u32 {
                 if (above + mass >= target_mass) { break; }
                 above += mass;
             }
-            found = digits << DIGIT_BITS | digit;
+            found = (digits << DIGIT_BITS) | digit;
         }
         digits = workgroupUniformLoad(&found);
     }
