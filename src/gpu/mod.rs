@@ -11,6 +11,8 @@ pub use wgpu::Buffer;
 use crate::{Error, Result};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ops::Range;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 /// What the host asked of the GPU since the start.
@@ -75,6 +77,9 @@ pub struct Dispatch {
     groups: [Groups; 2],
 }
 
+/// What the driver thinks of a kernel: an error if it rejects it.
+type Verdict = Pin<Box<dyn Future<Output = Option<wgpu::Error>>>>;
+
 /// A device and its queue.
 pub struct Gpu {
     device: wgpu::Device,
@@ -85,6 +90,8 @@ pub struct Gpu {
     pub options: GpuOptions,
     counters: Cell<Counters>,
     pipelines: RefCell<HashMap<String, wgpu::ComputePipeline>>,
+    /// Of the kernels compiled since the last wait, by label.
+    verdicts: RefCell<Vec<(String, Verdict)>>,
     readback: RefCell<Option<wgpu::Buffer>>,
     failure: Arc<Mutex<Option<String>>>,
 }
@@ -120,6 +127,7 @@ impl Gpu {
             options: options.clone(),
             counters: Cell::default(),
             pipelines: RefCell::default(),
+            verdicts: RefCell::default(),
             readback: RefCell::default(),
             failure,
         })
@@ -142,6 +150,16 @@ impl Gpu {
             Some(message) => Err(Error::Device(message)),
             None => Ok(()),
         }
+    }
+
+    /// [`Error::Shader`] if the driver rejected a kernel since this was last asked.
+    async fn check_shaders(&self) -> Result<()> {
+        for (kernel, verdict) in self.verdicts.take() {
+            if let Some(error) = verdict.await {
+                return Err(Error::Shader { kernel, problem: error.to_string() });
+            }
+        }
+        Ok(())
     }
 
     /// A storage buffer of `bytes` bytes (rounded up to 16), zeroed.
@@ -189,7 +207,8 @@ impl Gpu {
         Ok(buffer)
     }
 
-    /// The pipeline of a WGSL text (from [`shader::compose`]), compiled once.
+    /// The pipeline of a WGSL text (from [`shader::compose`]), compiled once. Drivers may compile later, and
+    /// browsers always do: an error shows at the next [`Gpu::read_all`] or [`Gpu::finish`].
     fn pipeline(&self, label: &str, source: String, binds: &[Bind]) -> wgpu::ComputePipeline {
         if let Some(pipeline) = self.pipelines.borrow().get(&source) {
             return pipeline.clone();
@@ -198,6 +217,9 @@ impl Gpu {
             Some(patch) => patch(label, source.clone()),
             None => source.clone(),
         };
+        // WGSL that is refused is the one, a compiler that gives up is the other
+        let scopes = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::Internal]
+            .map(|filter| self.device.push_error_scope(filter));
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(label),
             source: wgpu::ShaderSource::Wgsl(compiled.into()),
@@ -210,6 +232,9 @@ impl Gpu {
             compilation_options: wgpu::PipelineCompilationOptions::default(),
             cache: None,
         });
+        for scope in scopes.into_iter().rev() {
+            self.verdicts.borrow_mut().push((label.into(), Box::pin(scope.pop())));
+        }
         self.pipelines.borrow_mut().insert(source, pipeline.clone());
         pipeline
     }
@@ -286,9 +311,20 @@ impl Gpu {
 
     /// Reads the first `bytes` bytes of `buffer` after all submitted work.
     pub async fn read(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<u8>> {
+        Ok(self.read_all(&[(buffer, 0..bytes)]).await?.swap_remove(0))
+    }
+
+    /// Reads bytes (multiples of 4) of several buffers after all submitted work, with one map for all.
+    pub async fn read_all(&self, parts: &[(&wgpu::Buffer, Range<u64>)]) -> Result<Vec<Vec<u8>>> {
+        let bytes = parts.iter().map(|(_, range)| range.end - range.start).sum();
         let staging = self.readback_buffer(bytes);
         let mut encoder = self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default());
-        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
+        let mut at = 0;
+        for (buffer, range) in parts {
+            let n = range.end - range.start;
+            encoder.copy_buffer_to_buffer(buffer, range.start, &staging, at, n);
+            at += n;
+        }
         self.queue.submit([encoder.finish()]);
         self.count(|c| {
             c.submits += 1;
@@ -300,10 +336,19 @@ impl Gpu {
         });
         self.wait();
         let mapped = receiver.await;
+        self.check_shaders().await?;
         self.check()?;
         let failed = |why: String| Error::Device(format!("reading a buffer back failed: {why}"));
         mapped.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
-        let data = staging.get_mapped_range(..bytes).map_err(|e| failed(e.to_string()))?.to_vec();
+        let view = staging.get_mapped_range(..bytes).map_err(|e| failed(e.to_string()))?;
+        let mut rest = &view[..];
+        let mut take = |(_, range): &(_, Range<u64>)| {
+            let (data, after) = rest.split_at((range.end - range.start) as usize);
+            rest = after;
+            data.to_vec()
+        };
+        let data = parts.iter().map(&mut take).collect();
+        drop(view);
         staging.unmap();
         Ok(data)
     }
@@ -316,6 +361,7 @@ impl Gpu {
         });
         self.wait();
         let done = receiver.await;
+        self.check_shaders().await?;
         self.check()?;
         done.map_err(|e| Error::Device(e.to_string()))
     }

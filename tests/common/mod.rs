@@ -66,6 +66,11 @@ pub fn tier_row(gpu: &minke::gpu::Gpu) -> String {
     format!("| {} | cache {cache} | subgroups {subgroups:<3} | limits {limits} |", caps.adapter)
 }
 
+/// Milliseconds, for the loader.
+pub fn now() -> f64 {
+    std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs_f64() * 1e3
+}
+
 /// Loads a GGUF file as a download would: in pieces.
 pub fn load(
     path: &Path,
@@ -77,7 +82,7 @@ pub fn load(
         let mut file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
         let length = file.metadata().expect("a length").len();
         let gpu = minke::gpu::Gpu::request(options).await?;
-        let mut loader = minke::model::Loader::new(gpu, n_ctx, Some(length));
+        let mut loader = minke::model::Loader::new(gpu, n_ctx, Some(length), now);
         let mut piece = vec![0; 1_000_003];
         loop {
             let n = file.read(&mut piece).expect("a readable file");
