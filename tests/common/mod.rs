@@ -77,15 +77,24 @@ pub fn load(
     options: &minke::gpu::GpuOptions,
     n_ctx: Option<usize>,
 ) -> minke::Result<minke::model::Model> {
-    use std::io::Read;
+    let file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let length = file.metadata().expect("a length").len();
+    load_from(file, length, options, n_ctx)
+}
+
+/// The same from any source of `length` bytes.
+pub fn load_from(
+    mut source: impl std::io::Read,
+    length: u64,
+    options: &minke::gpu::GpuOptions,
+    n_ctx: Option<usize>,
+) -> minke::Result<minke::model::Model> {
     pollster::block_on(async {
-        let mut file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let length = file.metadata().expect("a length").len();
         let gpu = minke::gpu::Gpu::request(options).await?;
         let mut loader = minke::model::Loader::new(gpu, n_ctx, Some(length), now);
         let mut piece = vec![0; 1_000_003];
         loop {
-            let n = file.read(&mut piece).expect("a readable file");
+            let n = source.read(&mut piece).expect("a readable file");
             if n == 0 {
                 return loader.finish().await;
             }

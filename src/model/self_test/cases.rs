@@ -280,13 +280,13 @@ struct HeadInputs<'a> {
 }
 
 impl HeadInputs<'_> {
-    /// Runs both batches. Attention's output for the second one, `[tokens][n_head][head_dim]`.
+    /// Puts both batches into the cache. Attention's output for the second one, `[tokens][n_head][head_dim]`.
     fn submit(&self, gpu: &Gpu) -> Result<Buffer> {
         let (shape, config) = (self.shape, self.config);
         let table = floats(gpu, "table", &rope::table(&self.inv_freq, config.rope.mscale, POSITIONS))?;
         let bytes = if gpu.caps.f16 { 2 } else { 4 } * (shape.n_kv_head * POSITIONS * shape.head_dim) as u64;
         let (k_cache, v_cache) = (gpu.buffer("keys", bytes)?, gpu.buffer("values", bytes)?);
-        let out = gpu.buffer("out", 4 * (BATCHES[0] * shape.n_head * shape.head_dim) as u64)?;
+        let out = gpu.buffer("out", 4 * (BATCHES[1] * shape.n_head * shape.head_dim) as u64)?;
         let norms = match &self.norms {
             Some((q, k)) => Some((floats(gpu, "q norm", q)?, floats(gpu, "k norm", k)?)),
             None => None,
@@ -303,8 +303,11 @@ impl HeadInputs<'_> {
                 v_cache: &v_cache,
             };
             let turn = rope(gpu, shape, config.rope.n_rot, config.rope.neox, config.rms_eps, buffers);
-            let attend = attention(gpu, shape, [&qkv, &k_cache, &v_cache, &batch, &out]);
-            gpu.submit([&turn, &attend], n as u32);
+            gpu.submit([&turn], n as u32);
+            if pos > 0 {
+                let attend = attention(gpu, shape, [&qkv, &k_cache, &v_cache, &batch, &out]);
+                gpu.submit([&attend], n as u32);
+            }
         }
         Ok(out)
     }
