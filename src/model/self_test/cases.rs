@@ -98,7 +98,7 @@ impl Random {
     /// real models' are, and in the last row all.
     fn rows(&mut self, layout: &Layout) -> Vec<u8> {
         let bytes = ROWS * COLS / layout.block_len() as usize * layout.block_bytes() as usize;
-        let subnormal = |at: usize, i: usize| i % 2 == 0 || at >= bytes / ROWS * (ROWS - 1);
+        let subnormal = |at: usize, i: usize| i.is_multiple_of(2) || at >= bytes / ROWS * (ROWS - 1);
         match layout.ty {
             GgmlType::F32 => return self.floats(bytes / 4).iter().flat_map(|v| v.to_le_bytes()).collect(),
             GgmlType::BF16 => {
