@@ -143,6 +143,14 @@ pub enum Error {
     /// The GPU device refused or failed.
     #[error("the GPU device failed: {0}")]
     Device(String),
+    /// The GPU's driver does not compile a kernel.
+    #[error("the GPU's driver rejects the kernel {kernel}: {problem}")]
+    Shader {
+        /// Its name.
+        kernel: String,
+        /// The driver's words.
+        problem: String,
+    },
     /// The GPU computes wrongly, without optional features too.
     #[error(
         "{adapter} computes wrongly and would give wrong answers: in the self-test of {kernel}, {problem}. A newer driver or browser may help"
@@ -215,7 +223,7 @@ impl Error {
             Self::InvalidRequest { .. } => "invalid_request",
             Self::ContextFull { .. } => "context_full",
             Self::NoAdapter(_) => "no_adapter",
-            Self::Device(_) => "device",
+            Self::Device(_) | Self::Shader { .. } => "device",
             Self::SelfTest { .. } => "self_test",
             Self::OutOfMemory { .. } => "out_of_memory",
             Self::File { .. } => "file",

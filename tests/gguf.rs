@@ -29,7 +29,7 @@ fn open(bytes: &[u8]) -> Result<ModelConfig> {
 
 fn loader(length: Option<usize>) -> Loader {
     let gpu = block_on(Gpu::request(&GpuOptions::default())).expect("lavapipe or a GPU");
-    Loader::new(gpu, Some(16), length.map(|n| n as u64))
+    Loader::new(gpu, Some(16), length.map(|n| n as u64), common::now)
 }
 
 fn load(bytes: &[u8]) -> Result<Model> {

@@ -89,14 +89,16 @@ fn check(gpu: &Gpu, case: &Case, w: &Matrix) {
     let n = case.rows as usize;
 
     let output = Output { bias: None, accumulate: false, y: &y };
-    gpu.submit(&matvec(gpu, w, &x, output), 1);
+    let vector = matvec(gpu, w, &x, output);
+    gpu.submit(&vector, 1);
     assert_close(&format!("matvec {what}"), &read(gpu, &y, n), case.y.iter().copied(), &case.y_abs);
 
     let mut batch = vec![0u32; BATCH_HEADER];
     batch[1] = tokens as u32;
     batch.extend((0..tokens as u32).map(|t| t % case.rows));
     let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&batch)).unwrap();
-    gpu.submit(&matmul(gpu, w, &x, &batch, output), tokens as u32);
+    let vectors = matmul(gpu, w, &x, &batch, output);
+    gpu.submit(&vectors, tokens as u32);
     let got = read(gpu, &y, tokens * n);
     for (t, factor) in factors.iter().enumerate() {
         let scale: Vec<f64> = case.y_abs.iter().map(|v| v * f64::from(factor.abs())).collect();
@@ -112,6 +114,18 @@ fn check(gpu: &Gpu, case: &Case, w: &Matrix) {
     for t in 0..tokens {
         let row = t % n * cols;
         assert_same(&format!("embed {what} token {t}"), &got[t * cols..][..cols], &want[row..][..cols]);
+    }
+
+    // activations such as Qwen2's: two outliers in every token
+    let mut xs = xs;
+    xs.chunks_mut(cols).for_each(|x| (x[1], x[cols - 1]) = (1e5, -1e5));
+    gpu.write(&x, 0, bytemuck::cast_slice(&xs));
+    let xs: Vec<f64> = xs.iter().map(|v| f64::from(*v)).collect();
+    let (y_want, y_abs) = minke::reference::matmul::matmul(&want, cols, &xs);
+    for (kernel, dispatches, tokens) in [("matvec", &vector, 1), ("matmul", &vectors, tokens)] {
+        gpu.submit(dispatches, tokens as u32);
+        let got = read(gpu, &y, tokens * n);
+        assert_close(&format!("{kernel} {what} outliers"), &got, y_want.iter().copied(), &y_abs);
     }
 }
 

@@ -1,9 +1,11 @@
 //! Whole models against the float64 reference (golden/logits, golden/refuse).
 
+use minke::gguf::TensorInfo;
 use minke::gpu::GpuOptions;
 use minke::session::Session;
 use pollster::block_on;
 use serde::Deserialize;
+use std::path::Path;
 
 mod common;
 
@@ -82,6 +84,33 @@ fn tiny_models_agree_with_the_reference() {
         table += &format!("{} {} models, worst logit error {most:.1e} |\n", checked[0].0, models.len());
     }
     println!("{table}");
+}
+
+/// A model file with one weight of every norm at 1e5: each projection then sees such an activation.
+fn with_outliers(path: &Path) -> Vec<u8> {
+    let mut bytes = std::fs::read(path).expect("a model");
+    let norms = |tensor: &&TensorInfo| tensor.name.ends_with("norm.weight");
+    for tensor in common::header(path).tensors.iter().filter(norms) {
+        let at = tensor.offset as usize + 4;
+        bytes[at..at + 4].copy_from_slice(&1e5f32.to_le_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn outlier_activations_stay_finite() {
+    for (options, name) in common::tiers().iter().zip(common::stems("logits").iter().cycle()) {
+        let golden: Logits = common::vectors(&format!("logits/{name}.json"));
+        let file = golden.model.trim_end_matches(".gguf");
+        let bytes = with_outliers(&common::vectors_dir().join(format!("models/{file}.gguf")));
+        let model = common::load_from(&bytes[..], bytes.len() as u64, options, Some(512)).expect(name);
+        let mut session = Session::new(model);
+        let case = &golden.cases[0];
+        let mut rows = logits(&mut session, &case.ids, &case.positions);
+        rows.push(block_on(session.decode(case.ids[0])).expect("logits"));
+        assert!(rows.iter().flatten().all(|logit| logit.is_finite()), "{name}");
+        assert!(worst(&rows, &case.logits) > 1.0, "{name}: the outliers change nothing");
+    }
 }
 
 #[test]

@@ -11,6 +11,8 @@ pub use wgpu::Buffer;
 use crate::{Error, Result};
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
+use std::ops::Range;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 
 /// What the host asked of the GPU since the start.
@@ -84,6 +86,9 @@ pub struct PendingRead {
     mapped: futures_channel::oneshot::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
 }
 
+/// What the driver thinks of a kernel: an error if it rejects it.
+type Verdict = Pin<Box<dyn Future<Output = Option<wgpu::Error>>>>;
+
 /// A device and its queue.
 pub struct Gpu {
     device: wgpu::Device,
@@ -94,6 +99,8 @@ pub struct Gpu {
     pub options: GpuOptions,
     counters: Cell<Counters>,
     pipelines: RefCell<HashMap<String, wgpu::ComputePipeline>>,
+    /// Of the kernels compiled since the last wait, by label.
+    verdicts: RefCell<Vec<(String, Verdict)>>,
     staging: RefCell<Vec<wgpu::Buffer>>,
     failure: Arc<Mutex<Option<String>>>,
 }
@@ -129,6 +136,7 @@ impl Gpu {
             options: options.clone(),
             counters: Cell::default(),
             pipelines: RefCell::default(),
+            verdicts: RefCell::default(),
             staging: RefCell::default(),
             failure,
         })
@@ -151,6 +159,16 @@ impl Gpu {
             Some(message) => Err(Error::Device(message)),
             None => Ok(()),
         }
+    }
+
+    /// [`Error::Shader`] if the driver rejected a kernel since this was last asked.
+    async fn check_shaders(&self) -> Result<()> {
+        for (kernel, verdict) in self.verdicts.take() {
+            if let Some(error) = verdict.await {
+                return Err(Error::Shader { kernel, problem: error.to_string() });
+            }
+        }
+        Ok(())
     }
 
     /// A storage buffer of `bytes` bytes (rounded up to 16), zeroed.
@@ -198,7 +216,8 @@ impl Gpu {
         Ok(buffer)
     }
 
-    /// The pipeline of a WGSL text (from [`shader::compose`]), compiled once.
+    /// The pipeline of a WGSL text (from [`shader::compose`]), compiled once. Drivers may compile later, and
+    /// browsers always do: an error shows at the next [`Gpu::receive`] or [`Gpu::finish`].
     fn pipeline(&self, label: &str, source: String, binds: &[Bind]) -> wgpu::ComputePipeline {
         if let Some(pipeline) = self.pipelines.borrow().get(&source) {
             return pipeline.clone();
@@ -207,6 +226,9 @@ impl Gpu {
             Some(patch) => patch(label, source.clone()),
             None => source.clone(),
         };
+        // WGSL that is refused is the one, a compiler that gives up is the other
+        let scopes = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::Internal]
+            .map(|filter| self.device.push_error_scope(filter));
         let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
             label: Some(label),
             source: wgpu::ShaderSource::Wgsl(compiled.into()),
@@ -219,6 +241,9 @@ impl Gpu {
             compilation_options: wgpu::PipelineCompilationOptions::default(),
             cache: None,
         });
+        for scope in scopes.into_iter().rev() {
+            self.verdicts.borrow_mut().push((label.into(), Box::pin(scope.pop())));
+        }
         self.pipelines.borrow_mut().insert(source, pipeline.clone());
         pipeline
     }
@@ -286,12 +311,22 @@ impl Gpu {
     ) -> PendingRead {
         let mut encoder = self.encoder();
         self.record(&mut encoder, dispatches, n_tokens);
-        self.send_and_read(encoder, buffer, bytes)
+        self.send_and_read(encoder, &[(buffer, 0..bytes)])
     }
 
     /// Reads the first `bytes` bytes of `buffer` after all submitted work.
     pub async fn read(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<u8>> {
-        self.receive(self.send_and_read(self.encoder(), buffer, bytes)).await
+        self.receive(self.send_and_read(self.encoder(), &[(buffer, 0..bytes)])).await
+    }
+
+    /// Reads bytes (multiples of 4) of several buffers after all submitted work, with one map for all.
+    pub async fn read_all(&self, parts: &[(&wgpu::Buffer, Range<u64>)]) -> Result<Vec<Vec<u8>>> {
+        let mut rest = self.receive(self.send_and_read(self.encoder(), parts)).await?;
+        let mut take = |(_, range): &(_, Range<u64>)| {
+            let after = rest.split_off((range.end - range.start) as usize);
+            std::mem::replace(&mut rest, after)
+        };
+        Ok(parts.iter().map(&mut take).collect())
     }
 
     /// Sets `buffer` to zeros after all submitted work.
@@ -305,6 +340,7 @@ impl Gpu {
     pub async fn receive(&self, read: PendingRead) -> Result<Vec<u8>> {
         self.wait(Some(read.submission));
         let mapped = read.mapped.await;
+        self.check_shaders().await?;
         self.check()?;
         let failed = |why: String| Error::Device(format!("reading a buffer back failed: {why}"));
         mapped.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
@@ -351,11 +387,16 @@ impl Gpu {
     fn send_and_read(
         &self,
         mut encoder: wgpu::CommandEncoder,
-        buffer: &wgpu::Buffer,
-        bytes: u64,
+        parts: &[(&wgpu::Buffer, Range<u64>)],
     ) -> PendingRead {
+        let bytes = parts.iter().map(|(_, range)| range.end - range.start).sum();
         let staging = self.staging_buffer(bytes);
-        encoder.copy_buffer_to_buffer(buffer, 0, &staging, 0, bytes);
+        let mut at = 0;
+        for (buffer, range) in parts {
+            let n = range.end - range.start;
+            encoder.copy_buffer_to_buffer(buffer, range.start, &staging, at, n);
+            at += n;
+        }
         let submission = self.send(encoder);
         self.count(|c| c.maps += 1);
         let (sender, mapped) = futures_channel::oneshot::channel();
@@ -373,6 +414,7 @@ impl Gpu {
         });
         self.wait(None);
         let done = receiver.await;
+        self.check_shaders().await?;
         self.check()?;
         done.map_err(|e| Error::Device(e.to_string()))
     }

@@ -2,7 +2,7 @@
 //! the GPU and leave the heap.
 
 use super::Model;
-use super::self_test::{self, SelfTest};
+use super::self_test::{self, Clock, SelfTest};
 use super::weights::{Sink, Weights};
 use crate::config::ModelConfig;
 use crate::gguf::{Header, HeaderParser};
@@ -22,6 +22,7 @@ pub struct Loader {
     gpu: Gpu,
     n_ctx: Option<usize>,
     length: Option<u64>,
+    now: Clock,
     position: u64,
     parser: HeaderParser,
     tensors: Option<Tensors>,
@@ -49,8 +50,8 @@ impl Loader {
     ///
     /// `length` is the whole file's in bytes, where the source knows it: then a header that promises more is
     /// refused before it has cost any GPU memory.
-    pub fn new(gpu: Gpu, n_ctx: Option<usize>, length: Option<u64>) -> Self {
-        Self { gpu, n_ctx, length, position: 0, parser: HeaderParser::default(), tensors: None }
+    pub fn new(gpu: Gpu, n_ctx: Option<usize>, length: Option<u64>, now: Clock) -> Self {
+        Self { gpu, n_ctx, length, now, position: 0, parser: HeaderParser::default(), tensors: None }
     }
 
     /// The header, once it is complete.
@@ -81,7 +82,8 @@ impl Loader {
         self.parser = HeaderParser::default(); // frees its buffer
         let config = ModelConfig::from_header(&header)?;
         self.length.map_or(Ok(()), |length| header.check_length(length))?;
-        let self_test = self_test::choose(&mut self.gpu, &config, &matrix_types(&header)).await?;
+        let types = matrix_types(&header);
+        let self_test = self_test::choose(&mut self.gpu, &config, &types, self.now).await?;
         let mut tensors = Tensors::new(&self.gpu, header, config, self_test).await?;
         tensors.push(&self.gpu, start, bytes).await?;
         self.tensors = Some(tensors);

@@ -8,10 +8,18 @@ use crate::gpu::{Gpu, GpuOptions};
 use crate::quant::GgmlType;
 use crate::{Error, Result};
 
-/// What the self-test found, in the order in which features were given up; empty on a healthy device.
-#[derive(Clone, Debug, Default, PartialEq, Eq, serde::Serialize)]
+/// The time in milliseconds since any fixed moment: the host's, because a browser's is not this crate's to ask for.
+pub type Clock = fn() -> f64;
+
+/// What the self-test found.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct SelfTest {
-    /// One for every tier that did not pass.
+    /// The features that the device passed with.
+    pub tier: String,
+    /// How long it took, all tiers together.
+    pub milliseconds: u32,
+    /// One for every tier that did not pass, in the order in which features were given up; empty on a healthy
+    /// device.
     pub failures: Vec<Failure>,
 }
 
@@ -30,18 +38,20 @@ pub struct Failure {
 /// without half precision, then without both.
 ///
 /// [`Error::SelfTest`] if the last tier fails too.
-pub async fn choose(gpu: &mut Gpu, config: &ModelConfig, types: &[GgmlType]) -> Result<SelfTest> {
-    let mut report = SelfTest::default();
+pub async fn choose(gpu: &mut Gpu, config: &ModelConfig, types: &[GgmlType], now: Clock) -> Result<SelfTest> {
+    let start = now();
+    let mut failures = Vec::new();
     let mut lower_tiers = lower_tiers(gpu).into_iter();
     while let Some(failure) = run(gpu, config, types).await? {
         let Some(options) = lower_tiers.next() else {
             let Failure { kernel, problem, .. } = failure;
             return Err(Error::SelfTest { adapter: gpu.caps.adapter.clone(), kernel, problem });
         };
-        report.failures.push(failure);
+        failures.push(failure);
         *gpu = Gpu::request(&options).await?;
     }
-    Ok(report)
+    let milliseconds = (now() - start).round() as u32;
+    Ok(SelfTest { tier: tier(gpu), milliseconds, failures })
 }
 
 /// What is left when features that `gpu` uses are given up.
@@ -56,16 +66,19 @@ fn lower_tiers(gpu: &Gpu) -> Vec<GpuOptions> {
 }
 
 async fn run(gpu: &Gpu, config: &ModelConfig, types: &[GgmlType]) -> Result<Option<Failure>> {
+    let (kernel, problem) = match cases::run(gpu, config, types).await {
+        Ok(None) => return Ok(None),
+        Ok(Some(wrong)) => wrong,
+        Err(Error::Shader { kernel, problem }) => (kernel, problem),
+        // a device that is lost over it does not say which kernel it was
+        Err(Error::Device(problem)) => ("a kernel".into(), problem),
+        Err(other) => return Err(other),
+    };
+    Ok(Some(Failure { kernel, tier: tier(gpu), problem }))
+}
+
+fn tier(gpu: &Gpu) -> String {
     let subgroups = if gpu.caps.subgroups { "subgroups" } else { "no subgroups" };
     let cache = if gpu.caps.f16 { "f16 cache" } else { "f32 cache" };
-    let failure = |kernel: String, problem: String| {
-        Some(Failure { kernel, tier: format!("{subgroups}, {cache}"), problem })
-    };
-    match cases::all(gpu, config, types).await {
-        Ok(None) => Ok(None),
-        Ok(Some((kernel, problem))) => Ok(failure(kernel, problem)),
-        // a shader that the driver rejects
-        Err(Error::Device(problem)) => Ok(failure("a kernel".into(), problem)),
-        Err(other) => Err(other),
-    }
+    format!("{subgroups}, {cache}")
 }

@@ -66,21 +66,35 @@ pub fn tier_row(gpu: &minke::gpu::Gpu) -> String {
     format!("| {} | cache {cache} | subgroups {subgroups:<3} | limits {limits} |", caps.adapter)
 }
 
+/// Milliseconds, for the loader.
+pub fn now() -> f64 {
+    std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs_f64() * 1e3
+}
+
 /// Loads a GGUF file as a download would: in pieces.
 pub fn load(
     path: &Path,
     options: &minke::gpu::GpuOptions,
     n_ctx: Option<usize>,
 ) -> minke::Result<minke::model::Model> {
-    use std::io::Read;
+    let file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    let length = file.metadata().expect("a length").len();
+    load_from(file, length, options, n_ctx)
+}
+
+/// The same from any source of `length` bytes.
+pub fn load_from(
+    mut source: impl std::io::Read,
+    length: u64,
+    options: &minke::gpu::GpuOptions,
+    n_ctx: Option<usize>,
+) -> minke::Result<minke::model::Model> {
     pollster::block_on(async {
-        let mut file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-        let length = file.metadata().expect("a length").len();
         let gpu = minke::gpu::Gpu::request(options).await?;
-        let mut loader = minke::model::Loader::new(gpu, n_ctx, Some(length));
+        let mut loader = minke::model::Loader::new(gpu, n_ctx, Some(length), now);
         let mut piece = vec![0; 1_000_003];
         loop {
-            let n = file.read(&mut piece).expect("a readable file");
+            let n = source.read(&mut piece).expect("a readable file");
             if n == 0 {
                 return loader.finish().await;
             }

@@ -41,8 +41,15 @@ export interface EngineInfo {
     subgroupSizes: [number, number];
     maxBinding: number;
   };
-  /** What the self-test at load found; empty on a healthy device. Each failure cost a feature. */
-  selfTest: { failures: { kernel: string; tier: string; problem: string }[] };
+  /**
+   * What the self-test at load found: the tier that passed, the time that it took, and the failures, none on a
+   * healthy device. Each failure cost a feature.
+   */
+  selfTest: {
+    tier: string;
+    milliseconds: number;
+    failures: { kernel: string; tier: string; problem: string }[];
+  };
   /** Peak of the wasm heap so far, in bytes. */
   heapBytes: number;
 }

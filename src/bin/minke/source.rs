@@ -9,6 +9,7 @@ use minke::{Error, Result};
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::Read;
+use std::time::UNIX_EPOCH;
 
 /// Bytes asked of a server at a time while only the header is wanted.
 const RANGE: u64 = 1 << 20;
@@ -98,7 +99,7 @@ fn read_stream(mut source: Source, mut parser: HeaderParser) -> Result<(Header, 
 /// Loads a whole model.
 pub async fn load(model: &str, shared: &Shared) -> Result<(minke::model::Model, Header)> {
     let mut source = Source::open(model)?;
-    let mut loader = Loader::new(Gpu::request(&shared.gpu()).await?, shared.ctx, source.length);
+    let mut loader = Loader::new(Gpu::request(&shared.gpu()).await?, shared.ctx, source.length, now);
     let mut piece = vec![0; 4 << 20];
     loop {
         let n = source.read(&mut piece)?;
@@ -109,6 +110,11 @@ pub async fn load(model: &str, shared: &Shared) -> Result<(minke::model::Model, 
     }
     let header = loader.header().cloned().unwrap_or_default();
     Ok((loader.finish().await?, header))
+}
+
+fn now() -> f64 {
+    // a clock before 1970 has no time to tell
+    UNIX_EPOCH.elapsed().map_or(0.0, |since| 1e3 * since.as_secs_f64())
 }
 
 /// Loads a model with its tokenizer and template.
