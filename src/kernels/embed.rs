@@ -16,7 +16,7 @@ pub fn embed(gpu: &Gpu, table: &Matrix, batch: &wgpu::Buffer, x: &wgpu::Buffer) 
         let source = shader::compose(
             &gpu.caps,
             &constants,
-            &slab.wgsl(table.cols, rows),
+            &slab.wgsl(table.cols, rows, 1),
             &[shared::BATCH, include_str!("../../shaders/embed.wgsl")],
         );
         let binds = [Bind::Read(&slab.buffer), Bind::Read(&slab.buffer), Bind::Read(batch), Bind::Write(x)];

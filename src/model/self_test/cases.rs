@@ -8,8 +8,8 @@ use crate::kernels::embed::embed;
 use crate::kernels::matmul::matmul;
 use crate::kernels::matvec::{Output, matvec};
 use crate::kernels::repack::Repack;
-use crate::kernels::rms_norm::{Rows, rms_norm};
-use crate::kernels::rope::{self, Heads, rope};
+use crate::kernels::rms_norm::rms_norm;
+use crate::kernels::rope::{self, Heads, Turn, rope};
 use crate::kernels::swiglu::swiglu;
 use crate::kernels::{BATCH_HEADER, Matrix};
 use crate::quant::{GgmlType, Layout};
@@ -175,12 +175,12 @@ async fn norm(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Wr
     x[1] = 1e5;
     let y = gpu.buffer("y", 4 * (TOKENS * n) as u64)?;
     let (x_buffer, weight_buffer) = (floats(gpu, "x", &x)?, floats(gpu, "weight", &weight)?);
-    let buffers = [&x_buffer, &weight_buffer, &batch(gpu, 0, TOKENS)?, &y];
+    let buffers = [&x_buffer, &weight_buffer, &y];
     let want = reference::rms_norm::rms_norm(&doubles(&x), &weight, config.rms_eps);
     let scale: Vec<f64> = want.iter().map(|v| v.abs() + 1e-6).collect();
     // the row that the batch wants is the first: it must come to row 0 whatever stood there
-    for (rows, n_values) in [(Rows::All, TOKENS * n), (Rows::Wanted, n)] {
-        gpu.submit([&rms_norm(gpu, n, config.rms_eps, rows, buffers)], TOKENS as u32);
+    for n_values in [TOKENS * n] {
+        gpu.submit([&rms_norm(gpu, n, config.rms_eps, buffers)], TOKENS as u32);
         let got = read(gpu, &y, n_values).await?;
         let wrong = compare("rms_norm", &got, &want, &scale, SUM_BOUND);
         if wrong.is_some() {
@@ -270,7 +270,8 @@ impl HeadsCase<'_> {
                 k_cache: &k_cache,
                 v_cache: &v_cache,
             };
-            let turn = rope(gpu, shape, config.rope.n_rot, config.rope.neox, config.rms_eps, buffers);
+            let turn = Turn { n_rot: config.rope.n_rot, neox: config.rope.neox, eps: config.rms_eps };
+            let turn = rope(gpu, shape, turn, buffers);
             let attend = attention(gpu, shape, [&qkv, &k_cache, &v_cache, &batch, &out]);
             gpu.submit([&turn, &attend], n as u32);
         }
