@@ -1,22 +1,14 @@
-// y = x / sqrt(mean(x^2) + eps) * weight (Zhang & Sennrich 2019). One workgroup a row.
-// Constants: N4 (columns / 4), ONE_ROW (1: only the row whose logits are wanted, to row 0), EPS.
+// y = x / sqrt(mean(x^2) + eps) * weight (Zhang & Sennrich 2019). One workgroup a row. Constants: N4 (columns / 4), EPS.
 
 @group(0) @binding(0) var<storage, read> x: array<vec4<f32>>;      // [tokens][n]
 @group(0) @binding(1) var<storage, read> weight: array<vec4<f32>>; // [n]
-@group(0) @binding(2) var<storage, read> batch: array<u32>;
-@group(0) @binding(3) var<storage, read_write> y: array<vec4<f32>>;
+@group(0) @binding(2) var<storage, read_write> y: array<vec4<f32>>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let from_row = N4 * select(group.y, batch_row(), ONE_ROW == 1u);
-    let to_row = N4 * group.y;
+    let row = N4 * group.y;
     var squares = 0.0;
-    for (var i = lid; i < N4; i += 64u) {
-        let v = x[from_row + i];
-        squares += dot(v, v);
-    }
+    for (var i = lid; i < N4; i += 64u) { squares += dot(x[row + i], x[row + i]); }
     let scale = 1.0 / sqrt(group_sum(squares, lid) / f32(4u * N4) + EPS);
-    for (var i = lid; i < N4; i += 64u) {
-        y[to_row + i] = x[from_row + i] * scale * weight[i];
-    }
+    for (var i = lid; i < N4; i += 64u) { y[row + i] = x[row + i] * scale * weight[i]; }
 }

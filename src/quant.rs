@@ -65,6 +65,11 @@ impl GgmlType {
         TYPES.iter().find(|row| row.1 == id).map(|row| row.0)
     }
 
+    /// Its number in a GGUF file.
+    pub fn id(self) -> u32 {
+        self.row().1
+    }
+
     /// The type with this name, such as `Q4_K`.
     pub fn from_name(name: &str) -> Option<Self> {
         TYPES.iter().find(|row| row.2 == name).map(|row| row.0)

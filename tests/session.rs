@@ -71,3 +71,52 @@ fn a_context_too_small_for_the_limit_is_refused() {
     let empty = Request { prompt: &[], ..request(&params, 1, false) };
     assert!(block_on(session.generate(empty, &|| false)).is_err());
 }
+
+/// What a decoded token costs: the bars of a 28-layer qwen2.
+#[test]
+fn a_decoded_token_costs_few_calls() {
+    let mut file = common::gguf::tiny();
+    let tensors = std::mem::take(&mut file.tensors);
+    for layer in 0..28 {
+        for tensor in &tensors {
+            let name = String::from_utf8_lossy(&tensor.name[8..]).into_owned(); // behind its length
+            if layer == 0 || name.starts_with("blk.") {
+                file.add(&name.replace("blk.0", &format!("blk.{layer}")), &tensor.dims);
+            }
+        }
+    }
+    file.llama("block_count", common::gguf::uint(28));
+    file.set("general.architecture", common::gguf::text("qwen2"));
+    for (key, _) in &mut file.entries {
+        *key = String::from_utf8(key.clone()).expect("UTF-8").replace("llama.", "qwen2.").into_bytes();
+    }
+    let path = std::env::temp_dir().join(format!("minke-28-layers-{}.gguf", std::process::id()));
+    std::fs::write(&path, file.whole()).expect("written");
+    let model = common::load(&path, &GpuOptions::default(), Some(64));
+    std::fs::remove_file(&path).expect("removed");
+    let mut session = Session::new(model.expect("a model"));
+    let params = SamplingParams::default();
+    let mut generation = block_on(session.generate(request(&params, 40, false), &|| false)).expect("a reply");
+    block_on(generation.next()).expect("a token"); // from here on there is always one in flight
+    let before = generation.model().gpu().counters();
+    for _ in 0..10 {
+        block_on(generation.next()).expect("a token");
+    }
+    let cost = generation.model().gpu().counters() - before;
+    println!("10 tokens of 28 layers: {cost:?}");
+    assert!(cost.dispatches <= 10 * 173, "{cost:?}");
+    assert_eq!((cost.passes, cost.submits, cost.maps), (10, 10, 10), "{cost:?}");
+    assert_eq!((cost.buffer_writes, cost.bind_groups, cost.buffers), (0, 0, 0), "{cost:?}");
+}
+
+/// Repacked weights are the file's own bytes, and each is read once for a token.
+#[test]
+fn weights_read_for_a_token_are_the_files_bytes() {
+    let path = common::cached(common::SMOLLM2);
+    let model = common::load(&path, &GpuOptions::default(), Some(64)).expect("a model");
+    let tensors = common::header(&path).tensors;
+    // its embedding is its output matrix too
+    let bytes: u64 = tensors.iter().filter(|tensor| tensor.shape.len() == 2).map(|tensor| tensor.bytes).sum();
+    let ratio = model.bytes_per_token() as f64 / bytes as f64;
+    assert!((1.0..=1.02).contains(&ratio), "{ratio}");
+}

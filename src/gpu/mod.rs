@@ -58,6 +58,24 @@ pub enum Groups {
     Fixed(u32),
     /// One for every so many tokens of the batch.
     PerTokens(u32),
+    /// One for every so many positions that the batch's last token attends to.
+    PerPositions(u32),
+}
+
+/// The size of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Tokens.
+    pub tokens: u32,
+    /// Positions that the last of them attends to, its own included.
+    pub positions: u32,
+}
+
+impl From<u32> for Extent {
+    /// So many tokens at positions 0, 1, ...
+    fn from(tokens: u32) -> Self {
+        Self { tokens, positions: tokens }
+    }
 }
 
 /// A buffer as a kernel sees it.
@@ -294,10 +312,10 @@ impl Gpu {
         Dispatch { pipeline, bind_group, groups }
     }
 
-    /// Submits the dispatches in order, in one pass, for a batch of `n_tokens` tokens.
-    pub fn submit<'a>(&self, dispatches: impl IntoIterator<Item = &'a Dispatch>, n_tokens: u32) {
+    /// Submits the dispatches in order, in one pass, for a batch of some extent.
+    pub fn submit<'a>(&self, dispatches: impl IntoIterator<Item = &'a Dispatch>, extent: impl Into<Extent>) {
         let mut encoder = self.encoder();
-        self.record(&mut encoder, dispatches, n_tokens);
+        self.record(&mut encoder, dispatches, extent.into());
         self.send(encoder);
     }
 
@@ -305,12 +323,12 @@ impl Gpu {
     pub fn submit_and_read<'a>(
         &self,
         dispatches: impl IntoIterator<Item = &'a Dispatch>,
-        n_tokens: u32,
+        extent: impl Into<Extent>,
         buffer: &wgpu::Buffer,
         bytes: u64,
     ) -> PendingRead {
         let mut encoder = self.encoder();
-        self.record(&mut encoder, dispatches, n_tokens);
+        self.record(&mut encoder, dispatches, extent.into());
         self.send_and_read(encoder, &[(buffer, 0..bytes)])
     }
 
@@ -358,14 +376,15 @@ impl Gpu {
         &self,
         encoder: &mut wgpu::CommandEncoder,
         dispatches: impl IntoIterator<Item = &'a Dispatch>,
-        n_tokens: u32,
+        extent: Extent,
     ) {
         let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
         let mut recorded = 0;
         for dispatch in dispatches {
             let [x, y] = dispatch.groups.map(|groups| match groups {
                 Groups::Fixed(n) => n,
-                Groups::PerTokens(per) => n_tokens.div_ceil(per),
+                Groups::PerTokens(per) => extent.tokens.div_ceil(per),
+                Groups::PerPositions(per) => extent.positions.div_ceil(per),
             });
             pass.set_pipeline(&dispatch.pipeline);
             pass.set_bind_group(0, &dispatch.bind_group, &[]);

@@ -15,6 +15,10 @@ pub mod shared {
     pub const GRID: &str = include_str!("../../shaders/shared/grid.wgsl");
     /// The batch's position and tokens.
     pub const BATCH: &str = include_str!("../../shaders/shared/batch.wgsl");
+    /// The gate's function.
+    pub const SILU: &str = include_str!("../../shaders/shared/silu.wgsl");
+    /// Rotary embedding.
+    pub const ROPE: &str = include_str!("../../shaders/shared/rope.wgsl");
     /// Sum and maximum over a workgroup.
     pub const REDUCE: &str = include_str!("../../shaders/shared/reduce.wgsl");
     /// Sum over 8 lanes by subgroup shuffles.

@@ -11,12 +11,12 @@ pub fn embed(gpu: &Gpu, table: &Matrix, batch: &wgpu::Buffer, x: &wgpu::Buffer) 
     let mut dispatches = Vec::new();
     for slab in &table.slabs {
         let first_row = slab.parts.first().map_or(0, |part| part.out);
-        let rows = slab.groups(1);
+        let rows = slab.groups(1, 1);
         let constants = [("CHUNKS", chunks), ("FIRST_ROW", first_row), ("ROWS", rows)];
         let source = shader::compose(
             &gpu.caps,
             &constants,
-            &slab.wgsl(table.cols, 1),
+            &slab.wgsl(table.cols, 1, 1),
             &[shared::BATCH, include_str!("../../shaders/embed.wgsl")],
         );
         let binds = [Bind::Read(&slab.buffer), Bind::Read(&slab.buffer), Bind::Read(batch), Bind::Write(x)];

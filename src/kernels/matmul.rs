@@ -27,7 +27,7 @@ pub fn matmul(
     let mut dispatches = Vec::new();
     for slab in &w.slabs {
         let parts = [shared::BATCH, include_str!("../../shaders/matmul.wgsl")];
-        let source = shader::compose(&gpu.caps, &constants, &slab.wgsl(w.cols, TILE_ROWS), &parts);
+        let source = shader::compose(&gpu.caps, &constants, &slab.wgsl(w.cols, TILE_ROWS, 1), &parts);
         let binds = [
             Bind::Read(&slab.buffer),
             Bind::Read(&slab.buffer),
@@ -36,7 +36,7 @@ pub fn matmul(
             Bind::Write(output.y),
             Bind::Read(batch),
         ];
-        let groups = [Groups::Fixed(slab.groups(TILE_ROWS)), Groups::PerTokens(TILE_TOKENS)];
+        let groups = [Groups::Fixed(slab.groups(TILE_ROWS, 1)), Groups::PerTokens(TILE_TOKENS)];
         dispatches.push(gpu.dispatch("matmul", source, &binds, groups));
     }
     dispatches

@@ -15,6 +15,28 @@ pub struct Matrix {
     pub cols: u32,
     /// The pieces, in row order.
     pub slabs: Vec<Slab>,
+    /// How the tensors share the slabs.
+    pub arrangement: Arrangement,
+}
+
+/// How tensors share the slabs of a matrix. Rows are numbered one tensor after the other in either.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arrangement {
+    /// One after the other.
+    Stacked,
+    /// Two tensors of equal height whose rows are used in pairs (gate and up): the same rows of both lie in a slab,
+    /// as neighbouring parts.
+    Paired,
+}
+
+impl Arrangement {
+    /// Parts of equal height that a workgroup uses together.
+    pub fn abreast(self) -> usize {
+        match self {
+            Self::Stacked => 1,
+            Self::Paired => 2,
+        }
+    }
 }
 
 /// The rows that lie in one buffer.
@@ -56,16 +78,31 @@ impl Part {
 }
 
 impl Matrix {
-    /// Lays out tensors (name, type, rows) of `cols` columns and allocates their buffers.
+    /// Lays out tensors of `cols` columns and allocates their buffers.
     ///
     /// Errors: [`Error::TensorType`] for a type without layout, [`Error::Unsupported`] for columns that are
     /// no multiple of 32, [`Error::OutOfMemory`].
-    pub async fn new(gpu: &Gpu, cols: u32, tensors: &[(&str, GgmlType, u32)]) -> Result<Self> {
+    pub async fn new(gpu: &Gpu, cols: u32, tensors: &[Tensor<'_>]) -> Result<Self> {
+        Self::arranged(gpu, cols, tensors, Arrangement::Stacked).await
+    }
+
+    /// The same in some arrangement.
+    pub async fn arranged(
+        gpu: &Gpu,
+        cols: u32,
+        tensors: &[Tensor<'_>],
+        arrangement: Arrangement,
+    ) -> Result<Self> {
+        let abreast = arrangement.abreast();
         let mut plan = Plan { slabs: vec![Vec::new()], end: 0, limit: gpu.caps.max_binding, cols };
         let mut out = 0;
+        let mut columns = Vec::new();
         for (index, &(name, ty, rows)) in tensors.iter().enumerate() {
-            plan.add(index, name, ty, rows, out)?;
+            columns.push(Column { tensor: index, name, rows, out, layout: plan.layout(name, ty)? });
             out += rows;
+        }
+        for columns in columns.chunks(abreast) {
+            plan.add(columns)?;
         }
         let mut slabs = Vec::new();
         for parts in plan.slabs {
@@ -79,13 +116,25 @@ impl Matrix {
             }
             slabs.push(Slab { buffer, parts });
         }
-        Ok(Self { rows: out, cols, slabs })
+        Ok(Self { rows: out, cols, slabs, arrangement })
     }
 
     /// Bytes of weights on the GPU.
     pub fn bytes(&self) -> u64 {
         self.slabs.iter().map(|slab| slab.buffer.size()).sum()
     }
+}
+
+/// A tensor's name, type and rows.
+pub type Tensor<'a> = (&'a str, GgmlType, u32);
+
+/// A tensor on its way into slabs.
+struct Column<'a> {
+    tensor: usize,
+    name: &'a str,
+    rows: u32,
+    out: u32,
+    layout: &'static Layout,
 }
 
 /// Parts distributed over slabs, before any buffer exists.
@@ -97,7 +146,7 @@ struct Plan {
 }
 
 impl Plan {
-    fn add(&mut self, tensor: usize, name: &str, ty: GgmlType, rows: u32, out: u32) -> Result<()> {
+    fn layout(&self, name: &str, ty: GgmlType) -> Result<&'static Layout> {
         let layout = ty.layout().ok_or_else(|| Error::TensorType {
             name: name.into(),
             ty: ty.to_string(),
@@ -110,19 +159,29 @@ impl Plan {
                 supported: Some(format!("multiples of {}", layout.block_len())),
             });
         }
+        Ok(layout)
+    }
+
+    /// Adds tensors of equal height, as many rows of all of them to each slab as it has room for.
+    fn add(&mut self, columns: &[Column]) -> Result<()> {
+        let Some(first) = columns.first() else { return Ok(()) };
         let mut row = 0;
-        while row < rows {
-            let fit = self.rows_that_fit(layout).min(rows - row);
+        while row < first.rows {
+            let fit = self.rows_that_fit(columns).min(first.rows - row);
             if fit == 0 {
-                self.next_slab(name)?;
+                self.next_slab(first.name)?;
                 continue;
             }
-            let (grid, start) = self.grid(layout);
-            let blocks = fit * (self.cols / layout.block_len());
-            let planes = Planes { grid, ..layout.planes(start, blocks) };
-            self.end = planes.end;
-            let part = Part { tensor, tensor_row: row, rows: fit, out: out + row, layout, planes };
-            self.slabs.last_mut().into_iter().for_each(|slab| slab.push(part.clone()));
+            for column in columns {
+                let layout = column.layout;
+                let (grid, start) = self.grid(layout);
+                let blocks = fit * (self.cols / layout.block_len());
+                let planes = Planes { grid, ..layout.planes(start, blocks) };
+                self.end = planes.end;
+                let (tensor, out) = (column.tensor, column.out + row);
+                let part = Part { tensor, tensor_row: row, rows: fit, out, layout, planes };
+                self.slabs.last_mut().into_iter().for_each(|slab| slab.push(part.clone()));
+            }
             row += fit;
         }
         Ok(())
@@ -138,12 +197,17 @@ impl Plan {
         }
     }
 
-    /// Rows of this layout for which the current slab has room.
-    fn rows_that_fit(&self, layout: &Layout) -> u32 {
-        let (_, start) = self.grid(layout);
-        // 5 planes may each be padded by 12 bytes
-        let free = self.limit.saturating_sub(4 * u64::from(start) + 64);
-        let row = u64::from(layout.block_bytes()) * u64::from(self.cols / layout.block_len());
+    /// Rows of these tensors for which the current slab has room.
+    fn rows_that_fit(&self, columns: &[Column]) -> u32 {
+        let mut free = self.limit.saturating_sub(4 * u64::from(self.end));
+        let mut row = 0;
+        for column in columns {
+            let (_, start) = self.grid(column.layout);
+            // 5 planes may each be padded by 12 bytes
+            free = free.saturating_sub(4 * u64::from(start - self.end) + 64);
+            let blocks = u64::from(self.cols / column.layout.block_len());
+            row += u64::from(column.layout.block_bytes()) * blocks;
+        }
         (free / row).min(u64::from(u32::MAX)) as u32
     }
 
@@ -160,8 +224,8 @@ impl Plan {
 
 impl Slab {
     /// WGSL that a kernel over this slab needs: the unpack functions of the parts' formats, `unpack(part,
-    /// row, c)` and, for workgroups of `tile` rows, `part_of(workgroup)`.
-    pub fn wgsl(&self, cols: u32, tile: u32) -> String {
+    /// row, c)` and, for workgroups of `tile` rows of `abreast` parts at once, `part_of(workgroup)`: the first of them.
+    pub fn wgsl(&self, cols: u32, tile: u32, abreast: usize) -> String {
         let mut text = format!("{}\n{}\n", shared::HALF, shared::WEIGHTS);
         let mut stems: Vec<_> = self.parts.iter().map(|part| part.layout).collect();
         stems.sort_by_key(|layout| layout.stem);
@@ -175,17 +239,19 @@ impl Slab {
         stems.iter().for_each(|layout| text.push_str(layout.wgsl));
         text.push_str("struct Part { index: u32, rows: u32, out: u32, first_group: u32 }\n");
         let (mut part_of, mut unpack) = (String::new(), String::new());
-        let mut group = self.groups(tile);
+        let mut group = self.groups(tile, abreast);
         for (index, part) in self.parts.iter().enumerate().rev() {
-            group -= part.rows.div_ceil(tile);
             let Planes { wide, two, one, scales, lone, grid, .. } = part.planes;
             let (rows, out, stem) = (part.rows, part.out, part.layout.stem);
             let chunks = cols / CHUNK;
             // writing to a String cannot fail
-            let _ = writeln!(
-                part_of,
-                "if (group >= {group}u) {{ return Part({index}u, {rows}u, {out}u, {group}u); }}"
-            );
+            if index.is_multiple_of(abreast) {
+                group -= rows.div_ceil(tile);
+                let _ = writeln!(
+                    part_of,
+                    "if (group >= {group}u) {{ return Part({index}u, {rows}u, {out}u, {group}u); }}"
+                );
+            }
             let _ = writeln!(
                 unpack,
                 "if (part == {index}u) {{ return {stem}_chunk(Planes({wide}u, {two}u, {one}u, {scales}u, {lone}u, {grid}u), row * {chunks}u + c); }}"
@@ -200,8 +266,8 @@ impl Slab {
         text
     }
 
-    /// Workgroups of `tile` rows that cover the parts; none spans two parts.
-    pub fn groups(&self, tile: u32) -> u32 {
-        self.parts.iter().map(|part| part.rows.div_ceil(tile)).sum()
+    /// Workgroups of `tile` rows of `abreast` parts that cover all; none spans more.
+    pub fn groups(&self, tile: u32, abreast: usize) -> u32 {
+        self.parts.iter().step_by(abreast).map(|part| part.rows.div_ceil(tile)).sum()
     }
 }

@@ -1,6 +1,7 @@
 //! Matrix times vector: every projection of a decoded token.
 
 use super::Matrix;
+use super::matrix::Arrangement;
 use crate::gpu::shader::{self, shared};
 use crate::gpu::{Bind, Dispatch, Gpu, Groups};
 use crate::quant::CHUNK;
@@ -12,33 +13,71 @@ pub struct Output<'a> {
     pub bias: Option<&'a wgpu::Buffer>,
     /// Whether y is added to (a residual) instead of overwritten.
     pub accumulate: bool,
-    /// f32 `[tokens][rows]`.
+    /// f32 `[tokens][rows]`, or `[rows / 2]` of a paired matrix and one token.
     pub y: &'a wgpu::Buffer,
 }
 
-/// Rows of a workgroup.
+/// What is multiplied.
+#[derive(Clone, Copy, Debug)]
+pub struct Input<'a> {
+    /// f32 `[cols]`; with a norm `[tokens][cols]`, of which the row whose logits are wanted is taken.
+    pub x: &'a wgpu::Buffer,
+    /// What normalises it first.
+    pub norm: Option<Norm<'a>>,
+}
+
+/// An RMSNorm.
+#[derive(Clone, Copy, Debug)]
+pub struct Norm<'a> {
+    /// f32 `[cols]`.
+    pub weight: &'a wgpu::Buffer,
+    /// Added to the mean of squares.
+    pub eps: f32,
+    /// Says which row of x is wanted.
+    pub batch: &'a wgpu::Buffer,
+}
+
+impl<'a> From<&'a wgpu::Buffer> for Input<'a> {
+    /// x as it is.
+    fn from(x: &'a wgpu::Buffer) -> Self {
+        Self { x, norm: None }
+    }
+}
+
+/// Rows of a workgroup, of all parts that are abreast.
 const TILE: u32 = 32;
 
-/// `y = W x`, with x f32 `[cols]`; one dispatch a slab.
-pub fn matvec(gpu: &Gpu, w: &Matrix, x: &wgpu::Buffer, output: Output) -> Vec<Dispatch> {
+/// `y = W x`, or `silu(gate x) * (up x)` where gate and up are paired; one dispatch a slab.
+pub fn matvec<'a>(gpu: &Gpu, w: &Matrix, input: impl Into<Input<'a>>, output: Output) -> Vec<Dispatch> {
+    let Input { x, norm } = input.into();
     let cluster = if gpu.caps.subgroups { shared::CLUSTER_SUBGROUP } else { shared::CLUSTER_WORKGROUP };
     let constants = [
         ("CHUNKS", w.cols / CHUNK),
+        ("ROWS", w.rows),
         ("BIAS", output.bias.is_some().into()),
         ("ACCUMULATE", output.accumulate.into()),
+        ("NORM", norm.is_some().into()),
+        ("GATED", (w.arrangement == Arrangement::Paired).into()),
     ];
+    let eps = shader::float(norm.map_or(0.0, |norm| norm.eps));
+    let abreast = w.arrangement.abreast();
+    let tile = TILE / abreast as u32;
     let mut dispatches = Vec::new();
     for slab in &w.slabs {
-        let parts = [cluster, include_str!("../../shaders/matvec.wgsl")];
-        let source = shader::compose(&gpu.caps, &constants, &slab.wgsl(w.cols, TILE), &parts);
+        let kernel = include_str!("../../shaders/matvec.wgsl");
+        let parts = [cluster, shared::BATCH, shared::REDUCE, shared::SILU, kernel];
+        let extra = format!("const EPS: f32 = {eps};\n{}", slab.wgsl(w.cols, tile, abreast));
+        let source = shader::compose(&gpu.caps, &constants, &extra, &parts);
         let binds = [
             Bind::Read(&slab.buffer),
             Bind::Read(&slab.buffer),
             Bind::Read(x),
             Bind::Read(output.bias.unwrap_or(x)),
             Bind::Write(output.y),
+            Bind::Read(norm.map_or(x, |norm| norm.weight)),
+            Bind::Read(norm.map_or(x, |norm| norm.batch)),
         ];
-        let groups = [Groups::Fixed(slab.groups(TILE)), Groups::Fixed(1)];
+        let groups = [Groups::Fixed(slab.groups(tile, abreast)), Groups::Fixed(1)];
         dispatches.push(gpu.dispatch("matvec", source, &binds, groups));
     }
     dispatches

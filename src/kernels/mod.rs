@@ -2,6 +2,7 @@
 //! same stem in `shaders/` says what is computed.
 
 pub mod attention;
+pub mod decode_attention;
 pub mod embed;
 pub mod matmul;
 pub mod matrix;

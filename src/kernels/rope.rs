@@ -1,4 +1,4 @@
-//! RoPE of q and k, Qwen3's head norms before it, and the write to the KV cache after it.
+//! RoPE of q and k, Qwen3's head norms before it, and the write to the KV cache after it, for a prompt.
 
 use crate::gpu::shader::{self, shared};
 use crate::gpu::{Bind, Dispatch, Gpu, Groups};
@@ -28,7 +28,7 @@ impl Heads {
     }
 }
 
-/// What [`rope`] binds.
+/// What [`rope`] and [`super::decode_attention`] bind.
 #[derive(Debug)]
 pub struct Buffers<'a> {
     /// From [`table`].
@@ -37,7 +37,7 @@ pub struct Buffers<'a> {
     pub batch: &'a wgpu::Buffer,
     /// Weights of the q and k head norms, f32 `[head_dim]` each.
     pub head_norms: Option<(&'a wgpu::Buffer, &'a wgpu::Buffer)>,
-    /// f32 `[tokens][q | k | v]`; q is rotated in place.
+    /// f32 `[tokens][q | k | v]`; [`rope`] rotates q in place.
     pub qkv: &'a wgpu::Buffer,
     /// Keys, `[n_kv_head][n_ctx][head_dim]`, f16 or f32 by tier.
     pub k_cache: &'a wgpu::Buffer,
@@ -68,28 +68,44 @@ pub fn table(inv_freq: &[f64], mscale: f64, n_ctx: usize) -> Vec<f32> {
         .collect()
 }
 
-/// Rotates `n_rot` elements of each head, in NEOX (i, i + n_rot / 2) or NORM (2i, 2i + 1) pairs.
-pub fn rope(gpu: &Gpu, heads: Heads, n_rot: usize, neox: bool, eps: f32, buffers: Buffers) -> Dispatch {
-    let mut constants = heads.constants();
-    constants.extend([
-        ("N_ROT", n_rot as u32),
-        ("NEOX", neox.into()),
-        ("HEAD_NORM", buffers.head_norms.is_some().into()),
-        ("HIGH_ROWS", coarse_rows(heads.n_ctx) as u32),
-    ]);
-    let extra = format!("const EPS: f32 = {};\n", shader::float(eps));
-    let parts = [shared::BATCH, shared::REDUCE, include_str!("../../shaders/rope.wgsl")];
-    let source = shader::compose(&gpu.caps, &constants, &extra, &parts);
-    let (q_norm, k_norm) = buffers.head_norms.unwrap_or((buffers.table, buffers.table));
-    let binds = [
-        Bind::Read(buffers.table),
-        Bind::Read(buffers.batch),
-        Bind::Read(q_norm),
-        Bind::Read(k_norm),
-        Bind::Write(buffers.qkv),
-        Bind::Write(buffers.k_cache),
-        Bind::Write(buffers.v_cache),
-    ];
+/// How [`rope`] and [`super::decode_attention`] turn heads.
+#[derive(Clone, Copy, Debug)]
+pub struct Turn {
+    /// Elements of a head that are rotated.
+    pub n_rot: usize,
+    /// Pairs are (i, i + n_rot / 2) instead of (2i, 2i + 1).
+    pub neox: bool,
+    /// Of the head norms.
+    pub eps: f32,
+}
+
+impl Buffers<'_> {
+    /// What shaders/shared/rope.wgsl and the head norms need.
+    pub(super) fn constants(&self, heads: Heads, turn: Turn) -> Vec<(&'static str, u32)> {
+        let mut constants = heads.constants();
+        constants.extend([
+            ("N_ROT", turn.n_rot as u32),
+            ("NEOX", turn.neox.into()),
+            ("HEAD_NORM", self.head_norms.is_some().into()),
+            ("HIGH_ROWS", coarse_rows(heads.n_ctx) as u32),
+        ]);
+        constants
+    }
+
+    /// Bindings 0 to 3.
+    pub(super) fn read_binds(&self) -> [Bind<'_>; 4] {
+        let (q_norm, k_norm) = self.head_norms.unwrap_or((self.table, self.table));
+        [self.table, self.batch, q_norm, k_norm].map(Bind::Read)
+    }
+}
+
+/// Turns the heads of q and k for all tokens of the batch.
+pub fn rope(gpu: &Gpu, heads: Heads, turn: Turn, buffers: Buffers) -> Dispatch {
+    let extra = format!("const EPS: f32 = {};\n", shader::float(turn.eps));
+    let parts = [shared::BATCH, shared::REDUCE, shared::ROPE, include_str!("../../shaders/rope.wgsl")];
+    let source = shader::compose(&gpu.caps, &buffers.constants(heads, turn), &extra, &parts);
+    let mut binds = buffers.read_binds().to_vec();
+    binds.extend([buffers.qkv, buffers.k_cache, buffers.v_cache].map(Bind::Write));
     let groups = (heads.n_head + 2 * heads.n_kv_head) as u32;
     gpu.dispatch("rope", source, &binds, [Groups::Fixed(groups), Groups::PerTokens(1)])
 }

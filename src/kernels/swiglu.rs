@@ -1,11 +1,14 @@
-//! The gate of the feed-forward layer.
+//! The gate of the feed-forward layer, for a prompt.
 
-use crate::gpu::{Bind, Dispatch, Gpu, Groups, shader};
+use crate::gpu::shader::{self, shared};
+use crate::gpu::{Bind, Dispatch, Gpu, Groups};
 
 /// `y = silu(gate) * up`, with gate_up f32 `[tokens][gate | up]` and y f32 `[tokens][n_ff]`.
 pub fn swiglu(gpu: &Gpu, n_ff: usize, gate_up: &wgpu::Buffer, y: &wgpu::Buffer) -> Dispatch {
-    let n4 = n_ff as u32 / 4;
-    let source = shader::compose(&gpu.caps, &[("N4", n4)], "", &[include_str!("../../shaders/swiglu.wgsl")]);
+    let constants = [("N_FF", n_ff as u32)];
+    let parts = [shared::SILU, include_str!("../../shaders/swiglu.wgsl")];
+    let source = shader::compose(&gpu.caps, &constants, "", &parts);
     let binds = [Bind::Read(gate_up), Bind::Write(y)];
-    gpu.dispatch("swiglu", source, &binds, [Groups::Fixed(n4.div_ceil(64)), Groups::PerTokens(1)])
+    let groups = [Groups::Fixed((n_ff as u32).div_ceil(64)), Groups::PerTokens(1)];
+    gpu.dispatch("swiglu", source, &binds, groups)
 }

@@ -10,13 +10,14 @@ pub mod weights;
 pub use loader::Loader;
 
 use crate::config::ModelConfig;
-use crate::gpu::{Buffer, Dispatch, Gpu, PendingRead};
+use crate::gpu::{Buffer, Dispatch, Extent, Gpu, PendingRead};
 use crate::kernels::attention::attention;
+use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
 use crate::kernels::embed::embed;
 use crate::kernels::matmul::matmul;
-use crate::kernels::matvec::{Output, matvec};
-use crate::kernels::rms_norm::{Rows, rms_norm};
-use crate::kernels::rope::{self, Heads, rope};
+use crate::kernels::matvec::{Input, Norm, Output, matvec};
+use crate::kernels::rms_norm::rms_norm;
+use crate::kernels::rope::{self, Heads, Turn, rope};
 use crate::kernels::swiglu::swiglu;
 use crate::kernels::{BATCH_HEADER, Matrix};
 use crate::sampler::SamplingParams;
@@ -66,6 +67,8 @@ struct Activations {
     normed: Buffer,
     /// `[(n_head + 2 n_kv_head) head_dim]`.
     qkv: Buffer,
+    /// What the workgroups of one token's attention leave for each other.
+    partial: Buffer,
     /// `[n_head head_dim]`.
     heads: Buffer,
     /// `[2 n_ff]`.
@@ -87,6 +90,7 @@ impl Activations {
             x: rows("the residual stream", config.n_embd)?,
             normed: rows("the normed residual stream", config.n_embd)?,
             qkv: rows("q, k and v", q + 2 * heads.n_kv_head * heads.head_dim)?,
+            partial: gpu.buffer("the parts of attention", partial_bytes(heads))?,
             heads: rows("the attention heads", q)?,
             gate_up: rows("gate and up", 2 * config.n_ff)?,
             gated: rows("the gated activations", config.n_ff)?,
@@ -116,9 +120,7 @@ impl Model {
         let cache = KvCache::new(&gpu, heads, config.n_layer).await?;
         let graph =
             Graph { gpu: &gpu, config: &config, heads, weights: &weights, a: &activations, cache: &cache };
-        let decode = graph.layers(|w, x, output| matvec(&gpu, w, x, output));
-        let prefill = graph.layers(|w, x, output| matmul(&gpu, w, x, &activations.batch, output));
-        let head = graph.head();
+        let (decode, prefill, head) = (graph.decode(), graph.prefill(), graph.head());
         let sampling = Sampling::new(&gpu, config.n_vocab, &activations.logits, &activations.batch)?;
         gpu.finish().await?;
         Ok(Self { n_ctx, self_test, config, weights, activations, decode, prefill, head, sampling, gpu })
@@ -141,16 +143,17 @@ impl Model {
         let n_tokens = tokens.len() as u32;
         self.write_batch(tokens, pos, wanted.first().copied().unwrap_or(0));
         let layers = self.layers(n_tokens);
+        let extent = Extent { tokens: n_tokens, positions: (pos + tokens.len()) as u32 };
         let mut logits = Vec::with_capacity(wanted.len());
         if wanted.is_empty() {
-            self.gpu.submit(layers, n_tokens);
+            self.gpu.submit(layers, extent);
         }
         for (i, row) in wanted.iter().enumerate() {
             if i == 0 {
-                self.gpu.submit(layers.iter().chain(&self.head), n_tokens);
+                self.gpu.submit(layers.iter().chain(&self.head), extent);
             } else {
                 self.gpu.write(&self.activations.batch, 8, bytemuck::bytes_of(&(*row as u32)));
-                self.gpu.submit(&self.head, n_tokens);
+                self.gpu.submit(&self.head, extent);
             }
             let bytes = self.gpu.read(&self.activations.logits, 4 * self.config.n_vocab as u64).await?;
             logits.push(bytemuck::pod_collect_to_vec(&bytes));
@@ -177,8 +180,9 @@ impl Model {
 
     fn submit_sampling(&self, n_tokens: u32, position: usize) -> PendingToken {
         let dispatches = self.layers(n_tokens).iter().chain(&self.head).chain([&self.sampling.dispatch]);
+        let extent = Extent { tokens: n_tokens, positions: position as u32 };
         let ring = &self.sampling.sampled;
-        PendingToken { read: self.gpu.submit_and_read(dispatches, n_tokens, ring, ring.size()), position }
+        PendingToken { read: self.gpu.submit_and_read(dispatches, extent, ring, ring.size()), position }
     }
 
     /// The token chosen; an error where the logits were not finite.
@@ -223,70 +227,90 @@ struct Graph<'a> {
     cache: &'a KvCache,
 }
 
-impl<'a> Graph<'a> {
-    /// Embedding and layers, with `project` multiplying by the matrices.
-    fn layers(&self, project: impl Fn(&Matrix, &Buffer, Output) -> Vec<Dispatch>) -> Vec<Dispatch> {
-        let mut all = embed(self.gpu, &self.weights.token_embd, &self.a.batch, &self.a.x);
+impl Graph<'_> {
+    /// One token through all layers: six dispatches each, where no matrix is cut.
+    fn decode(&self) -> Vec<Dispatch> {
+        let (gpu, a) = (self.gpu, self.a);
+        let mut all = self.embed();
         for (layer, cache) in self.weights.layers.iter().zip(&self.cache.layers) {
-            self.attention(layer, cache, &project, &mut all);
-            self.feed_forward(layer, &project, &mut all);
+            all.extend(matvec(gpu, &layer.qkv, self.normed(&layer.attn_norm), self.qkv(layer)));
+            let buffers = self.rope_buffers(layer, cache);
+            all.push(decode_attention(gpu, self.heads, self.turn(), buffers, &a.partial));
+            all.push(combine(gpu, self.heads, [&a.partial, &a.batch, &a.heads]));
+            all.extend(matvec(gpu, &layer.attn_output, &a.heads, self.attn_output(layer)));
+            let gated = Output { bias: layer.gate_up_bias.as_ref(), accumulate: false, y: &a.gated };
+            all.extend(matvec(gpu, &layer.gate_up, self.normed(&layer.ffn_norm), gated));
+            all.extend(matvec(gpu, &layer.down, &a.gated, self.down(layer)));
         }
         all
     }
 
-    /// x += W_o attention(rope(W_qkv norm(x) + b)) + b_o
-    fn attention(
-        &self,
-        layer: &Layer,
-        (k_cache, v_cache): &(Buffer, Buffer),
-        project: &impl Fn(&Matrix, &Buffer, Output) -> Vec<Dispatch>,
-        all: &mut Vec<Dispatch>,
-    ) {
-        let a = self.a;
-        all.push(self.norm(&layer.attn_norm, Rows::All));
-        let qkv = Output { bias: layer.qkv_bias.as_ref(), accumulate: false, y: &a.qkv };
-        all.extend(project(&layer.qkv, &a.normed, qkv));
-        let buffers = rope::Buffers {
-            table: &a.rope,
-            batch: &a.batch,
-            head_norms: layer.head_norms.as_ref().map(|(q, k)| (q, k)),
-            qkv: &a.qkv,
-            k_cache,
-            v_cache,
-        };
-        let r = &self.config.rope;
-        all.push(rope(self.gpu, self.heads, r.n_rot, r.neox, self.config.rms_eps, buffers));
-        all.push(attention(self.gpu, self.heads, [&a.qkv, k_cache, v_cache, &a.batch, &a.heads]));
-        let residual = Output { bias: layer.attn_output_bias.as_ref(), accumulate: true, y: &a.x };
-        all.extend(project(&layer.attn_output, &a.heads, residual));
-    }
-
-    /// x += W_down (silu(W_gate norm(x)) * (W_up norm(x)))
-    fn feed_forward(
-        &self,
-        layer: &Layer,
-        project: &impl Fn(&Matrix, &Buffer, Output) -> Vec<Dispatch>,
-        all: &mut Vec<Dispatch>,
-    ) {
-        let a = self.a;
-        all.push(self.norm(&layer.ffn_norm, Rows::All));
-        let gate_up = Output { bias: layer.gate_up_bias.as_ref(), accumulate: false, y: &a.gate_up };
-        all.extend(project(&layer.gate_up, &a.normed, gate_up));
-        all.push(swiglu(self.gpu, self.config.n_ff, &a.gate_up, &a.gated));
-        let residual = Output { bias: layer.down_bias.as_ref(), accumulate: true, y: &a.x };
-        all.extend(project(&layer.down, &a.gated, residual));
+    /// A batch of tokens through all layers.
+    fn prefill(&self) -> Vec<Dispatch> {
+        let (gpu, a) = (self.gpu, self.a);
+        let project = |w: &Matrix, x: &Buffer, output: Output| matmul(gpu, w, x, &a.batch, output);
+        let mut all = self.embed();
+        for (layer, cache) in self.weights.layers.iter().zip(&self.cache.layers) {
+            all.push(self.norm(&layer.attn_norm));
+            all.extend(project(&layer.qkv, &a.normed, self.qkv(layer)));
+            all.push(rope(gpu, self.heads, self.turn(), self.rope_buffers(layer, cache)));
+            all.push(attention(gpu, self.heads, [&a.qkv, &cache.0, &cache.1, &a.batch, &a.heads]));
+            all.extend(project(&layer.attn_output, &a.heads, self.attn_output(layer)));
+            all.push(self.norm(&layer.ffn_norm));
+            let gate_up = Output { bias: layer.gate_up_bias.as_ref(), accumulate: false, y: &a.gate_up };
+            all.extend(project(&layer.gate_up, &a.normed, gate_up));
+            all.push(swiglu(gpu, self.config.n_ff, &a.gate_up, &a.gated));
+            all.extend(project(&layer.down, &a.gated, self.down(layer)));
+        }
+        all
     }
 
     /// logits = W_output norm(x[wanted row])
     fn head(&self) -> Vec<Dispatch> {
-        let mut all = vec![self.norm(&self.weights.output_norm, Rows::Wanted)];
         let logits = Output { bias: self.weights.output_bias.as_ref(), accumulate: false, y: &self.a.logits };
-        all.extend(matvec(self.gpu, &self.weights.output, &self.a.normed, logits));
-        all
+        matvec(self.gpu, &self.weights.output, self.normed(&self.weights.output_norm), logits)
     }
 
-    fn norm(&self, weight: &Buffer, rows: Rows) -> Dispatch {
-        let buffers = [&self.a.x, weight, &self.a.batch, &self.a.normed];
-        rms_norm(self.gpu, self.config.n_embd, self.config.rms_eps, rows, buffers)
+    fn embed(&self) -> Vec<Dispatch> {
+        embed(self.gpu, &self.weights.token_embd, &self.a.batch, &self.a.x)
+    }
+
+    /// The wanted row of the residual stream, normed.
+    fn normed<'b>(&'b self, weight: &'b Buffer) -> Input<'b> {
+        let norm = Norm { weight, eps: self.config.rms_eps, batch: &self.a.batch };
+        Input { x: &self.a.x, norm: Some(norm) }
+    }
+
+    /// All rows of the residual stream, normed.
+    fn norm(&self, weight: &Buffer) -> Dispatch {
+        rms_norm(self.gpu, self.config.n_embd, self.config.rms_eps, [&self.a.x, weight, &self.a.normed])
+    }
+
+    fn qkv<'b>(&'b self, layer: &'b Layer) -> Output<'b> {
+        Output { bias: layer.qkv_bias.as_ref(), accumulate: false, y: &self.a.qkv }
+    }
+
+    fn attn_output<'b>(&'b self, layer: &'b Layer) -> Output<'b> {
+        Output { bias: layer.attn_output_bias.as_ref(), accumulate: true, y: &self.a.x }
+    }
+
+    fn down<'b>(&'b self, layer: &'b Layer) -> Output<'b> {
+        Output { bias: layer.down_bias.as_ref(), accumulate: true, y: &self.a.x }
+    }
+
+    fn turn(&self) -> Turn {
+        let rope = &self.config.rope;
+        Turn { n_rot: rope.n_rot, neox: rope.neox, eps: self.config.rms_eps }
+    }
+
+    fn rope_buffers<'b>(&'b self, layer: &'b Layer, cache: &'b (Buffer, Buffer)) -> rope::Buffers<'b> {
+        rope::Buffers {
+            table: &self.a.rope,
+            batch: &self.a.batch,
+            head_norms: layer.head_norms.as_ref().map(|(q, k)| (q, k)),
+            qkv: &self.a.qkv,
+            k_cache: &cache.0,
+            v_cache: &cache.1,
+        }
     }
 }

@@ -4,6 +4,7 @@ use super::kv_cache::KvCache;
 use super::{DEFAULT_N_CTX, MAX_BATCH};
 use crate::config::ModelConfig;
 use crate::gguf::Header;
+use crate::kernels::decode_attention::partial_bytes;
 use crate::kernels::rope::Heads;
 
 /// Bytes by purpose.
@@ -33,7 +34,9 @@ impl MemoryPlan {
         let kv = config.n_kv_head * config.head_dim;
         let row = 2 * config.n_embd + 2 * q + 2 * kv + 3 * config.n_ff;
         let staging = crate::kernels::repack::STAGE;
-        let activations = (4 * (MAX_BATCH * row + config.n_vocab) + staging) as u64;
+        // the vocabulary: logits, and the sampler's bias, counts and weights
+        let activations =
+            (4 * (MAX_BATCH * row + 4 * config.n_vocab) + staging) as u64 + partial_bytes(heads);
         Self { n_ctx, weights, kv_cache, activations, total: weights + kv_cache + activations }
     }
 }

@@ -4,6 +4,7 @@ use crate::config::ModelConfig;
 use crate::gguf::{Header, TensorInfo};
 use crate::gpu::{Buffer, Gpu};
 use crate::kernels::Matrix;
+use crate::kernels::matrix::Arrangement::{self, Paired, Stacked};
 use crate::quant::GgmlType;
 use crate::{Error, Result};
 use std::collections::HashMap;
@@ -41,7 +42,7 @@ pub struct Layer {
     pub attn_output_bias: Option<Buffer>,
     /// `[n_embd]`.
     pub ffn_norm: Buffer,
-    /// gate and up under each other: `[2 n_ff][n_embd]`.
+    /// gate and up, paired: `[2 n_ff][n_embd]`.
     pub gate_up: Rc<Matrix>,
     /// Biases of the same rows.
     pub gate_up_bias: Option<Buffer>,
@@ -71,9 +72,9 @@ impl Weights {
     ) -> Result<(Self, HashMap<String, Sink>)> {
         let tensors = header.tensors.iter().map(|t| (t.name.as_str(), t)).collect();
         let mut build = Builder { gpu, tensors, sinks: HashMap::new() };
-        let token_embd = build.matrix(&["token_embd.weight"]).await?;
+        let token_embd = build.matrix(&["token_embd.weight"], Stacked).await?;
         let output = match build.tensors.contains_key("output.weight") {
-            true => build.matrix(&["output.weight"]).await?,
+            true => build.matrix(&["output.weight"], Stacked).await?,
             false => token_embd.clone(),
         };
         let mut layers = Vec::new();
@@ -106,10 +107,10 @@ impl Builder<'_> {
     async fn layer(&mut self, i: usize) -> Result<Layer> {
         let name = |stem: &str| format!("blk.{i}.{stem}");
         let weight = |stem: &str| format!("blk.{i}.{stem}.weight");
-        let qkv = self.matrix(&["attn_q", "attn_k", "attn_v"].map(weight)).await?;
-        let attn_output = self.matrix(&[weight("attn_output")]).await?;
-        let gate_up = self.matrix(&["ffn_gate", "ffn_up"].map(weight)).await?;
-        let down = self.matrix(&[weight("ffn_down")]).await?;
+        let qkv = self.matrix(&["attn_q", "attn_k", "attn_v"].map(weight), Stacked).await?;
+        let attn_output = self.matrix(&[weight("attn_output")], Stacked).await?;
+        let gate_up = self.matrix(&["ffn_gate", "ffn_up"].map(weight), Paired).await?;
+        let down = self.matrix(&[weight("ffn_down")], Stacked).await?;
         let head_norms = match self.tensors.contains_key(weight("attn_q_norm").as_str()) {
             true => Some((self.vector(&weight("attn_q_norm"))?, self.vector(&weight("attn_k_norm"))?)),
             false => None,
@@ -134,7 +135,7 @@ impl Builder<'_> {
     }
 
     /// Tensors of equal row length as one matrix.
-    async fn matrix<S: AsRef<str>>(&mut self, names: &[S]) -> Result<Rc<Matrix>> {
+    async fn matrix<S: AsRef<str>>(&mut self, names: &[S], arrangement: Arrangement) -> Result<Rc<Matrix>> {
         let mut cols = 0;
         let mut tensors = Vec::new();
         for name in names {
@@ -142,7 +143,7 @@ impl Builder<'_> {
             cols = tensor.shape[0] as u32;
             tensors.push((name.as_ref(), tensor.ty, tensor.shape[1] as u32));
         }
-        let matrix = Rc::new(Matrix::new(self.gpu, cols, &tensors).await?);
+        let matrix = Rc::new(Matrix::arranged(self.gpu, cols, &tensors, arrangement).await?);
         for (index, name) in names.iter().enumerate() {
             self.sinks.insert(name.as_ref().into(), Sink::Matrix(matrix.clone(), index));
         }

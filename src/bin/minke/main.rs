@@ -6,6 +6,7 @@ mod bench;
 mod inspect;
 mod run;
 mod source;
+mod synth;
 mod text;
 
 use clap::{Args, Parser, Subcommand};
@@ -84,6 +85,8 @@ enum Command {
     Run(run::Run),
     /// Measure prefill and decode
     Bench(bench::Bench),
+    /// Write a model of real size with random weights
+    Synth(synth::Synth),
 }
 
 fn main() -> ExitCode {
@@ -96,6 +99,7 @@ fn main() -> ExitCode {
             Command::Logits(command) => command.run(&cli.shared).await,
             Command::Run(command) => command.run(&cli.shared).await,
             Command::Bench(command) => command.run(&cli.shared).await,
+            Command::Synth(command) => command.run(&cli.shared),
         }
     });
     match done {

@@ -2,14 +2,16 @@
 
 use crate::Result;
 use crate::config::{Architecture, ModelConfig};
-use crate::gpu::{Buffer, Gpu};
+use crate::gpu::{Buffer, Extent, Gpu};
 use crate::kernels::attention::attention;
+use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
 use crate::kernels::embed::embed;
 use crate::kernels::matmul::matmul;
-use crate::kernels::matvec::{Output, matvec};
+use crate::kernels::matrix::Arrangement;
+use crate::kernels::matvec::{Input, Norm, Output, matvec};
 use crate::kernels::repack::Repack;
-use crate::kernels::rms_norm::{Rows, rms_norm};
-use crate::kernels::rope::{self, Heads, rope};
+use crate::kernels::rms_norm::rms_norm;
+use crate::kernels::rope::{self, Heads, Turn, rope};
 use crate::kernels::swiglu::swiglu;
 use crate::kernels::{BATCH_HEADER, Matrix};
 use crate::model::sampling::Sampling;
@@ -73,7 +75,8 @@ pub async fn run(gpu: &Gpu, config: &ModelConfig, types: &[GgmlType]) -> Result<
     for layouts in layouts.chunks(MIXED) {
         cases.extend(weights(gpu, layouts, &mut random).await?);
     }
-    cases.extend(norm(gpu, config, &mut random)?);
+    cases.extend(gated(gpu, config, &layouts, &mut random).await?);
+    cases.push(norm(gpu, config, &mut random)?);
     cases.push(gate(gpu, config, &mut random)?);
     cases.extend(heads(gpu, config, &mut random)?);
     cases.push(choice(gpu)?);
@@ -155,20 +158,12 @@ fn batch(gpu: &Gpu, pos: usize, n: usize) -> Result<Buffer> {
 /// Repack, embed, matvec and matmul of a matrix with `ROWS` rows of each format.
 ///
 /// Matvec and matmul run with bias and with accumulation: the variants that a model has are the same but for one
-/// or both of these last two additions.
+/// or both of these last two additions, or have a norm and a gate ([`gated`]).
 async fn weights(gpu: &Gpu, layouts: &[&'static Layout], random: &mut Random) -> Result<Vec<Case>> {
     let tensors: Vec<_> = layouts.iter().map(|layout| ("self-test", layout.ty, ROWS as u32)).collect();
     let matrix = Matrix::new(gpu, COLS as u32, &tensors).await?;
     let rows = matrix.rows as usize;
-    let repack = Repack::new(gpu)?;
-    let mut w = Vec::new();
-    for slab in &matrix.slabs {
-        for part in &slab.parts {
-            let mut blocks = random.rows(part.layout);
-            w.extend(reference::dequantise::dequantise(part.layout, &blocks));
-            repack.run(gpu, slab, part, 0, &mut blocks);
-        }
-    }
+    let w = fill(gpu, &matrix, random)?;
     let case = |kernel: &str, turn, output, want, scale, bound| Case {
         kernels: layouts.iter().map(|layout| format!("{kernel} {}", layout.ty)).collect(),
         turn,
@@ -202,6 +197,49 @@ async fn weights(gpu: &Gpu, layouts: &[&'static Layout], random: &mut Random) ->
     Ok(vec![embed, matvec, matmul])
 }
 
+/// A token's matvec of gate and up, of two of the formats, with the norm before it and the gate after it.
+async fn gated(
+    gpu: &Gpu,
+    config: &ModelConfig,
+    layouts: &[&'static Layout],
+    random: &mut Random,
+) -> Result<Option<Case>> {
+    let (Some(gate), Some(up)) = (layouts.first(), layouts.last()) else { return Ok(None) };
+    let tensors = [gate, up].map(|layout| ("self-test", layout.ty, ROWS as u32));
+    let matrix = Matrix::arranged(gpu, COLS as u32, &tensors, Arrangement::Paired).await?;
+    let w = fill(gpu, &matrix, random)?;
+    let (mut x, weight, bias) = (random.floats(TOKENS * COLS), random.floats(COLS), random.floats(2 * ROWS));
+    x[1] = 1e5;
+    let normed = reference::rms_norm::rms_norm(&doubles(&x), &weight, config.rms_eps);
+    let (mut gate_up, scale) = reference::matmul::matmul(&w, COLS, &normed[..COLS]);
+    gate_up.iter_mut().zip(&bias).for_each(|(value, bias)| *value += f64::from(*bias));
+    let want = reference::swiglu::swiglu(&gate_up, ROWS);
+    // silu's slope is at most 1.1: an error of either factor counts as much as the other is large
+    let error =
+        |i: usize| scale[i] * (gate_up[ROWS + i].abs() + 1.0) + scale[ROWS + i] * (gate_up[i].abs() + 1.0);
+    let scale = (0..ROWS).map(error).collect();
+    let (weight, bias) = (floats(gpu, "weight", &weight)?, floats(gpu, "bias", &bias)?);
+    let norm = Norm { weight: &weight, eps: config.rms_eps, batch: &batch(gpu, 0, TOKENS)? };
+    let (x, y) = (floats(gpu, "x", &x)?, gpu.buffer("y", 4 * ROWS as u64)?);
+    let output = Output { bias: Some(&bias), accumulate: false, y: &y };
+    gpu.submit(&matvec(gpu, &matrix, Input { x: &x, norm: Some(norm) }, output), 1);
+    Ok(Some(case("matvec with norm and gate", y, want, scale, 4.0 * SUM_BOUND)))
+}
+
+/// Random weights, repacked; their values, row by row.
+fn fill(gpu: &Gpu, matrix: &Matrix, random: &mut Random) -> Result<Vec<f32>> {
+    let repack = Repack::new(gpu)?;
+    let mut w = Vec::new();
+    for slab in &matrix.slabs {
+        for part in &slab.parts {
+            let mut blocks = random.rows(part.layout);
+            w.extend(reference::dequantise::dequantise(part.layout, &blocks));
+            repack.run(gpu, slab, part, 0, &mut blocks);
+        }
+    }
+    Ok(w)
+}
+
 /// For every value the largest of its row.
 fn most(values: &[f64], cols: usize) -> Vec<f64> {
     let most = |row: &[f64]| row.iter().fold(0f64, |most, v| most.max(v.abs()));
@@ -223,23 +261,16 @@ fn case(kernel: &str, output: Buffer, want: Vec<f64>, scale: Vec<f64>, bound: f6
 }
 
 /// RMSNorm at the model's own width, with an outlier such as Qwen2's activations have.
-fn norm(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Vec<Case>> {
+fn norm(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Case> {
     let n = config.n_embd;
     let (mut x, weight) = (random.floats(TOKENS * n), random.floats(n));
     x[1] = 1e5;
     let want = reference::rms_norm::rms_norm(&doubles(&x), &weight, config.rms_eps);
-    let scale: Vec<f64> = want.iter().map(|v| v.abs() + 1e-6).collect();
-    let (x, weight, batch) = (floats(gpu, "x", &x)?, floats(gpu, "weight", &weight)?, batch(gpu, 0, TOKENS)?);
-    let mut cases = Vec::new();
-    // the row that the batch wants is the first
-    for (rows, n_values) in [(Rows::All, TOKENS * n), (Rows::Wanted, n)] {
-        let y = gpu.buffer("y", 4 * n_values as u64)?;
-        let dispatch = rms_norm(gpu, n, config.rms_eps, rows, [&x, &weight, &batch, &y]);
-        gpu.submit([&dispatch], TOKENS as u32);
-        let (want, scale) = (want[..n_values].to_vec(), scale[..n_values].to_vec());
-        cases.push(case("rms_norm", y, want, scale, SUM_BOUND));
-    }
-    Ok(cases)
+    let scale = want.iter().map(|v| v.abs() + 1e-6).collect();
+    let y = gpu.buffer("y", 4 * (TOKENS * n) as u64)?;
+    let buffers = [&floats(gpu, "x", &x)?, &floats(gpu, "weight", &weight)?, &y];
+    gpu.submit([&rms_norm(gpu, n, config.rms_eps, buffers)], TOKENS as u32);
+    Ok(case("rms_norm", y, want, scale, SUM_BOUND))
 }
 
 /// SwiGLU at the model's own width, with an outlier.
@@ -284,9 +315,11 @@ fn choice(gpu: &Gpu) -> Result<Case> {
     Ok(Case { integers: true, ..case("sample", sampling.sampled, want, scale, 0.0) })
 }
 
-/// Tokens of two batches: the second one crosses a multiple of 64 and of 256 and attends to the first.
-const BATCHES: [usize; 2] = [230, 40];
-const POSITIONS: usize = BATCHES[0] + BATCHES[1];
+/// Tokens of two batches, the second of which crosses a multiple of 64 and of 256 and attends to the first, and of one
+/// token after them.
+const BATCHES: [usize; 3] = [230, 40, 1];
+const LAST: usize = BATCHES[0] + BATCHES[1];
+const POSITIONS: usize = LAST + 1;
 
 /// RoPE with head norms, the KV cache, and attention, at the model's head size.
 fn heads(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Vec<Case>> {
@@ -301,17 +334,19 @@ fn heads(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Vec<Cas
         norms: norms.then(|| (random.floats(shape.head_dim), random.floats(shape.head_dim))),
         inv_freq: config.rope.inv_freq(None),
     };
-    let out = inputs.submit(gpu)?;
+    let [many, one] = inputs.submit(gpu)?;
     let bound = if gpu.caps.f16 { 1e-2 } else { 1e-4 };
-    // query heads of either group, at the ends of the second batch
-    let ends = [(0, 0), (BATCHES[1] - 1, 1), (BATCHES[1] - 1, 3)];
-    let one = |(t, h): (usize, usize)| {
-        let want = inputs.expected(BATCHES[0] + t, h);
+    let case = |kernel: &str, output: &Buffer, first_position: usize, position: usize, h: usize| {
+        let want = inputs.expected(position, h);
         let scale = most(&want, shape.head_dim);
-        let first = (t * shape.n_head + h) * shape.head_dim;
-        Case { first, ..case("rope and attention", out.clone(), want, scale, bound) }
+        let first = ((position - first_position) * shape.n_head + h) * shape.head_dim;
+        Case { first, ..case(kernel, output.clone(), want, scale, bound) }
     };
-    Ok(ends.map(one).into())
+    // query heads of either group, at the ends of the second batch
+    let ends = [(BATCHES[0], 0), (LAST - 1, 1), (LAST - 1, 3)];
+    let many = ends.map(|(position, h)| case("rope and attention", &many, BATCHES[0], position, h));
+    let one = [0, 3].map(|h| case("decode_attention and combine", &one, LAST, LAST, h));
+    Ok(many.into_iter().chain(one).collect())
 }
 
 struct HeadInputs<'a> {
@@ -326,18 +361,22 @@ struct HeadInputs<'a> {
 }
 
 impl HeadInputs<'_> {
-    /// Puts both batches into the cache. Attention's output for the second one, `[tokens][n_head][head_dim]`.
-    fn submit(&self, gpu: &Gpu) -> Result<Buffer> {
+    /// Puts all batches into the cache. Attention's output for the last two, `[tokens][n_head][head_dim]`.
+    fn submit(&self, gpu: &Gpu) -> Result<[Buffer; 2]> {
         let (shape, config) = (self.shape, self.config);
         let table = floats(gpu, "table", &rope::table(&self.inv_freq, config.rope.mscale, POSITIONS))?;
         let bytes = if gpu.caps.f16 { 2 } else { 4 } * (shape.n_kv_head * POSITIONS * shape.head_dim) as u64;
         let (k_cache, v_cache) = (gpu.buffer("keys", bytes)?, gpu.buffer("values", bytes)?);
-        let out = gpu.buffer("out", 4 * (BATCHES[1] * shape.n_head * shape.head_dim) as u64)?;
+        let heads = |n: usize| gpu.buffer("out", 4 * (n * shape.n_head * shape.head_dim) as u64);
+        let (many, one) = (heads(BATCHES[1])?, heads(1)?);
+        let partial = gpu.buffer("parts", partial_bytes(shape))?;
         let norms = match &self.norms {
             Some((q, k)) => Some((floats(gpu, "q norm", q)?, floats(gpu, "k norm", k)?)),
             None => None,
         };
-        for (pos, n) in [(0, BATCHES[0]), (BATCHES[0], BATCHES[1])] {
+        let turn = Turn { n_rot: config.rope.n_rot, neox: config.rope.neox, eps: config.rms_eps };
+        let mut pos = 0;
+        for n in BATCHES {
             let qkv = floats(gpu, "qkv", &self.qkv[pos * self.row..][..n * self.row])?;
             let batch = batch(gpu, pos, n)?;
             let buffers = rope::Buffers {
@@ -348,14 +387,20 @@ impl HeadInputs<'_> {
                 k_cache: &k_cache,
                 v_cache: &v_cache,
             };
-            let turn = rope(gpu, shape, config.rope.n_rot, config.rope.neox, config.rms_eps, buffers);
-            gpu.submit([&turn], n as u32);
-            if pos > 0 {
-                let attend = attention(gpu, shape, [&qkv, &k_cache, &v_cache, &batch, &out]);
-                gpu.submit([&attend], n as u32);
+            let extent = Extent { tokens: n as u32, positions: (pos + n) as u32 };
+            if pos == LAST {
+                let attend = decode_attention(gpu, shape, turn, buffers, &partial);
+                gpu.submit([&attend, &combine(gpu, shape, [&partial, &batch, &one])], extent);
+            } else {
+                gpu.submit([&rope(gpu, shape, turn, buffers)], extent);
             }
+            if pos == BATCHES[0] {
+                let attend = attention(gpu, shape, [&qkv, &k_cache, &v_cache, &batch, &many]);
+                gpu.submit([&attend], extent);
+            }
+            pos += n;
         }
-        Ok(out)
+        Ok([many, one])
     }
 
     /// Head `h` of position `p` as attention sees it; query heads come first, then key heads, then value heads.

@@ -1,0 +1,153 @@
+// Attention of one token: RoPE (and Qwen3's head norms) of q and k, the write of k and v to the cache, and softmax(q .
+// K^T / sqrt(HEAD_DIM)) . V over 64 positions, for HEADS query heads that share a key head and so each load of K and V.
+// A workgroup a set of heads (group.x) and 64 positions (group.y); combine.wgsl joins what they leave (Dao et al. 2023).
+// Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, N_CTX, HEADS (at most 8), HEAD_NORM, EPS, SCALE, and those of shared/rope.wgsl.
+
+@group(0) @binding(0) var<storage, read> rope_table: array<vec2<f32>>;
+@group(0) @binding(1) var<storage, read> batch: array<u32>;
+@group(0) @binding(2) var<storage, read> q_norm: array<f32>; // [HEAD_DIM], or a dummy
+@group(0) @binding(3) var<storage, read> k_norm: array<f32>; // [HEAD_DIM], or a dummy
+@group(0) @binding(4) var<storage, read> qkv: array<f32>;             // [q | k | v]
+@group(0) @binding(5) var<storage, read_write> k_cache: array<KvVec>; // [N_KV_HEAD][N_CTX][HEAD_DIM]
+@group(0) @binding(6) var<storage, read_write> v_cache: array<KvVec>;
+@group(0) @binding(7) var<storage, read_write> partial: array<vec4<f32>>; // [N_HEAD][SPLITS][HEAD_DIM + 4]
+
+const D4 = HEAD_DIM / 4u;
+const SLICES = 64u / D4;
+const SPLITS = (N_CTX + 63u) / 64u;
+const LOWEST = -3.0e38;
+
+var<workgroup> query: array<f32, HEADS * HEAD_DIM>;
+var<workgroup> key: array<f32, HEAD_DIM>;
+var<workgroup> weights: array<array<f32, 64>, HEADS>; // scores, then weights
+var<workgroup> scratch: array<f32, 64>;
+var<workgroup> slices: array<vec4<f32>, 64>;
+
+// The factor that RMS-normalises HEAD_DIM values of qkv.
+fn head_scale(at: u32, lid: u32) -> f32 {
+    var squares = 0.0;
+    for (var i = lid; i < HEAD_DIM; i += 64u) { squares += qkv[at + i] * qkv[at + i]; }
+    return 1.0 / sqrt(group_sum(squares, lid) / f32(HEAD_DIM) + EPS);
+}
+
+// Element i of a query head (k: of the key head) at `at`, normed but not rotated.
+fn element(at: u32, i: u32, scale: f32, is_query: bool) -> f32 {
+    let v = qkv[at + i];
+    if (HEAD_NORM == 0u) { return v; }
+    return v * scale * select(k_norm[i], q_norm[i], is_query);
+}
+
+fn turned(at: u32, pair: u32, scale: f32, is_query: bool, pos: u32) -> vec2<f32> {
+    let e = pair_elements(pair);
+    return rotated(vec2(element(at, e.x, scale, is_query), element(at, e.y, scale, is_query)), rotation(pos, pair));
+}
+
+fn query_vec(at: u32) -> vec4<f32> {
+    return vec4(query[at], query[at + 1u], query[at + 2u], query[at + 3u]);
+}
+
+@compute @workgroup_size(64)
+fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
+    let pos = batch_pos();
+    let first_head = HEADS * group.x;
+    let kv_head = first_head / (N_HEAD / N_KV_HEAD);
+    let first = 64u * group.y;
+    let count = min(64u, pos + 1u - first);
+    let cache_row = (kv_head * N_CTX + first) * D4;
+
+    for (var g = 0u; g < HEADS; g++) {
+        let at = (first_head + g) * HEAD_DIM;
+        var scale = 1.0;
+        if (HEAD_NORM == 1u) { scale = head_scale(at, lid); }
+        for (var pair = lid; pair < N_ROT / 2u; pair += 64u) {
+            let e = pair_elements(pair);
+            let v = turned(at, pair, scale, true, pos) * SCALE;
+            query[g * HEAD_DIM + e.x] = v.x;
+            query[g * HEAD_DIM + e.y] = v.y;
+        }
+        for (var i = N_ROT + lid; i < HEAD_DIM; i += 64u) {
+            query[g * HEAD_DIM + i] = element(at, i, scale, true) * SCALE;
+        }
+    }
+    // the token's own key and value, by the workgroup that needs them
+    let k_at = (N_HEAD + kv_head) * HEAD_DIM;
+    var k_scale = 1.0;
+    if (HEAD_NORM == 1u) { k_scale = head_scale(k_at, lid); }
+    for (var pair = lid; pair < N_ROT / 2u; pair += 64u) {
+        let e = pair_elements(pair);
+        let v = turned(k_at, pair, k_scale, false, pos);
+        key[e.x] = v.x;
+        key[e.y] = v.y;
+    }
+    for (var i = N_ROT + lid; i < HEAD_DIM; i += 64u) { key[i] = element(k_at, i, k_scale, false); }
+    workgroupBarrier();
+    if (first + count == pos + 1u) {
+        let v_at = (N_HEAD + N_KV_HEAD + kv_head) * HEAD_DIM;
+        for (var i = lid; i < D4; i += 64u) {
+            let at = cache_row + (count - 1u) * D4 + i;
+            k_cache[at] = cached(vec4(key[4u * i], key[4u * i + 1u], key[4u * i + 2u], key[4u * i + 3u]));
+            let v = v_at + 4u * i;
+            v_cache[at] = cached(vec4(qkv[v], qkv[v + 1u], qkv[v + 2u], qkv[v + 3u]));
+        }
+    }
+    storageBarrier();
+    workgroupBarrier();
+
+    // a position an invocation
+    var scores: array<f32, HEADS>;
+    if (lid < count) {
+        for (var i = 0u; i < D4; i++) {
+            let k = vec4<f32>(k_cache[cache_row + lid * D4 + i]);
+            for (var g = 0u; g < HEADS; g++) { scores[g] += dot(query_vec(g * HEAD_DIM + 4u * i), k); }
+        }
+    }
+    for (var g = 0u; g < HEADS; g++) { weights[g][lid] = select(LOWEST, scores[g], lid < count); }
+    workgroupBarrier();
+
+    // eight invocations a head
+    let head = lid >> 3u;
+    let lane = lid & 7u;
+    var most = LOWEST;
+    if (head < HEADS) {
+        for (var i = lane; i < 64u; i += 8u) { most = max(most, weights[head][i]); }
+    }
+    scratch[lid] = most;
+    workgroupBarrier();
+    for (var i = 0u; i < 8u; i++) { most = max(most, scratch[(lid & 56u) + i]); }
+    var sum = 0.0;
+    if (head < HEADS) {
+        for (var i = lane; i < count; i += 8u) {
+            let weight = exp(weights[head][i] - most);
+            weights[head][i] = weight;
+            sum += weight;
+        }
+    }
+    workgroupBarrier();
+    scratch[lid] = sum;
+    workgroupBarrier();
+    if (lane == 0u && head < HEADS) {
+        for (var i = 1u; i < 8u; i++) { sum += scratch[lid + i]; }
+        partial[((first_head + head) * SPLITS + group.y) * (D4 + 1u) + D4] = vec4(most, sum, 0.0, 0.0);
+    }
+
+    // a vector of the output and a slice of the positions an invocation
+    let d = lid % D4;
+    let slice = lid / D4;
+    var acc: array<vec4<f32>, HEADS>;
+    if (slice < SLICES) {
+        for (var i = slice; i < count; i += SLICES) {
+            let v = vec4<f32>(v_cache[cache_row + i * D4 + d]);
+            for (var g = 0u; g < HEADS; g++) { acc[g] += weights[g][i] * v; }
+        }
+    }
+    for (var g = 0u; g < HEADS; g++) {
+        slices[lid] = acc[g];
+        workgroupBarrier();
+        if (lid < D4) {
+            var total = slices[lid];
+            for (var s = 1u; s < SLICES; s++) { total += slices[lid + s * D4]; }
+            partial[((first_head + g) * SPLITS + group.y) * (D4 + 1u) + lid] = total;
+        }
+        workgroupBarrier();
+    }
+}
