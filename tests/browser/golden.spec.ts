@@ -101,7 +101,7 @@ async function checkModels(page: Page, options: object, f16: boolean, long: bool
       const error = golden.worst(await golden.logits(page, c.ids, c.positions), c.logits.flat());
       expect(error, `${model} ${c.case}`).toBeLessThanOrEqual(2e-3 * factor);
       const sure = sureSteps(c.greedy ?? [], c.greedy_margins ?? [], 0.02 * factor);
-      expect(await golden.greedy(page, c.ids, sure), `${model} ${c.case} greedy`).toEqual(sure);
+      if (sure.length > 0) expect(await golden.greedy(page, c.ids, sure), `${model} ${c.case} greedy`).toEqual(sure);
       most = Math.max(most, error);
       steps += sure.length;
     }
