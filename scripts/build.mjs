@@ -7,15 +7,28 @@ import { command, npmPackages, root, run, tool, wasmCargo } from './setup.mjs';
 
 const generated = join(root, 'web/src/generated');
 const dist = join(root, 'dist');
+const golden = join(root, 'target/golden');
 
-/** Compiles the crate and makes its JavaScript glue, at the version of wasm-bindgen in Cargo.lock. */
-function compile() {
+/** Compiles a target of the crate to wasm; path of the file `name` that it gives. */
+function cargoWasm(target, name) {
   const { cargo, args, env } = wasmCargo();
-  run(cargo, ['build', '--locked', '--lib', '--profile', 'wasm', ...args], env);
-  const wasm = join(root, 'target/wasm32-unknown-unknown/wasm/minke.wasm');
+  run(cargo, ['build', '--locked', ...target, '--profile', 'wasm', ...args], env);
+  return join(root, 'target/wasm32-unknown-unknown/wasm', name);
+}
+
+/** Makes the JavaScript glue, at the version of wasm-bindgen in Cargo.lock. */
+function glue(wasm, folder) {
+  run('cargo', ['run', '--locked', '--release', '--quiet', '-p', 'minke-wasm-bindgen', '--', wasm, folder]);
+}
+
+const isCurrent = (made, source) => existsSync(made) && statSync(made).mtimeMs >= statSync(source).mtimeMs;
+
+/** The engine of the package. */
+function compile() {
+  const wasm = cargoWasm(['--lib'], 'minke.wasm');
   const optimised = join(generated, 'engine.wasm');
-  if (existsSync(optimised) && statSync(optimised).mtimeMs >= statSync(wasm).mtimeMs) return;
-  run('cargo', ['run', '--locked', '--release', '--quiet', '-p', 'minke-wasm-bindgen', '--', wasm, generated]);
+  if (isCurrent(optimised, wasm)) return;
+  glue(wasm, generated);
   const features = [
     '--enable-bulk-memory',
     '--enable-nontrapping-float-to-int',
@@ -36,6 +49,13 @@ function assemble() {
     copyFileSync(join(generated, name), join(dist, 'generated', name));
   }
   copyFileSync(join(generated, 'engine.wasm'), join(dist, 'engine.wasm'));
+}
+
+/** The engine with the bindings that only tests need; the folder of its wasm and glue. */
+export function buildGolden() {
+  const wasm = cargoWasm(['--example', 'golden'], 'examples/golden.wasm');
+  if (!isCurrent(join(golden, 'minke_bg.wasm'), wasm)) glue(wasm, golden);
+  return golden;
 }
 
 export function build() {

@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
-import { build } from './build.mjs';
+import { build, buildGolden } from './build.mjs';
 import { Stop, command, root, run, setup, tool, wasmCargo } from './setup.mjs';
 
 /** Most bytes of JavaScript and wasm, after Brotli, that a visitor downloads before the model. */
@@ -14,7 +14,8 @@ function checkStyle() {
   run('cargo', ['fmt', '--all', '--check']);
   run('cargo', ['clippy', '--locked', '--all-targets', '--features', 'cli', '--', '-D', 'warnings']);
   const { cargo, args } = wasmCargo();
-  if (cargo === 'cargo') run('cargo', ['clippy', '--locked', '--lib', ...args, '--', '-D', 'warnings']);
+  if (cargo === 'cargo')
+    run('cargo', ['clippy', '--locked', '--lib', '--example', 'golden', ...args, '--', '-D', 'warnings']);
   else
     console.log('clippy for wasm: not run, because this toolchain builds wasm with Debian’s Rust, which has no clippy');
   tool('prettier', ['--check', '--log-level', 'warn', '.']);
@@ -60,6 +61,7 @@ function browserTests() {
 await command(async () => {
   setup();
   build();
+  buildGolden(); // its types are checked with the rest
   checkSize();
   checkStyle();
   const native = await nativeTests();

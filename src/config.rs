@@ -299,7 +299,7 @@ impl<'a> Keys<'a> {
             known.into_iter().find(|a| a.name() == name).ok_or_else(|| Error::Unsupported {
                 what: key.into(),
                 value: name.into(),
-                supported: Some("llama, qwen2, qwen3".into()),
+                supported: Some(known.map(Architecture::name).join(", ")),
             })?;
         Ok(Self { metadata, architecture })
     }

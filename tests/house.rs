@@ -1,7 +1,10 @@
 //! The house's order (ARCHITECTURE.md): imports run downwards only, and only some rooms name wgpu or
 //! JavaScript.
 
+use minke::tokenizer::Tokenizer;
 use std::path::{Path, PathBuf};
+
+mod common;
 
 /// Each room of src/ and what it imports, from the bottom up: a room may import those it names, and all that
 /// lie below them.
@@ -159,17 +162,54 @@ fn the_checker_lets_the_rest_pass() {
     }
 }
 
-/// The formats in the row `| Formats | ... |` of a README.
-fn listed_formats(readme: &str) -> Vec<&str> {
-    let row = readme.lines().find_map(|line| line.strip_prefix("| Formats")).unwrap_or_default();
-    row.split(['|', ',']).map(str::trim).filter(|name| !name.is_empty()).collect()
+/// What the row `| name | ... |` of a README's table says.
+fn row<'r>(readme: &'r str, name: &str) -> &'r str {
+    let rows = readme.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix('|')?.split_once('|'));
+    rows.map(|(key, text)| (key.trim(), text.trim())).find(|row| row.0 == name).expect(name).1
+}
+
+/// A list without what stands in parentheses: `a (b, c), d` is a and d.
+fn names(text: &str) -> Vec<&str> {
+    let outside = text.split('(').map(|part| part.split_once(')').map_or(part, |(_, after)| after));
+    outside.flat_map(|part| part.split(',')).map(str::trim).filter(|name| !name.is_empty()).collect()
+}
+
+fn readme() -> String {
+    std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md")
+}
+
+/// The list in the error that refuses a file of the vectors.
+fn supported<T: std::fmt::Debug>(file: &str, read: fn(&minke::gguf::Header) -> minke::Result<T>) -> String {
+    let header = common::header(&common::vectors_dir().join("refuse").join(file));
+    match read(&header) {
+        Err(minke::Error::Unsupported { supported: Some(list), .. }) => list,
+        other => panic!("{file}: {other:?}"),
+    }
 }
 
 #[test]
-fn readme_lists_the_formats_that_the_kernel_tests_run() {
-    let readme =
-        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("README.md")).expect("README.md");
-    let supported: Vec<_> = minke::quant::GgmlType::supported().map(|ty| ty.name()).collect();
-    assert_eq!(listed_formats(&readme), supported);
-    assert_eq!(listed_formats("x\n| Formats | F32, Q9_Z |\n"), ["F32", "Q9_Z"]);
+fn readme_lists_what_the_code_supports() {
+    let readme = readme();
+    let formats: Vec<_> = minke::quant::GgmlType::supported().map(|ty| ty.name()).collect();
+    assert_eq!(names(row(&readme, "Formats")), formats);
+    let architectures = supported("gemma2.gguf", minke::config::ModelConfig::from_header);
+    assert_eq!(names(row(&readme, "Architectures")), names(&architectures));
+    let pre_tokenizers = supported("pre-unknown.gguf", |header| Tokenizer::from_metadata(&header.metadata));
+    let (bpe, other) = row(&readme, "Tokenizers").split_once(';').expect("BPE; SentencePiece");
+    assert_eq!(bpe, format!("byte-level BPE with the pre-tokenizers {pre_tokenizers}"));
+    assert_eq!(other, " SentencePiece (`llama`)");
+    // the words of the tier table, which has a row for each combination
+    let (tiers, _) = row(&readme, "Tiers").split_once(':').expect("words: what they mean");
+    assert_eq!(tiers, "cache f32 or f16; subgroups no or yes; limits adapter or default");
+    assert_eq!(
+        tiers.split(';').map(|words| words.split(" or ").count()).product::<usize>(),
+        common::tiers().len()
+    );
+}
+
+#[test]
+fn rows_are_read_as_they_stand() {
+    assert_eq!(names(row("x\n| Formats | F32, Q9_Z |\n", "Formats")), ["F32", "Q9_Z"]);
+    assert_eq!(names("llama (R1, 3.1), qwen2 (R1)"), ["llama", "qwen2"]);
+    assert!(std::panic::catch_unwind(|| row("| Formats | F32 |", "Tiers")).is_err());
 }

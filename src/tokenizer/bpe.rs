@@ -175,6 +175,11 @@ mod tests {
         splits.into_iter().map(|(_, (start, end), _)| &text[start..end]).collect()
     }
 
+    #[test]
+    fn the_listed_pre_tokenizers_are_those_we_have() {
+        assert!(PRE_TOKENIZERS.split(", ").all(|pre| pre_tokenizer(pre).unwrap().is_some()));
+    }
+
     /// Worked out by hand from the rules; the golden vectors have no vocabulary with these.
     #[test]
     fn deepseek_splits() {

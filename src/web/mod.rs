@@ -91,26 +91,6 @@ impl WasmEngine {
             },
         }))
     }
-
-    /// Logits after each of `positions` of `tokens`, joined: for tests against reference values.
-    pub async fn logits(
-        &mut self,
-        tokens: Vec<u32>,
-        positions: Vec<usize>,
-    ) -> std::result::Result<Vec<f32>, JsValue> {
-        let rows = self.engine.session.logits(&tokens, &positions).await.map_err(error_value)?;
-        Ok(rows.concat())
-    }
-
-    /// Appends a token to what `logits` ran; the logits after it.
-    pub async fn decode(&mut self, token: u32) -> std::result::Result<Vec<f32>, JsValue> {
-        self.engine.session.decode(token).await.map_err(error_value)
-    }
-
-    /// Ids of a text, special tokens recognised.
-    pub fn tokenize(&self, text: &str) -> std::result::Result<Vec<u32>, JsValue> {
-        self.engine.tokenizer.encode(text, crate::tokenizer::Special::Parse).map_err(error_value)
-    }
 }
 
 /// Bytes of the wasm heap. It never shrinks, so this is its peak.

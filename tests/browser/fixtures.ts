@@ -5,6 +5,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test as base } from '@playwright/test';
+import { buildGolden } from '../../scripts/build.mjs';
 import { serve } from '../../scripts/serve.mjs';
 import { modelsFolder, root } from '../../scripts/setup.mjs';
 import { installedApp } from './app/install';
@@ -18,6 +19,7 @@ export const vectors = process.env['MINKE_VECTORS'] ?? (existsSync(golden) ? gol
 export const readVectors = <T>(name: string): T => JSON.parse(readFileSync(join(vectors, name), 'utf8')) as T;
 
 export const SMOLLM2 = 'models/smollm2-135m-instruct-q4_1.gguf';
+export const DEEPSEEK_HEAD = 'models/deepseek-r1-distill-qwen-7b.head.gguf';
 
 interface Log {
   /** Console messages of level error or warning, and uncaught errors. */
@@ -32,6 +34,8 @@ interface Fixtures {
 interface WorkerFixtures {
   /** Address of the built page, with the local models beside it. */
   site: string;
+  /** Address of a page with the bindings of golden.rs in /wasm/. */
+  golden: string;
   /** Address of an app that installed the package from its tarball; `window.minke` is the package. */
   app: string;
   /** Address of a server that answers badly: /html, /cut, /missing. */
@@ -72,6 +76,17 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       close();
     },
     { scope: 'worker' },
+  ],
+  golden: [
+    async ({}, use) => {
+      const { url, close } = await listening([
+        ['/wasm/', buildGolden()],
+        ['/', join(root, 'site')],
+      ]);
+      await use(url);
+      close();
+    },
+    { scope: 'worker', timeout: 900_000 }, // cargo builds it
   ],
   app: [
     async ({}, use) => {

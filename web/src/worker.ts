@@ -1,7 +1,8 @@
 // Owns the wasm module and the GPU. One model; requests run one after the other.
 
+import { enableSubgroups } from './adapter.js';
 import init, { heapBytes, WasmEngine } from './generated/minke.js';
-import type { Delta, DeviceOptions, EngineInfo, FromWorker, LoadProgress, Reply, ToWorker } from './protocol.js';
+import type { Delta, EngineInfo, FromWorker, LoadProgress, Reply, ToWorker } from './protocol.js';
 
 let engine: WasmEngine | undefined;
 let queue: Promise<void> = Promise.resolve();
@@ -17,30 +18,6 @@ function plainError(error: unknown): { code: string; message: string } {
     return { code: String(error.code), message: String(error.message) };
   }
   return { code: 'worker', message: `the engine failed: ${error instanceof Error ? error.message : String(error)}` };
-}
-
-/**
- * wgpu 30 does not know WebGPU's `subgroups`, so the feature is asked for here, behind its back. The matvec
- * kernels need 8 neighbouring lanes in one subgroup.
- */
-async function enableSubgroups(options: DeviceOptions): Promise<DeviceOptions> {
-  const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
-  if (!adapter) {
-    throw {
-      code: 'no_adapter',
-      message:
-        'this browser offers no WebGPU adapter: use a current Chrome, Edge, Firefox or Safari, with hardware acceleration on',
-    };
-  }
-  const info = adapter.info as GPUAdapterInfo & { subgroupMinSize?: number };
-  const usable = adapter.features.has('subgroups') && (info.subgroupMinSize ?? 0) >= 8;
-  if (!usable || options.noSubgroups) return { ...options, noSubgroups: true };
-  const requestDevice = GPUAdapter.prototype.requestDevice;
-  GPUAdapter.prototype.requestDevice = function (descriptor) {
-    const requiredFeatures = [...(descriptor?.requiredFeatures ?? []), 'subgroups' as GPUFeatureName];
-    return requestDevice.call(this, { ...descriptor, requiredFeatures });
-  };
-  return options;
 }
 
 async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): Promise<void> {

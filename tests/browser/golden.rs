@@ -1,0 +1,158 @@
+//! Bindings that the browser tests need to compare the engine with golden vectors, and the package does not have.
+//! `buildGolden` of scripts/build.mjs makes them a wasm of their own.
+#![cfg(target_arch = "wasm32")]
+
+use js_sys::{Array, Float32Array};
+use minke::chat::template::ChatTemplate;
+use minke::engine::TextParts;
+use minke::gguf::HeaderParser;
+use minke::gpu::{Gpu, GpuOptions};
+use minke::kernels::matvec::{Output, matvec};
+use minke::kernels::repack::Repack;
+use minke::kernels::{BATCH_HEADER, Matrix, embed::embed, matmul::matmul};
+use minke::model::Loader;
+use minke::quant::GgmlType;
+use minke::session::Session;
+use minke::tokenizer::Special;
+use serde::Serialize;
+use wasm_bindgen::prelude::*;
+
+type Result<T> = std::result::Result<T, JsError>;
+
+fn to_js(value: &impl Serialize) -> Result<JsValue> {
+    Ok(value.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
+}
+
+async fn gpu(options: JsValue) -> Result<Gpu> {
+    let options: GpuOptions = serde_wasm_bindgen::from_value(options)?;
+    Ok(Gpu::request(&options).await?)
+}
+
+/// A model that gives out its logits.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct GoldenModel {
+    session: Session,
+}
+
+#[wasm_bindgen]
+impl GoldenModel {
+    /// Loads a GGUF file; `options` are [`GpuOptions`].
+    pub async fn load(file: &[u8], options: JsValue, n_ctx: usize) -> Result<GoldenModel> {
+        let mut loader = Loader::new(gpu(options).await?, Some(n_ctx), Some(file.len() as u64));
+        for piece in file.chunks(1 << 20) {
+            loader.push(piece).await?;
+        }
+        Ok(Self { session: Session::new(loader.finish().await?) })
+    }
+
+    /// Logits after each of `positions` of `tokens`, joined.
+    pub async fn logits(&mut self, tokens: Vec<u32>, positions: Vec<usize>) -> Result<Vec<f32>> {
+        Ok(self.session.logits(&tokens, &positions).await?.concat())
+    }
+
+    /// Appends a token to what `logits` ran; the logits after it.
+    pub async fn decode(&mut self, token: u32) -> Result<Vec<f32>> {
+        Ok(self.session.decode(token).await?)
+    }
+}
+
+/// One device, for the kernels of a tier.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct GoldenKernels {
+    gpu: Gpu,
+    repack: Repack,
+}
+
+#[wasm_bindgen]
+impl GoldenKernels {
+    /// Opens the adapter; `options` are [`GpuOptions`].
+    pub async fn open(options: JsValue) -> Result<GoldenKernels> {
+        let gpu = gpu(options).await?;
+        Ok(Self { repack: Repack::new(&gpu)?, gpu })
+    }
+
+    /// What the device really uses ([`minke::gpu::Caps`]).
+    pub fn caps(&self) -> Result<JsValue> {
+        to_js(&self.gpu.caps)
+    }
+
+    /// Three Float32Arrays of a matrix of `rows` x `cols` weights with the blocks `raw`: matvec of the first
+    /// `cols` values of `x`; matmul of all of `x`, a token each `cols` values; and the embeddings of as many
+    /// tokens of the ids 0, 1, ..., `rows` - 1, 0, ...
+    pub async fn run(&self, ty: &str, rows: u32, cols: u32, mut raw: Vec<u8>, x: Vec<f32>) -> Result<Array> {
+        let gpu = &self.gpu;
+        let ty = GgmlType::from_name(ty).ok_or_else(|| JsError::new(&format!("{ty} is no type")))?;
+        let w = Matrix::new(gpu, cols, &[("golden", ty, rows)]).await?;
+        for slab in &w.slabs {
+            slab.parts.iter().for_each(|part| self.repack.run(gpu, slab, part, 0, &mut raw));
+        }
+        let tokens = x.len() as u32 / cols;
+        let mut batch = vec![0; BATCH_HEADER];
+        batch[1] = tokens;
+        batch.extend((0..tokens).map(|t| t % rows));
+        let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&batch))?;
+        let x = gpu.buffer_with("x", bytemuck::cast_slice(&x))?;
+        let y = gpu.buffer("y", 4 * u64::from(tokens * rows.max(cols)))?;
+        let output = Output { bias: None, accumulate: false, y: &y };
+        let results = Array::new();
+        for (dispatches, n_tokens, n) in [
+            (matvec(gpu, &w, &x, output), 1, rows),
+            (matmul(gpu, &w, &x, &batch, output), tokens, tokens * rows),
+            (embed(gpu, &w, &batch, &y), tokens, tokens * cols),
+        ] {
+            gpu.submit(&dispatches, n_tokens);
+            let values: Vec<f32> = bytemuck::pod_collect_to_vec(&gpu.read(&y, 4 * u64::from(n)).await?);
+            results.push(&Float32Array::from(values.as_slice()));
+        }
+        Ok(results)
+    }
+}
+
+/// The tokenizer of a GGUF file.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct GoldenText {
+    parts: TextParts,
+}
+
+#[wasm_bindgen]
+impl GoldenText {
+    /// Reads the header in `file`, the first bytes of a GGUF file, and builds tokenizer and template.
+    #[wasm_bindgen(constructor)]
+    pub fn new(file: &[u8]) -> Result<GoldenText> {
+        let header =
+            HeaderParser::default().push(file)?.ok_or_else(|| JsError::new("the header is not whole"))?;
+        Ok(Self { parts: TextParts::from_metadata(&header.metadata)? })
+    }
+
+    /// `{ bos, eos, add_bos, end_ids }`.
+    pub fn info(&self) -> Result<JsValue> {
+        let tokenizer = &self.parts.tokenizer;
+        to_js(&serde_json::json!({
+            "bos": tokenizer.bos,
+            "eos": tokenizer.eos,
+            "add_bos": tokenizer.add_bos,
+            "end_ids": tokenizer.end_ids(),
+        }))
+    }
+
+    /// Ids of a text, its control tokens recognised (`parse`) or taken as text.
+    pub fn encode(&self, text: &str, parse: bool) -> Result<Vec<u32>> {
+        let special = if parse { Special::Parse } else { Special::Text };
+        Ok(self.parts.tokenizer.encode(text, special)?)
+    }
+
+    /// The bytes of a token.
+    pub fn bytes(&self, id: u32) -> Vec<u8> {
+        self.parts.tokenizer.token_bytes(id)
+    }
+}
+
+/// What a chat template makes of `context` (JSON) at a local time (`2025-01-01T00:00:00`).
+#[wasm_bindgen]
+pub fn render(template: &str, context: &str, now: &str) -> Result<String> {
+    let context = serde_json::from_str(context)?;
+    Ok(ChatTemplate::new(template)?.render(context, std::iter::empty(), now.parse()?)?.text())
+}

@@ -1,0 +1,182 @@
+// The engine as golden.spec.ts drives it: golden.rs in a page, and the comparators.
+
+import type { Page } from '@playwright/test';
+import type { DeviceOptions } from '../../web/src/protocol';
+
+type Bindings = typeof import('../../target/golden/minke.js');
+
+declare global {
+  interface Window {
+    golden: Bindings;
+    kernels: import('../../target/golden/minke.js').GoldenKernels;
+    model: import('../../target/golden/minke.js').GoldenModel;
+    text: import('../../target/golden/minke.js').GoldenText;
+  }
+}
+
+/** Enough of a GGUF file to hold its header. */
+const HEADER = 8 << 20;
+
+export async function open(page: Page, url: string): Promise<void> {
+  await page.goto(url);
+  await page.evaluate(async () => {
+    const path = '/wasm/minke.js';
+    window.golden = (await import(path)) as Bindings;
+    await window.golden.default({ module_or_path: '/wasm/minke_bg.wasm' });
+  });
+}
+
+/** What the adapter offers of that which tiers differ in. */
+export function offers(page: Page): Promise<{ name: string; f16: boolean; smallestSubgroup: number }> {
+  return page.evaluate(async () => {
+    const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
+    if (!adapter) throw new Error('no adapter');
+    const { architecture, subgroupMinSize } = adapter.info as GPUAdapterInfo & { subgroupMinSize?: number };
+    return {
+      name: architecture,
+      f16: adapter.features.has('shader-f16'),
+      smallestSubgroup: adapter.features.has('subgroups') ? (subgroupMinSize ?? 0) : 0,
+    };
+  });
+}
+
+/** Opens the device for kernels; asks for subgroups as the package's worker does, for all later devices of the page. */
+export function openKernels(page: Page, options: DeviceOptions): Promise<{ f16: boolean; subgroups: boolean }> {
+  return page.evaluate(async (options) => {
+    const path = '/dist/adapter.js';
+    const { enableSubgroups } = (await import(path)) as typeof import('../../web/src/adapter');
+    window.kernels = await window.golden.GoldenKernels.open(await enableSubgroups(options));
+    return window.kernels.caps() as { f16: boolean; subgroups: boolean };
+  }, options);
+}
+
+/** matvec, matmul and embedded rows, see golden.rs. */
+export function runKernels(page: Page, ty: string, rows: number, cols: number, raw: Uint8Array, x: Float32Array) {
+  return page.evaluate(
+    async ([ty, rows, cols, raw, x]) =>
+      (await window.kernels.run(ty, rows, cols, raw, x)) as [Float32Array, Float32Array, Float32Array],
+    [ty, rows, cols, raw, x] as const,
+  );
+}
+
+export function loadModel(page: Page, url: string, options: DeviceOptions, nCtx: number): Promise<void> {
+  return page.evaluate(
+    async ([url, options, nCtx]) => {
+      const file = new Uint8Array(await (await fetch(url)).arrayBuffer());
+      window.model = await window.golden.GoldenModel.load(file, options, nCtx);
+    },
+    [url, options, nCtx] as const,
+  );
+}
+
+export function freeModel(page: Page): Promise<void> {
+  return page.evaluate(() => window.model.free());
+}
+
+/** The rows of logits after `positions`, joined. */
+export function logits(page: Page, ids: number[], positions: number[]): Promise<Float32Array> {
+  return page.evaluate(([ids, positions]) => window.model.logits(Uint32Array.from(ids), Uint32Array.from(positions)), [
+    ids,
+    positions,
+  ] as const);
+}
+
+/** The likeliest token after `ids`, and after each of `tokens` that follow them but the last, decoded one by one. */
+export function greedy(page: Page, ids: number[], tokens: number[]): Promise<number[]> {
+  return page.evaluate(
+    async ([ids, tokens]) => {
+      let row = await window.model.logits(Uint32Array.from(ids), Uint32Array.of(ids.length - 1));
+      const replied: number[] = [];
+      for (const token of tokens) {
+        replied.push(row.reduce((best, value, i) => (value > (row[best] ?? -Infinity) ? i : best), 0));
+        if (replied.length < tokens.length) row = await window.model.decode(token);
+      }
+      return replied;
+    },
+    [ids, tokens] as const,
+  );
+}
+
+/** Makes the tokenizer of a GGUF file; its ids. */
+export function openText(page: Page, url: string) {
+  return page.evaluate(
+    async ([url, most]) => {
+      const response = await fetch(url, { headers: { Range: `bytes=0-${most - 1}` } });
+      window.text = new window.golden.GoldenText(new Uint8Array(await response.arrayBuffer()));
+      return window.text.info() as { bos: number; eos: number; add_bos: boolean; end_ids: number[] };
+    },
+    [url, HEADER] as const,
+  );
+}
+
+export function encode(page: Page, texts: string[], parse: boolean): Promise<number[][]> {
+  return page.evaluate(([texts, parse]) => texts.map((text) => [...window.text.encode(text, parse)]), [
+    texts,
+    parse,
+  ] as const);
+}
+
+/** The bytes of each token of each list, in hexadecimal. */
+export function pieces(page: Page, lists: number[][]): Promise<string[][]> {
+  return page.evaluate((lists) => {
+    const hex = (bytes: Uint8Array) => [...bytes].map((byte) => byte.toString(16).padStart(2, '0')).join('');
+    return lists.map((ids) => ids.map((id) => hex(window.text.bytes(id))));
+  }, lists);
+}
+
+/** The rendered chat, or why it could not be rendered. */
+export function render(page: Page, template: string, context: string, now: string) {
+  return page.evaluate(
+    ([template, context, now]) => {
+      try {
+        return { output: window.golden.render(template, context, now) };
+      } catch (error) {
+        return { error: String(error) };
+      }
+    },
+    [template, context, now] as const,
+  );
+}
+
+/** Three times: milliseconds to make a tokenizer of a file's first bytes, and to encode `text` with it. */
+export function textTimes(page: Page, url: string, text: string): Promise<{ load: number; encode: number }[]> {
+  return page.evaluate(
+    async ([url, text, most]) => {
+      const response = await fetch(url, { headers: { Range: `bytes=0-${most - 1}` } });
+      const file = new Uint8Array(await response.arrayBuffer());
+      return [1, 2, 3].map(() => {
+        const start = performance.now();
+        const made = new window.golden.GoldenText(file);
+        const loaded = performance.now();
+        made.encode(text, false);
+        const encoded = performance.now();
+        made.free();
+        return { load: loaded - start, encode: encoded - loaded };
+      });
+    },
+    [url, text, HEADER] as const,
+  );
+}
+
+/** Largest difference, in units of `scale` where given; infinite where something is no number or missing. */
+export function worst(got: ArrayLike<number>, want: ArrayLike<number>, scale?: ArrayLike<number>): number {
+  let most = got.length === want.length ? 0 : Infinity;
+  for (let i = 0; i < want.length; i++) {
+    const unit = scale ? (scale[i] ?? NaN) + 1e-25 : 1; // as in the native test, a row of zeros
+    const difference = Math.abs((want[i] ?? NaN) - (got[i] ?? NaN)) / unit;
+    most = Number.isNaN(difference) ? Infinity : Math.max(most, difference);
+  }
+  return most;
+}
+
+/** Most floats that lie between two values, plus one; 0 where all are equal. */
+export function ulps(got: Float32Array, want: Float32Array): number {
+  const bits = (values: Float32Array) => new Int32Array(Float32Array.from(values).buffer);
+  const [a, b] = [bits(got), bits(want)];
+  return worst(
+    a.map((bits, i) => (got[i] === want[i] ? 0 : bits)),
+    b.map((bits, i) => (got[i] === want[i] ? 0 : bits)),
+  );
+}
+
+export const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
