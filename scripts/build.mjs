@@ -12,7 +12,8 @@ const golden = join(root, 'target/golden');
 /** Compiles a target of the crate to wasm; path of the file `name` that it gives. */
 function cargoWasm(target, name) {
   const { cargo, args, env } = wasmCargo();
-  run(cargo, ['build', '--locked', ...target, '--profile', 'wasm', ...args], env);
+  // not `build`: as a Rust library too, it would be made without link-time optimisation
+  run(cargo, ['rustc', '--locked', ...target, '--crate-type', 'cdylib', '--profile', 'wasm', ...args], env);
   return join(root, 'target/wasm32-unknown-unknown/wasm', name);
 }
 

@@ -39,7 +39,8 @@ pub struct GoldenModel {
 impl GoldenModel {
     /// Loads a GGUF file; `options` are [`GpuOptions`].
     pub async fn load(file: &[u8], options: JsValue, n_ctx: usize) -> Result<GoldenModel> {
-        let mut loader = Loader::new(gpu(options).await?, Some(n_ctx), Some(file.len() as u64));
+        let mut loader =
+            Loader::new(gpu(options).await?, Some(n_ctx), Some(file.len() as u64), js_sys::Date::now);
         for piece in file.chunks(1 << 20) {
             loader.push(piece).await?;
         }
