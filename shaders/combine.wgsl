@@ -1,22 +1,20 @@
 // Joins what decode_attention.wgsl left of each 64 positions: out = sum(exp(most - largest) acc) / sum(exp(most -
-// largest) sum). One workgroup a head. Constants: N_HEAD, HEAD_DIM, N_CTX.
+// largest) sum). One workgroup a head. Constants: N_HEAD, HEAD_DIM.
 
-@group(0) @binding(0) var<storage, read> partial: array<vec4<f32>>; // [N_HEAD][SPLITS][HEAD_DIM + 4]
+@group(0) @binding(0) var<storage, read> partial: array<vec4<f32>>; // [splits][N_HEAD][HEAD_DIM + 4]
 @group(0) @binding(1) var<storage, read> batch: array<u32>;
 @group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>; // [N_HEAD][HEAD_DIM]
 
 const D4 = HEAD_DIM / 4u;
 const SLICES = 64u / D4;
-const SPLITS = (N_CTX + 63u) / 64u;
 
 var<workgroup> slices: array<vec4<f32>, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let splits = batch_pos() / 64u + 1u;
-    let row = group.x * SPLITS;
     var most = -3.0e38;
-    for (var s = lid; s < splits; s += 64u) { most = max(most, partial[(row + s) * (D4 + 1u) + D4].x); }
+    for (var s = lid; s < splits; s += 64u) { most = max(most, partial[(s * N_HEAD + group.x) * (D4 + 1u) + D4].x); }
     most = group_max(most, lid);
     let d = lid % D4;
     let slice = lid / D4;
@@ -24,7 +22,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var sum = 0.0;
     if (slice < SLICES) {
         for (var s = slice; s < splits; s += SLICES) {
-            let at = (row + s) * (D4 + 1u);
+            let at = (s * N_HEAD + group.x) * (D4 + 1u);
             let scale = exp(partial[at + D4].x - most);
             acc += scale * partial[at + d];
             sum += scale * partial[at + D4].y;

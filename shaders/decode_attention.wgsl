@@ -1,20 +1,19 @@
 // Attention of one token: RoPE (and Qwen3's head norms) of q and k, the write of k and v to the cache, and softmax(q .
 // K^T / sqrt(HEAD_DIM)) . V over 64 positions, for HEADS query heads that share a key head and so each load of K and V.
 // A workgroup a set of heads (group.x) and 64 positions (group.y); combine.wgsl joins what they leave (Dao et al. 2023).
-// Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, N_CTX, HEADS (at most 8), HEAD_NORM, EPS, SCALE, and those of shared/rope.wgsl.
+// Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, HEADS (at most 8), HEAD_NORM, EPS, SCALE, and those of shared/rope.wgsl.
 
 @group(0) @binding(0) var<storage, read> rope_table: array<vec2<f32>>;
 @group(0) @binding(1) var<storage, read> batch: array<u32>;
 @group(0) @binding(2) var<storage, read> q_norm: array<f32>; // [HEAD_DIM], or a dummy
 @group(0) @binding(3) var<storage, read> k_norm: array<f32>; // [HEAD_DIM], or a dummy
 @group(0) @binding(4) var<storage, read> qkv: array<f32>;             // [q | k | v]
-@group(0) @binding(5) var<storage, read_write> k_cache: array<KvVec>; // [N_KV_HEAD][N_CTX][HEAD_DIM]
+@group(0) @binding(5) var<storage, read_write> k_cache: array<KvVec>; // [positions][N_KV_HEAD][HEAD_DIM]
 @group(0) @binding(6) var<storage, read_write> v_cache: array<KvVec>;
-@group(0) @binding(7) var<storage, read_write> partial: array<vec4<f32>>; // [N_HEAD][SPLITS][HEAD_DIM + 4]
+@group(0) @binding(7) var<storage, read_write> partial: array<vec4<f32>>; // [splits][N_HEAD][HEAD_DIM + 4]
 
 const D4 = HEAD_DIM / 4u;
 const SLICES = 64u / D4;
-const SPLITS = (N_CTX + 63u) / 64u;
 const LOWEST = -3.0e38;
 
 var<workgroup> query: array<f32, HEADS * HEAD_DIM>;
@@ -53,7 +52,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let kv_head = first_head / (N_HEAD / N_KV_HEAD);
     let first = 64u * group.y;
     let count = min(64u, pos + 1u - first);
-    let cache_row = (kv_head * N_CTX + first) * D4;
+    let row = N_KV_HEAD * D4; // of the cache
+    let cache_at = first * row + kv_head * D4;
 
     for (var g = 0u; g < HEADS; g++) {
         let at = (first_head + g) * HEAD_DIM;
@@ -84,7 +84,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     if (first + count == pos + 1u) {
         let v_at = (N_HEAD + N_KV_HEAD + kv_head) * HEAD_DIM;
         for (var i = lid; i < D4; i += 64u) {
-            let at = cache_row + (count - 1u) * D4 + i;
+            let at = cache_at + (count - 1u) * row + i;
             k_cache[at] = cached(vec4(key[4u * i], key[4u * i + 1u], key[4u * i + 2u], key[4u * i + 3u]));
             let v = v_at + 4u * i;
             v_cache[at] = cached(vec4(qkv[v], qkv[v + 1u], qkv[v + 2u], qkv[v + 3u]));
@@ -97,7 +97,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var scores: array<f32, HEADS>;
     if (lid < count) {
         for (var i = 0u; i < D4; i++) {
-            let k = vec4<f32>(k_cache[cache_row + lid * D4 + i]);
+            let k = vec4<f32>(k_cache[cache_at + lid * row + i]);
             for (var g = 0u; g < HEADS; g++) { scores[g] += dot(query_vec(g * HEAD_DIM + 4u * i), k); }
         }
     }
@@ -127,7 +127,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     if (lane == 0u && head < HEADS) {
         for (var i = 1u; i < 8u; i++) { sum += scratch[lid + i]; }
-        partial[((first_head + head) * SPLITS + group.y) * (D4 + 1u) + D4] = vec4(most, sum, 0.0, 0.0);
+        partial[(group.y * N_HEAD + first_head + head) * (D4 + 1u) + D4] = vec4(most, sum, 0.0, 0.0);
     }
 
     // a vector of the output and a slice of the positions an invocation
@@ -136,7 +136,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var acc: array<vec4<f32>, HEADS>;
     if (slice < SLICES) {
         for (var i = slice; i < count; i += SLICES) {
-            let v = vec4<f32>(v_cache[cache_row + i * D4 + d]);
+            let v = vec4<f32>(v_cache[cache_at + i * row + d]);
             for (var g = 0u; g < HEADS; g++) { acc[g] += weights[g][i] * v; }
         }
     }
@@ -146,7 +146,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if (lid < D4) {
             var total = slices[lid];
             for (var s = 1u; s < SLICES; s++) { total += slices[lid + s * D4]; }
-            partial[((first_head + g) * SPLITS + group.y) * (D4 + 1u) + lid] = total;
+            partial[(group.y * N_HEAD + first_head + g) * (D4 + 1u) + lid] = total;
         }
         workgroupBarrier();
     }

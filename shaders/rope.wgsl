@@ -1,14 +1,14 @@
 // Rotary embedding of the heads of q and k, and the write of k and v to the cache, for a prompt's tokens.
 // With HEAD_NORM, q and k are first RMS-normalised per head (Qwen3). One workgroup a head and token:
 // group.x counts query heads, then key heads, then value heads.
-// Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, N_CTX, HEAD_NORM, EPS, and those of shared/rope.wgsl.
+// Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, HEAD_NORM, EPS, and those of shared/rope.wgsl.
 
 @group(0) @binding(0) var<storage, read> rope_table: array<vec2<f32>>;
 @group(0) @binding(1) var<storage, read> batch: array<u32>;
 @group(0) @binding(2) var<storage, read> q_norm: array<f32>; // [HEAD_DIM], or a dummy
 @group(0) @binding(3) var<storage, read> k_norm: array<f32>; // [HEAD_DIM], or a dummy
 @group(0) @binding(4) var<storage, read_write> qkv: array<f32>;       // [tokens][q | k | v]
-@group(0) @binding(5) var<storage, read_write> k_cache: array<KvVec>; // [N_KV_HEAD][N_CTX][HEAD_DIM]
+@group(0) @binding(5) var<storage, read_write> k_cache: array<KvVec>; // [positions][N_KV_HEAD][HEAD_DIM]
 @group(0) @binding(6) var<storage, read_write> v_cache: array<KvVec>;
 
 var<workgroup> head: array<f32, HEAD_DIM>;
@@ -53,7 +53,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         return;
     }
     let kv_head = (group.x - N_HEAD) % N_KV_HEAD;
-    let row = (kv_head * N_CTX + pos) * (HEAD_DIM / 4u);
+    let row = (pos * N_KV_HEAD + kv_head) * (HEAD_DIM / 4u);
     for (var i = lid; i < HEAD_DIM / 4u; i += 64u) {
         if (is_value) { v_cache[row + i] = head_vec(i); } else { k_cache[row + i] = head_vec(i); }
     }

@@ -93,7 +93,7 @@ impl Session {
             Chooser::Cpu { sampler, last: Last::Prompt(logits) }
         } else {
             self.model.start_sampling(sampling, sampler.seed())?;
-            let first = self.model.sample_after(last, self.tokens.len())?;
+            let first = self.model.sample_after(last, self.tokens.len()).await?;
             self.tokens.extend(last);
             Chooser::Gpu { in_flight: VecDeque::from([first]) }
         };
@@ -157,7 +157,7 @@ impl Generation<'_> {
             Chooser::Gpu { in_flight } => {
                 while in_flight.len() < IN_FLIGHT && self.left > 0 {
                     let position = session.tokens.len() + in_flight.len();
-                    in_flight.push_back(session.model.sample_next(position));
+                    in_flight.push_back(session.model.sample_next(position).await?);
                     self.left -= 1;
                 }
                 let Some(first) = in_flight.pop_front() else { return Ok(None) };

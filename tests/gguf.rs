@@ -164,7 +164,7 @@ fn halves(short: u64) -> Vec<Tensor> {
 
 #[test]
 fn the_tiny_file_runs() {
-    let model = load(&tiny().whole()).expect("a model");
+    let mut model = load(&tiny().whole()).expect("a model");
     let logits = block_on(model.forward(&[1, 2], 0, &[1])).expect("logits");
     assert_eq!(logits[0].len(), 40);
 }
@@ -217,10 +217,10 @@ fn a_cut_file_names_the_tensor() {
         let words = [tensor.as_str(), &end_at];
         let mut known = loader(Some(end));
         assert_refused(block_on(known.push(&whole[..header])), "gguf_truncated", &words);
-        assert_eq!(known.gpu().counters().buffers, 0);
+        assert_eq!(known.gpu().unwrap().counters().buffers, 0);
         let mut unknown = loader(None);
         block_on(unknown.push(&whole[..end])).expect("so far so good");
-        assert!(unknown.gpu().counters().buffers > 0);
+        assert!(unknown.gpu().unwrap().counters().buffers > 0);
         assert_refused(block_on(unknown.finish()), "gguf_truncated", &words);
     }
     let mut unknown = loader(None);
@@ -240,7 +240,7 @@ fn the_head_of_a_real_model_is_cut() {
     let mut loader = loader(Some(bytes.len()));
     let pushed = block_on(loader.push(&bytes[..header.data_offset as usize]));
     assert_refused(pushed, "gguf_truncated", &[&format!("tensor {} ", cut.name), &length.to_string()]);
-    assert_eq!(loader.gpu().counters().buffers, 0);
+    assert_eq!(loader.gpu().unwrap().counters().buffers, 0);
 }
 
 #[test]

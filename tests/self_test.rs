@@ -91,7 +91,7 @@ fn wrong_kernels_are_caught() {
         "sample",
     );
     refused(
-        |label, s| if label == "attention" { replace(s, "* rescale + weight", "+ weight") } else { s },
+        |label, s| if label == "attention" { replace(s, "sum *= factor", "sum *= 1.0") } else { s },
         "attention",
     );
     refused(

@@ -62,6 +62,22 @@ fn a_dropped_generation_leaves_its_tokens_and_no_more() {
     assert_eq!(kept, tokens(&mut self::session(), continued, 5), "as from a fresh timeline");
 }
 
+/// The cache grows while a reply is generated, and what it held is still there.
+#[test]
+fn the_cache_grows_within_a_reply() {
+    let long = || {
+        let path = common::vectors_dir().join("refuse/control-qwen3.gguf");
+        Session::new(common::load(&path, &GpuOptions::default(), Some(5000)).expect("a model"))
+    };
+    let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
+    let prompt: Vec<u32> = (0..1000).map(|i| i * 7919 % 270).collect();
+    let mut session = long();
+    let reply = tokens(&mut session, Request { prompt: &prompt, ..request(&greedy, 60, false) }, 60);
+    let longer = [&prompt[..], &reply[..40]].concat();
+    let again = Request { prompt: &longer, ..request(&greedy, 20, false) };
+    assert_eq!(tokens(&mut long(), again, 20), reply[40..], "as in a cache that was large from the start");
+}
+
 #[test]
 fn a_context_too_small_for_the_limit_is_refused() {
     let (mut session, params) = (session(), SamplingParams::default());

@@ -347,6 +347,15 @@ impl Gpu {
         Ok(parts.iter().map(&mut take).collect())
     }
 
+    /// Copies each first buffer to the start of the second, after all submitted work.
+    pub fn copy(&self, copies: &[(&wgpu::Buffer, &wgpu::Buffer)]) {
+        let mut encoder = self.encoder();
+        for (from, to) in copies {
+            encoder.copy_buffer_to_buffer(from, 0, to, 0, from.size());
+        }
+        self.send(encoder);
+    }
+
     /// Sets `buffer` to zeros after all submitted work.
     pub fn clear(&self, buffer: &wgpu::Buffer) {
         let mut encoder = self.encoder();

@@ -7,9 +7,9 @@ use crate::gpu::{Bind, Dispatch, Gpu, Groups};
 /// Positions of a workgroup.
 const SPLIT: u32 = 64;
 
-/// Bytes of what the workgroups leave for [`combine`].
-pub fn partial_bytes(heads: Heads) -> u64 {
-    let splits = heads.n_ctx.div_ceil(SPLIT as usize);
+/// Bytes of what the workgroups leave for [`combine`], for a cache of so many positions.
+pub fn partial_bytes(heads: Heads, positions: usize) -> u64 {
+    let splits = positions.div_ceil(SPLIT as usize);
     4 * (heads.n_head * splits * (heads.head_dim + 4)) as u64
 }
 
@@ -20,7 +20,7 @@ fn heads_together(heads: Heads) -> usize {
 }
 
 /// Turns and caches the token's heads and attends to all positions up to its own; `partial` is f32
-/// `[n_head][n_ctx / 64][head_dim + 4]`.
+/// `[positions / 64][n_head][head_dim + 4]`.
 pub fn decode_attention(
     gpu: &Gpu,
     heads: Heads,

@@ -12,8 +12,6 @@ pub struct Heads {
     pub n_kv_head: usize,
     /// Elements of a head.
     pub head_dim: usize,
-    /// Positions in the cache.
-    pub n_ctx: usize,
 }
 
 impl Heads {
@@ -23,7 +21,6 @@ impl Heads {
             ("N_HEAD", self.n_head as u32),
             ("N_KV_HEAD", self.n_kv_head as u32),
             ("HEAD_DIM", self.head_dim as u32),
-            ("N_CTX", self.n_ctx as u32),
         ]
     }
 }
@@ -39,7 +36,7 @@ pub struct Buffers<'a> {
     pub head_norms: Option<(&'a wgpu::Buffer, &'a wgpu::Buffer)>,
     /// f32 `[tokens][q | k | v]`; [`rope`] rotates q in place.
     pub qkv: &'a wgpu::Buffer,
-    /// Keys, `[n_kv_head][n_ctx][head_dim]`, f16 or f32 by tier.
+    /// Keys, `[positions][n_kv_head][head_dim]`, f16 or f32 by tier.
     pub k_cache: &'a wgpu::Buffer,
     /// Values, likewise.
     pub v_cache: &'a wgpu::Buffer,
@@ -50,6 +47,11 @@ const FINE: usize = 256;
 
 fn coarse_rows(n_ctx: usize) -> usize {
     n_ctx.div_ceil(FINE)
+}
+
+/// Bytes of [`table`].
+pub fn table_bytes(n_rot: usize, n_ctx: usize) -> u64 {
+    4 * ((coarse_rows(n_ctx) + FINE) * n_rot) as u64
 }
 
 /// Cos and sin of every pair at positions 0, 256, 512, ... and at 0 to 255, scaled by `mscale` once:
@@ -77,6 +79,8 @@ pub struct Turn {
     pub neox: bool,
     /// Of the head norms.
     pub eps: f32,
+    /// Positions that the table is for.
+    pub n_ctx: usize,
 }
 
 impl Buffers<'_> {
@@ -87,7 +91,7 @@ impl Buffers<'_> {
             ("N_ROT", turn.n_rot as u32),
             ("NEOX", turn.neox.into()),
             ("HEAD_NORM", self.head_norms.is_some().into()),
-            ("HIGH_ROWS", coarse_rows(heads.n_ctx) as u32),
+            ("HIGH_ROWS", coarse_rows(turn.n_ctx) as u32),
         ]);
         constants
     }

@@ -1,40 +1,66 @@
 //! Keys and values of all positions so far.
 
+use crate::Result;
 use crate::gpu::{Buffer, Gpu};
+use crate::kernels::decode_attention::partial_bytes;
 use crate::kernels::rope::Heads;
-use crate::{Error, Result};
 
-/// Per layer one buffer of keys and one of values, `[n_kv_head][n_ctx][head_dim]`, f16 or f32 by tier.
+/// Positions of the smallest cache.
+const FIRST: usize = 1024;
+
+/// The cache and what attention over it needs, for a number of positions that grows with use.
 #[derive(Debug)]
 pub struct KvCache {
-    /// (keys, values) of each layer.
+    /// Keys and values of each layer, `[positions][n_kv_head][head_dim]`, f16 or f32 by tier.
     pub layers: Vec<(Buffer, Buffer)>,
+    /// What the workgroups of one token's attention leave for each other.
+    pub partial: Buffer,
+    /// Positions that there is room for.
+    pub capacity: usize,
+    heads: Heads,
 }
 
 impl KvCache {
-    /// Bytes of the cache of all layers.
-    pub fn bytes(f16: bool, heads: Heads, n_layer: usize) -> u64 {
-        2 * n_layer as u64 * Self::layer_bytes(f16, heads)
+    /// Bytes of the cache of all layers for so many positions.
+    pub fn bytes(f16: bool, heads: Heads, n_layer: usize, positions: usize) -> u64 {
+        2 * (n_layer * positions) as u64 * position_bytes(f16, heads)
     }
 
-    fn layer_bytes(f16: bool, heads: Heads) -> u64 {
-        let element = if f16 { 2 } else { 4 };
-        element * (heads.n_kv_head * heads.n_ctx * heads.head_dim) as u64
+    /// Most positions for which a layer's keys fit one binding.
+    pub fn most_positions(gpu: &Gpu, heads: Heads) -> usize {
+        (gpu.caps.max_binding / position_bytes(gpu.caps.f16, heads)) as usize
     }
 
-    /// Allocates the cache; [`Error::OutOfMemory`] names the context size.
-    pub async fn new(gpu: &Gpu, heads: Heads, n_layer: usize) -> Result<Self> {
-        let bytes = Self::layer_bytes(gpu.caps.f16, heads);
-        let what = format!("the KV cache of {} positions", heads.n_ctx);
-        let make =
-            || (0..n_layer).map(|_| Ok((gpu.buffer(&what, bytes)?, gpu.buffer(&what, bytes)?))).collect();
-        let layers: Result<Vec<_>> = gpu.allocate(&what, 2 * n_layer as u64 * bytes, make).await;
-        match layers {
-            Err(Error::TooLarge { limit, .. }) => Err(Error::ContextFull {
-                needed: heads.n_ctx,
-                n_ctx: (limit / (bytes / heads.n_ctx as u64)) as usize,
-            }),
-            layers => Ok(Self { layers: layers? }),
-        }
+    /// An empty cache. Errors: [`crate::Error::OutOfMemory`].
+    pub async fn new(gpu: &Gpu, heads: Heads, n_layer: usize, n_ctx: usize) -> Result<Self> {
+        Self::allocate(gpu, heads, n_layer, FIRST.min(n_ctx)).await
     }
+
+    /// A cache with the same contents and room for `needed` positions of at most `n_ctx`.
+    pub async fn grown(&self, gpu: &Gpu, needed: usize, n_ctx: usize) -> Result<Self> {
+        let capacity = needed.next_power_of_two().min(n_ctx);
+        let grown = Self::allocate(gpu, self.heads, self.layers.len(), capacity).await?;
+        let pairs = self.layers.iter().zip(&grown.layers);
+        let copies: Vec<_> = pairs.flat_map(|(old, new)| [(&old.0, &new.0), (&old.1, &new.1)]).collect();
+        gpu.copy(&copies);
+        Ok(grown)
+    }
+
+    async fn allocate(gpu: &Gpu, heads: Heads, n_layer: usize, capacity: usize) -> Result<Self> {
+        let bytes = capacity as u64 * position_bytes(gpu.caps.f16, heads);
+        let what = format!("the KV cache of {capacity} positions");
+        let make = || {
+            let layer = |_| Ok((gpu.buffer(&what, bytes)?, gpu.buffer(&what, bytes)?));
+            let layers = (0..n_layer).map(layer).collect::<Result<_>>()?;
+            Ok((layers, gpu.buffer("the parts of attention", partial_bytes(heads, capacity))?))
+        };
+        let (layers, partial) = gpu.allocate(&what, 2 * n_layer as u64 * bytes, make).await?;
+        Ok(Self { layers, partial, capacity, heads })
+    }
+}
+
+/// Bytes of one position's keys in one layer.
+fn position_bytes(f16: bool, heads: Heads) -> u64 {
+    let element = if f16 { 2 } else { 4 };
+    element * (heads.n_kv_head * heads.head_dim) as u64
 }

@@ -2,7 +2,7 @@
 //! the GPU and leave the heap.
 
 use super::Model;
-use super::self_test::{self, Clock, SelfTest};
+use super::self_test::{self, Clock};
 use super::weights::{Sink, Weights};
 use crate::config::ModelConfig;
 use crate::gguf::{Header, HeaderParser};
@@ -19,7 +19,8 @@ const IN_FLIGHT: u64 = 32 << 20;
 /// Takes the file in order, in pieces of any size.
 #[derive(Debug)]
 pub struct Loader {
-    gpu: Gpu,
+    /// Until the model has it.
+    gpu: Option<Gpu>,
     n_ctx: Option<usize>,
     length: Option<u64>,
     now: Clock,
@@ -32,9 +33,7 @@ pub struct Loader {
 #[derive(Debug)]
 struct Tensors {
     header: Header,
-    config: ModelConfig,
-    self_test: SelfTest,
-    weights: Weights,
+    model: Model,
     sinks: HashMap<String, Sink>,
     repack: Repack,
     /// The tensor whose bytes come next, how many of them are gone to the GPU, and those that wait.
@@ -51,7 +50,15 @@ impl Loader {
     /// `length` is the whole file's in bytes, where the source knows it: then a header that promises more is
     /// refused before it has cost any GPU memory.
     pub fn new(gpu: Gpu, n_ctx: Option<usize>, length: Option<u64>, now: Clock) -> Self {
-        Self { gpu, n_ctx, length, now, position: 0, parser: HeaderParser::default(), tensors: None }
+        Self {
+            gpu: Some(gpu),
+            n_ctx,
+            length,
+            now,
+            position: 0,
+            parser: HeaderParser::default(),
+            tensors: None,
+        }
     }
 
     /// The header, once it is complete.
@@ -59,9 +66,9 @@ impl Loader {
         self.tensors.as_ref().map(|tensors| &tensors.header)
     }
 
-    /// The device.
-    pub fn gpu(&self) -> &Gpu {
-        &self.gpu
+    /// The device; None after it was refused.
+    pub fn gpu(&self) -> Option<&Gpu> {
+        self.gpu.as_ref().or_else(|| self.tensors.as_ref().map(|tensors| tensors.model.gpu()))
     }
 
     /// Bytes taken so far.
@@ -74,7 +81,7 @@ impl Loader {
         let start = self.position;
         self.position += bytes.len() as u64;
         if let Some(tensors) = &mut self.tensors {
-            return tensors.push(&self.gpu, start, bytes).await;
+            return tensors.push(start, bytes).await;
         }
         let Some(header) = self.parser.push(bytes)? else {
             return Ok(());
@@ -82,12 +89,13 @@ impl Loader {
         self.parser = HeaderParser::default(); // frees its buffer
         let config = ModelConfig::from_header(&header)?;
         self.length.map_or(Ok(()), |length| header.check_length(length))?;
-        let types = matrix_types(&header);
-        let self_test = self_test::choose(&mut self.gpu, &config, &types, self.now).await?;
-        let mut tensors = Tensors::new(&self.gpu, header, config, self_test).await?;
-        tensors.push(&self.gpu, start, bytes).await?;
-        self.tensors = Some(tensors);
-        Ok(())
+        let mut gpu = self.gpu.take().ok_or(Error::Aborted)?; // None after an error
+        let self_test = self_test::choose(&mut gpu, &config, &matrix_types(&header), self.now).await?;
+        let (weights, sinks) = Weights::allocate(&gpu, &config, &header).await?;
+        let repack = Repack::new(&gpu)?;
+        let model = Model::new(gpu, config, weights, self.n_ctx, self_test).await?;
+        let tensors = self.tensors.insert(Tensors::new(header, model, sinks, repack));
+        tensors.push(start, bytes).await
     }
 
     /// The model, when all bytes were pushed. [`Error::Truncated`] if some are missing.
@@ -96,9 +104,9 @@ impl Loader {
             return Err(self.parser.truncated());
         };
         tensors.header.check_length(self.position)?;
-        self.gpu.finish().await?;
-        let factors = tensors.rope_factors.as_deref();
-        Model::new(self.gpu, tensors.config, tensors.weights, factors, self.n_ctx, tensors.self_test).await
+        tensors.model.set_rope(tensors.rope_factors.as_deref());
+        tensors.model.gpu().finish().await?;
+        Ok(tensors.model)
     }
 }
 
@@ -110,14 +118,10 @@ fn matrix_types(header: &Header) -> Vec<GgmlType> {
 }
 
 impl Tensors {
-    async fn new(gpu: &Gpu, header: Header, config: ModelConfig, self_test: SelfTest) -> Result<Self> {
-        let (weights, sinks) = Weights::allocate(gpu, &config, &header).await?;
-        let repack = Repack::new(gpu)?;
-        Ok(Self {
+    fn new(header: Header, model: Model, sinks: HashMap<String, Sink>, repack: Repack) -> Self {
+        Self {
             header,
-            config,
-            self_test,
-            weights,
+            model,
             sinks,
             repack,
             index: 0,
@@ -125,11 +129,11 @@ impl Tensors {
             pending: Vec::new(),
             in_flight: 0,
             rope_factors: None,
-        })
+        }
     }
 
     /// Distributes `bytes`, which start at `start` in the file.
-    async fn push(&mut self, gpu: &Gpu, start: u64, bytes: &[u8]) -> Result<()> {
+    async fn push(&mut self, start: u64, bytes: &[u8]) -> Result<()> {
         let end = start + bytes.len() as u64;
         while let Some(tensor) = self.header.tensors.get(self.index) {
             let from = tensor.offset + self.sent + self.pending.len() as u64; // the next byte wanted
@@ -139,7 +143,7 @@ impl Tensors {
             }
             self.pending.extend_from_slice(&bytes[(from - start) as usize..(to - start) as usize]);
             let whole = to == tensor.offset + tensor.bytes;
-            self.send(gpu, whole).await?;
+            self.send(whole).await?;
             if whole {
                 self.index += 1;
                 self.sent = 0;
@@ -149,12 +153,12 @@ impl Tensors {
     }
 
     /// Sends what can be sent of the pending bytes: all of them when the tensor is `whole`.
-    async fn send(&mut self, gpu: &Gpu, whole: bool) -> Result<()> {
+    async fn send(&mut self, whole: bool) -> Result<()> {
         let name = &self.header.tensors[self.index].name;
         match self.sinks.get(name).cloned() {
-            Some(Sink::Matrix(matrix, tensor)) => self.send_matrix(gpu, &matrix, tensor, whole).await?,
+            Some(Sink::Matrix(matrix, tensor)) => self.send_matrix(&matrix, tensor, whole).await?,
             Some(Sink::Vector(buffer, offset)) if whole => {
-                gpu.write(&buffer, offset, &self.pending);
+                self.model.gpu().write(&buffer, offset, &self.pending);
                 self.pending.clear();
             }
             Some(Sink::RopeFactors) if whole => {
@@ -163,14 +167,14 @@ impl Tensors {
             }
             Some(_) => {}
             None => {
-                let architecture = format!("{:?}", self.config.architecture);
+                let architecture = format!("{:?}", self.model.config.architecture);
                 return Err(Error::TensorUnknown { name: name.clone(), architecture });
             }
         }
         Ok(())
     }
 
-    async fn send_matrix(&mut self, gpu: &Gpu, matrix: &Matrix, tensor: usize, whole: bool) -> Result<()> {
+    async fn send_matrix(&mut self, matrix: &Matrix, tensor: usize, whole: bool) -> Result<()> {
         loop {
             let (slab, part, done) = self.part(matrix, tensor)?;
             let layout = part.layout;
@@ -183,11 +187,11 @@ impl Tensors {
             }
             let mut piece: Vec<u8> = self.pending.drain(..most).collect();
             let first_block = (done / u64::from(layout.block_bytes())) as u32;
-            self.repack.run(gpu, slab, part, first_block, &mut piece);
+            self.repack.run(self.model.gpu(), slab, part, first_block, &mut piece);
             self.sent += most as u64;
             self.in_flight += most as u64;
             if self.in_flight >= IN_FLIGHT {
-                gpu.finish().await?;
+                self.model.gpu().finish().await?;
                 self.in_flight = 0;
             }
         }

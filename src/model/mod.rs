@@ -12,7 +12,7 @@ pub use loader::Loader;
 use crate::config::ModelConfig;
 use crate::gpu::{Buffer, Dispatch, Extent, Gpu, PendingRead};
 use crate::kernels::attention::attention;
-use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
+use crate::kernels::decode_attention::{combine, decode_attention};
 use crate::kernels::embed::embed;
 use crate::kernels::matmul::matmul;
 use crate::kernels::matvec::{Input, Norm, Output, matvec};
@@ -29,25 +29,33 @@ use weights::{Layer, Weights};
 
 /// Most tokens of one batch.
 pub const MAX_BATCH: usize = 256;
-/// Positions of the KV cache unless the caller says otherwise (never more than the model was trained for).
-pub const DEFAULT_N_CTX: usize = 8192;
 
 /// A loaded model with one KV cache.
 #[derive(Debug)]
 pub struct Model {
     /// Its dimensions.
     pub config: ModelConfig,
-    /// Positions in the KV cache.
+    /// Most positions of the KV cache.
     pub n_ctx: usize,
     /// What the self-test found at load.
     pub self_test: SelfTest,
     gpu: Gpu,
     weights: Weights,
     activations: Activations,
-    decode: Vec<Dispatch>,
-    prefill: Vec<Dispatch>,
-    head: Vec<Dispatch>,
+    cache: KvCache,
+    dispatches: Dispatches,
     sampling: Sampling,
+}
+
+/// All that is ever submitted, in order.
+#[derive(Debug)]
+struct Dispatches {
+    /// One token through the layers.
+    decode: Vec<Dispatch>,
+    /// A batch of tokens through the layers.
+    prefill: Vec<Dispatch>,
+    /// Logits of the wanted row.
+    head: Vec<Dispatch>,
 }
 
 /// A token that the GPU is about to choose.
@@ -67,8 +75,6 @@ struct Activations {
     normed: Buffer,
     /// `[(n_head + 2 n_kv_head) head_dim]`.
     qkv: Buffer,
-    /// What the workgroups of one token's attention leave for each other.
-    partial: Buffer,
     /// `[n_head head_dim]`.
     heads: Buffer,
     /// `[2 n_ff]`.
@@ -82,7 +88,8 @@ struct Activations {
 }
 
 impl Activations {
-    fn new(gpu: &Gpu, config: &ModelConfig, heads: Heads, rope: &[f32]) -> Result<Self> {
+    fn new(gpu: &Gpu, config: &ModelConfig, n_ctx: usize) -> Result<Self> {
+        let heads = heads(config);
         let rows = |what: &str, n: usize| gpu.buffer(what, (4 * MAX_BATCH * n) as u64);
         let q = heads.n_head * heads.head_dim;
         Ok(Self {
@@ -90,40 +97,61 @@ impl Activations {
             x: rows("the residual stream", config.n_embd)?,
             normed: rows("the normed residual stream", config.n_embd)?,
             qkv: rows("q, k and v", q + 2 * heads.n_kv_head * heads.head_dim)?,
-            partial: gpu.buffer("the parts of attention", partial_bytes(heads))?,
             heads: rows("the attention heads", q)?,
             gate_up: rows("gate and up", 2 * config.n_ff)?,
             gated: rows("the gated activations", config.n_ff)?,
             logits: gpu.buffer("the logits", 4 * config.n_vocab as u64)?,
-            rope: gpu.buffer_with("the RoPE table", bytemuck::cast_slice(rope))?,
+            rope: gpu.buffer("the RoPE table", rope::table_bytes(config.rope.n_rot, n_ctx))?,
         })
     }
 }
 
 impl Model {
-    /// Allocates the KV cache and activations and prepares all dispatches.
+    /// Allocates the KV cache and activations and prepares all dispatches, whose pipelines then compile while the
+    /// weights still come. Before the first token, [`Model::set_rope`] must be called.
     ///
-    /// `rope_factors` are Llama 3.1's (`rope_freqs.weight`). `n_ctx` defaults to [`DEFAULT_N_CTX`].
+    /// `n_ctx` defaults to what the model was trained for, as far as it fits one binding. Errors:
+    /// [`Error::ContextFull`] if it does not, [`Error::OutOfMemory`].
     pub async fn new(
         gpu: Gpu,
         config: ModelConfig,
         weights: Weights,
-        rope_factors: Option<&[f32]>,
         n_ctx: Option<usize>,
         self_test: SelfTest,
     ) -> Result<Self> {
-        let n_ctx = n_ctx.unwrap_or(DEFAULT_N_CTX.min(config.n_ctx_train)).max(1);
-        let heads =
-            Heads { n_head: config.n_head, n_kv_head: config.n_kv_head, head_dim: config.head_dim, n_ctx };
-        let rope = rope::table(&config.rope.inv_freq(rope_factors), config.rope.mscale, n_ctx);
-        let activations = Activations::new(&gpu, &config, heads, &rope)?;
-        let cache = KvCache::new(&gpu, heads, config.n_layer).await?;
-        let graph =
-            Graph { gpu: &gpu, config: &config, heads, weights: &weights, a: &activations, cache: &cache };
-        let (decode, prefill, head) = (graph.decode(), graph.prefill(), graph.head());
+        let most = KvCache::most_positions(&gpu, heads(&config));
+        let n_ctx = n_ctx.unwrap_or(config.n_ctx_train.min(most)).max(1);
+        if n_ctx > most {
+            return Err(Error::ContextFull { needed: n_ctx, n_ctx: most });
+        }
+        let activations = Activations::new(&gpu, &config, n_ctx)?;
+        let cache = KvCache::new(&gpu, heads(&config), config.n_layer, n_ctx).await?;
+        let dispatches =
+            Graph { gpu: &gpu, config: &config, n_ctx, weights: &weights, a: &activations, cache: &cache }
+                .dispatches();
         let sampling = Sampling::new(&gpu, config.n_vocab, &activations.logits, &activations.batch)?;
-        gpu.finish().await?;
-        Ok(Self { n_ctx, self_test, config, weights, activations, decode, prefill, head, sampling, gpu })
+        Ok(Self { config, n_ctx, self_test, gpu, weights, activations, cache, dispatches, sampling })
+    }
+
+    /// Writes the RoPE table; `factors` are Llama 3.1's (`rope_freqs.weight`).
+    pub fn set_rope(&self, factors: Option<&[f32]>) {
+        let rope = &self.config.rope;
+        let table = rope::table(&rope.inv_freq(factors), rope.mscale, self.n_ctx);
+        self.gpu.write(&self.activations.rope, 0, bytemuck::cast_slice(&table));
+    }
+
+    /// Makes room for so many positions: the cache grows by doubling, and keeps what it holds.
+    async fn reserve(&mut self, positions: usize) -> Result<()> {
+        if positions > self.n_ctx {
+            return Err(Error::ContextFull { needed: positions, n_ctx: self.n_ctx });
+        }
+        if positions <= self.cache.capacity {
+            return Ok(());
+        }
+        self.cache = self.cache.grown(&self.gpu, positions, self.n_ctx).await?;
+        let Self { gpu, config, n_ctx, weights, activations, cache, .. } = self;
+        self.dispatches = Graph { gpu, config, n_ctx: *n_ctx, weights, a: activations, cache }.dispatches();
+        Ok(())
     }
 
     /// The device.
@@ -138,8 +166,9 @@ impl Model {
 
     /// Runs `tokens` (at most [`MAX_BATCH`]) at positions `pos`, `pos + 1`, ..., writing their keys and
     /// values. Returns the logits, `[n_vocab]` each, of the batch rows `wanted`.
-    pub async fn forward(&self, tokens: &[u32], pos: usize, wanted: &[usize]) -> Result<Vec<Vec<f32>>> {
-        self.check_batch(tokens, pos)?;
+    pub async fn forward(&mut self, tokens: &[u32], pos: usize, wanted: &[usize]) -> Result<Vec<Vec<f32>>> {
+        self.check_batch(tokens)?;
+        self.reserve(pos + tokens.len()).await?;
         let n_tokens = tokens.len() as u32;
         self.write_batch(tokens, pos, wanted.first().copied().unwrap_or(0));
         let layers = self.layers(n_tokens);
@@ -150,10 +179,10 @@ impl Model {
         }
         for (i, row) in wanted.iter().enumerate() {
             if i == 0 {
-                self.gpu.submit(layers.iter().chain(&self.head), extent);
+                self.gpu.submit(layers.iter().chain(&self.dispatches.head), extent);
             } else {
                 self.gpu.write(&self.activations.batch, 8, bytemuck::bytes_of(&(*row as u32)));
-                self.gpu.submit(&self.head, extent);
+                self.gpu.submit(&self.dispatches.head, extent);
             }
             let bytes = self.gpu.read(&self.activations.logits, 4 * self.config.n_vocab as u64).await?;
             logits.push(bytemuck::pod_collect_to_vec(&bytes));
@@ -167,19 +196,22 @@ impl Model {
     }
 
     /// Runs `tokens` as [`Model::forward`] does and chooses the token after them.
-    pub fn sample_after(&self, tokens: &[u32], pos: usize) -> Result<PendingToken> {
-        self.check_batch(tokens, pos)?;
+    pub async fn sample_after(&mut self, tokens: &[u32], pos: usize) -> Result<PendingToken> {
+        self.check_batch(tokens)?;
+        self.reserve(pos + tokens.len()).await?;
         self.write_batch(tokens, pos, tokens.len() - 1);
         Ok(self.submit_sampling(tokens.len() as u32, pos + tokens.len()))
     }
 
     /// Runs the token that was chosen last, whatever it is, and chooses the one at `position` after it.
-    pub fn sample_next(&self, position: usize) -> PendingToken {
-        self.submit_sampling(1, position)
+    pub async fn sample_next(&mut self, position: usize) -> Result<PendingToken> {
+        self.reserve(position).await?;
+        Ok(self.submit_sampling(1, position))
     }
 
     fn submit_sampling(&self, n_tokens: u32, position: usize) -> PendingToken {
-        let dispatches = self.layers(n_tokens).iter().chain(&self.head).chain([&self.sampling.dispatch]);
+        let dispatches =
+            self.layers(n_tokens).iter().chain(&self.dispatches.head).chain([&self.sampling.dispatch]);
         let extent = Extent { tokens: n_tokens, positions: position as u32 };
         let ring = &self.sampling.sampled;
         PendingToken { read: self.gpu.submit_and_read(dispatches, extent, ring, ring.size()), position }
@@ -191,7 +223,7 @@ impl Model {
     }
 
     fn layers(&self, n_tokens: u32) -> &[Dispatch] {
-        if n_tokens == 1 { &self.decode } else { &self.prefill }
+        if n_tokens == 1 { &self.dispatches.decode } else { &self.dispatches.prefill }
     }
 
     fn write_batch(&self, tokens: &[u32], pos: usize, wanted: usize) {
@@ -200,7 +232,7 @@ impl Model {
         self.gpu.write(&self.activations.batch, 0, bytemuck::cast_slice(&batch));
     }
 
-    fn check_batch(&self, tokens: &[u32], pos: usize) -> Result<()> {
+    fn check_batch(&self, tokens: &[u32]) -> Result<()> {
         let n_vocab = self.config.n_vocab;
         if let Some(id) = tokens.iter().find(|id| **id as usize >= n_vocab) {
             let problem = format!("{id} is not a token id: the vocabulary has {n_vocab}");
@@ -210,9 +242,6 @@ impl Model {
             let problem = format!("a batch of {} tokens, expected 1 to {MAX_BATCH}", tokens.len());
             return Err(Error::InvalidRequest { param: "tokens".into(), problem });
         }
-        if pos + tokens.len() > self.n_ctx {
-            return Err(Error::ContextFull { needed: pos + tokens.len(), n_ctx: self.n_ctx });
-        }
         Ok(())
     }
 }
@@ -221,22 +250,31 @@ impl Model {
 struct Graph<'a> {
     gpu: &'a Gpu,
     config: &'a ModelConfig,
-    heads: Heads,
+    n_ctx: usize,
     weights: &'a Weights,
     a: &'a Activations,
     cache: &'a KvCache,
 }
 
+fn heads(config: &ModelConfig) -> Heads {
+    Heads { n_head: config.n_head, n_kv_head: config.n_kv_head, head_dim: config.head_dim }
+}
+
 impl Graph<'_> {
+    fn dispatches(&self) -> Dispatches {
+        Dispatches { decode: self.decode(), prefill: self.prefill(), head: self.head() }
+    }
+
     /// One token through all layers: six dispatches each, where no matrix is cut.
     fn decode(&self) -> Vec<Dispatch> {
-        let (gpu, a) = (self.gpu, self.a);
+        let (gpu, a, heads) = (self.gpu, self.a, heads(self.config));
+        let partial = &self.cache.partial;
         let mut all = self.embed();
         for (layer, cache) in self.weights.layers.iter().zip(&self.cache.layers) {
             all.extend(matvec(gpu, &layer.qkv, self.normed(&layer.attn_norm), self.qkv(layer)));
             let buffers = self.rope_buffers(layer, cache);
-            all.push(decode_attention(gpu, self.heads, self.turn(), buffers, &a.partial));
-            all.push(combine(gpu, self.heads, [&a.partial, &a.batch, &a.heads]));
+            all.push(decode_attention(gpu, heads, self.turn(), buffers, partial));
+            all.push(combine(gpu, heads, [partial, &a.batch, &a.heads]));
             all.extend(matvec(gpu, &layer.attn_output, &a.heads, self.attn_output(layer)));
             let gated = Output { bias: layer.gate_up_bias.as_ref(), accumulate: false, y: &a.gated };
             all.extend(matvec(gpu, &layer.gate_up, self.normed(&layer.ffn_norm), gated));
@@ -247,14 +285,14 @@ impl Graph<'_> {
 
     /// A batch of tokens through all layers.
     fn prefill(&self) -> Vec<Dispatch> {
-        let (gpu, a) = (self.gpu, self.a);
+        let (gpu, a, heads) = (self.gpu, self.a, heads(self.config));
         let project = |w: &Matrix, x: &Buffer, output: Output| matmul(gpu, w, x, &a.batch, output);
         let mut all = self.embed();
         for (layer, cache) in self.weights.layers.iter().zip(&self.cache.layers) {
             all.push(self.norm(&layer.attn_norm));
             all.extend(project(&layer.qkv, &a.normed, self.qkv(layer)));
-            all.push(rope(gpu, self.heads, self.turn(), self.rope_buffers(layer, cache)));
-            all.push(attention(gpu, self.heads, [&a.qkv, &cache.0, &cache.1, &a.batch, &a.heads]));
+            all.push(rope(gpu, heads, self.turn(), self.rope_buffers(layer, cache)));
+            all.push(attention(gpu, heads, [&a.qkv, &cache.0, &cache.1, &a.batch, &a.heads]));
             all.extend(project(&layer.attn_output, &a.heads, self.attn_output(layer)));
             all.push(self.norm(&layer.ffn_norm));
             let gate_up = Output { bias: layer.gate_up_bias.as_ref(), accumulate: false, y: &a.gate_up };
@@ -300,7 +338,7 @@ impl Graph<'_> {
 
     fn turn(&self) -> Turn {
         let rope = &self.config.rope;
-        Turn { n_rot: rope.n_rot, neox: rope.neox, eps: self.config.rms_eps }
+        Turn { n_rot: rope.n_rot, neox: rope.neox, eps: self.config.rms_eps, n_ctx: self.n_ctx }
     }
 
     fn rope_buffers<'b>(&'b self, layer: &'b Layer, cache: &'b (Buffer, Buffer)) -> rope::Buffers<'b> {

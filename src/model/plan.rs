@@ -1,11 +1,10 @@
 //! How much GPU memory a model will take, from its header alone.
 
 use super::kv_cache::KvCache;
-use super::{DEFAULT_N_CTX, MAX_BATCH};
+use super::{MAX_BATCH, heads};
 use crate::config::ModelConfig;
 use crate::gguf::Header;
 use crate::kernels::decode_attention::partial_bytes;
-use crate::kernels::rope::Heads;
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -25,18 +24,17 @@ pub struct MemoryPlan {
 impl MemoryPlan {
     /// The plan for `n_ctx` positions (or the default) with an f16 or f32 cache.
     pub fn new(config: &ModelConfig, header: &Header, n_ctx: Option<usize>, kv_f16: bool) -> Self {
-        let n_ctx = n_ctx.unwrap_or(DEFAULT_N_CTX.min(config.n_ctx_train));
-        let heads =
-            Heads { n_head: config.n_head, n_kv_head: config.n_kv_head, head_dim: config.head_dim, n_ctx };
+        let n_ctx = n_ctx.unwrap_or(config.n_ctx_train);
+        let heads = heads(config);
         let weights = header.tensors.iter().map(|t| t.bytes).sum();
-        let kv_cache = KvCache::bytes(kv_f16, heads, config.n_layer);
+        let kv_cache = KvCache::bytes(kv_f16, heads, config.n_layer, n_ctx);
         let q = config.n_head * config.head_dim;
         let kv = config.n_kv_head * config.head_dim;
         let row = 2 * config.n_embd + 2 * q + 2 * kv + 3 * config.n_ff;
         let staging = crate::kernels::repack::STAGE;
         // the vocabulary: logits, and the sampler's bias, counts and weights
         let activations =
-            (4 * (MAX_BATCH * row + 4 * config.n_vocab) + staging) as u64 + partial_bytes(heads);
+            (4 * (MAX_BATCH * row + 4 * config.n_vocab) + staging) as u64 + partial_bytes(heads, n_ctx);
         Self { n_ctx, weights, kv_cache, activations, total: weights + kv_cache + activations }
     }
 }

@@ -9,7 +9,7 @@ export interface LoadProgress {
 
 /** Limits on what the engine uses of the device; all optional. */
 export interface DeviceOptions {
-  /** Positions of the KV cache. Default: the model's own context, at most 8192. */
+  /** Most positions of the KV cache, which grows with use. Default: the model's own context. */
   nCtx?: number;
   /** Keep the KV cache in half precision where the device has it: half the memory. */
   kvF16?: boolean;

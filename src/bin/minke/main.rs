@@ -44,7 +44,7 @@ struct Shared {
     /// Keep the KV cache in half precision where the adapter has it
     #[arg(long, global = true)]
     kv_f16: bool,
-    /// Positions of the KV cache (default: the model's own, at most 8192)
+    /// Positions of the KV cache (default: the model's own)
     #[arg(long, global = true, value_name = "N")]
     ctx: Option<usize>,
 }

@@ -323,7 +323,7 @@ const POSITIONS: usize = LAST + 1;
 
 /// RoPE with head norms, the KV cache, and attention, at the model's head size.
 fn heads(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Vec<Case>> {
-    let shape = Heads { n_head: 4, n_kv_head: 2, head_dim: config.head_dim, n_ctx: POSITIONS };
+    let shape = Heads { n_head: 4, n_kv_head: 2, head_dim: config.head_dim };
     let row = (shape.n_head + 2 * shape.n_kv_head) * shape.head_dim;
     let norms = config.architecture == Architecture::Qwen3;
     let inputs = HeadInputs {
@@ -369,12 +369,13 @@ impl HeadInputs<'_> {
         let (k_cache, v_cache) = (gpu.buffer("keys", bytes)?, gpu.buffer("values", bytes)?);
         let heads = |n: usize| gpu.buffer("out", 4 * (n * shape.n_head * shape.head_dim) as u64);
         let (many, one) = (heads(BATCHES[1])?, heads(1)?);
-        let partial = gpu.buffer("parts", partial_bytes(shape))?;
+        let partial = gpu.buffer("parts", partial_bytes(shape, POSITIONS))?;
         let norms = match &self.norms {
             Some((q, k)) => Some((floats(gpu, "q norm", q)?, floats(gpu, "k norm", k)?)),
             None => None,
         };
-        let turn = Turn { n_rot: config.rope.n_rot, neox: config.rope.neox, eps: config.rms_eps };
+        let turn =
+            Turn { n_rot: config.rope.n_rot, neox: config.rope.neox, eps: config.rms_eps, n_ctx: POSITIONS };
         let mut pos = 0;
         for n in BATCHES {
             let qkv = floats(gpu, "qkv", &self.qkv[pos * self.row..][..n * self.row])?;
