@@ -1,18 +1,20 @@
 //! One conversation's timeline: which tokens the KV cache holds, and how it grows.
 
-use crate::model::{MAX_BATCH, Model, PendingToken};
+use crate::model::{Model, PendingToken};
 use crate::sampler::{Sampler, SamplingParams};
 use crate::{Error, Result};
 use std::collections::VecDeque;
 
-/// Tokens that the GPU works on before the first of them is read: it never waits for the host.
-const IN_FLIGHT: usize = 2;
+/// Milliseconds of work that the GPU has ahead of the token that is read next, so that it never waits for the host.
+const AHEAD_MS: f64 = 20.0;
 
 /// A model and the tokens whose keys and values are in its cache.
 #[derive(Debug)]
 pub struct Session {
     model: Model,
     tokens: Vec<u32>,
+    /// Milliseconds between the last two tokens that were read.
+    interval: f64,
 }
 
 /// What to generate after a prompt.
@@ -41,8 +43,15 @@ pub struct Generation<'s> {
 
 #[derive(Debug)]
 enum Chooser {
-    Gpu { in_flight: VecDeque<PendingToken> },
-    Cpu { sampler: Sampler, last: Last },
+    /// With the time when the last token was read.
+    Gpu {
+        in_flight: VecDeque<PendingToken>,
+        read: Option<f64>,
+    },
+    Cpu {
+        sampler: Sampler,
+        last: Last,
+    },
 }
 
 /// What the CPU's next token follows.
@@ -56,7 +65,7 @@ enum Last {
 impl Session {
     /// An empty timeline.
     pub fn new(model: Model) -> Self {
-        Self { model, tokens: Vec::new() }
+        Self { model, tokens: Vec::new(), interval: AHEAD_MS }
     }
 
     /// The model.
@@ -72,7 +81,7 @@ impl Session {
 
     /// Runs what of the prompt the timeline does not hold yet, in batches, and begins to generate.
     ///
-    /// `cancelled` is asked between batches ([`Error::Aborted`]; what was run stays usable).
+    /// `cancelled` is asked between submits ([`Error::Aborted`]; batches that were run stay usable).
     pub async fn generate(
         &mut self,
         request: Request<'_>,
@@ -85,24 +94,26 @@ impl Session {
         self.room_for(prompt.len() + limit)?;
         let sampler = Sampler::new(sampling.clone(), entropy)?;
         self.tokens.truncate(self.common(prompt));
-        let rest = &prompt[self.tokens.len()..];
-        let (before, last) = rest.split_at((rest.len() - 1) / MAX_BATCH * MAX_BATCH);
-        self.extend(before, &[], cancelled).await?;
+        while prompt.len() - self.tokens.len() > self.model.batch_size() {
+            let batch = &prompt[self.tokens.len()..][..self.model.batch_size()];
+            self.extend(batch, &[], cancelled).await?;
+        }
+        let last = &prompt[self.tokens.len()..];
         let chooser = if logits {
             let logits = self.extend(last, &[prompt.len() - 1], cancelled).await?.concat();
             Chooser::Cpu { sampler, last: Last::Prompt(logits) }
         } else {
             self.model.start_sampling(sampling, sampler.seed())?;
-            let first = self.model.sample_after(last, self.tokens.len()).await?;
+            let first = self.model.sample_after(last, self.tokens.len(), cancelled).await?;
             self.tokens.extend(last);
-            Chooser::Gpu { in_flight: VecDeque::from([first]) }
+            Chooser::Gpu { in_flight: VecDeque::from([first]), read: None }
         };
         Ok(Generation { session: self, left: limit.saturating_sub(1), chooser })
     }
 
     /// Appends one token and returns the logits after it.
     pub async fn decode(&mut self, token: u32) -> Result<Vec<f32>> {
-        let logits = self.model.forward(&[token], self.tokens.len(), &[0]).await?;
+        let logits = self.model.forward(&[token], self.tokens.len(), &[0], &|| false).await?;
         self.tokens.push(token);
         Ok(logits.concat())
     }
@@ -126,16 +137,15 @@ impl Session {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Vec<Vec<f32>>> {
         let mut logits = Vec::new();
-        for batch in tokens.chunks(MAX_BATCH) {
-            if cancelled() {
-                return Err(Error::Aborted);
-            }
+        let mut rest = tokens;
+        while !rest.is_empty() {
+            let (batch, later) = rest.split_at(self.model.batch_size().min(rest.len()));
             let pos = self.tokens.len();
             let here = |p: &&usize| (pos..pos + batch.len()).contains(*p);
             let wanted: Vec<_> = positions.iter().filter(here).map(|p| p - pos).collect();
-            logits.extend(self.model.forward(batch, pos, &wanted).await?);
-            self.model.gpu().finish().await?; // keeps the queue short, so that an abort is soon heard
+            logits.extend(self.model.forward(batch, pos, &wanted, cancelled).await?);
             self.tokens.extend(batch);
+            rest = later;
         }
         Ok(logits)
     }
@@ -154,14 +164,19 @@ impl Generation<'_> {
     pub async fn next(&mut self) -> Result<Option<(u32, Vec<f32>)>> {
         let session = &mut *self.session;
         match &mut self.chooser {
-            Chooser::Gpu { in_flight } => {
-                while in_flight.len() < IN_FLIGHT && self.left > 0 {
+            Chooser::Gpu { in_flight, read } => {
+                let ahead = (AHEAD_MS / session.interval).ceil() as usize;
+                while in_flight.len() < ahead.clamp(2, 8) && self.left > 0 {
                     let position = session.tokens.len() + in_flight.len();
                     in_flight.push_back(session.model.sample_next(position).await?);
                     self.left -= 1;
                 }
                 let Some(first) = in_flight.pop_front() else { return Ok(None) };
                 let token = session.model.receive(first).await?;
+                let now = session.model.now();
+                if let Some(before) = read.replace(now) {
+                    session.interval = now - before;
+                }
                 if !in_flight.is_empty() {
                     session.tokens.push(token); // it is being run
                 }

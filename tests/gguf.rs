@@ -165,7 +165,7 @@ fn halves(short: u64) -> Vec<Tensor> {
 #[test]
 fn the_tiny_file_runs() {
     let mut model = load(&tiny().whole()).expect("a model");
-    let logits = block_on(model.forward(&[1, 2], 0, &[1])).expect("logits");
+    let logits = block_on(model.forward(&[1, 2], 0, &[1], &|| false)).expect("logits");
     assert_eq!(logits[0].len(), 40);
 }
 

@@ -112,17 +112,16 @@ fn a_decoded_token_costs_few_calls() {
     std::fs::remove_file(&path).expect("removed");
     let mut session = Session::new(model.expect("a model"));
     let params = SamplingParams::default();
-    let mut generation = block_on(session.generate(request(&params, 40, false), &|| false)).expect("a reply");
-    block_on(generation.next()).expect("a token"); // from here on there is always one in flight
+    tokens(&mut session, request(&params, 40, false), 40); // has as many staging buffers as are ever in flight
+    let mut generation = block_on(session.generate(request(&params, 41, false), &|| false)).expect("a reply");
     let before = generation.model().gpu().counters();
-    for _ in 0..10 {
-        block_on(generation.next()).expect("a token");
-    }
+    while block_on(generation.next()).expect("a token").is_some() {}
     let cost = generation.model().gpu().counters() - before;
-    println!("10 tokens of 28 layers: {cost:?}");
-    assert!(cost.dispatches <= 10 * 173, "{cost:?}");
-    assert_eq!((cost.passes, cost.submits, cost.maps), (10, 10, 10), "{cost:?}");
-    assert_eq!((cost.buffer_writes, cost.bind_groups, cost.buffers), (0, 0, 0), "{cost:?}");
+    println!("40 tokens of 28 layers after the first: {cost:?}");
+    assert!(cost.dispatches <= 40 * 173, "{cost:?}");
+    assert_eq!((cost.passes, cost.submits, cost.maps), (40, 40, 40), "{cost:?}");
+    assert_eq!((cost.buffer_writes, cost.bind_groups), (0, 0), "{cost:?}");
+    assert!(cost.buffers <= 8, "staging buffers for what is in flight: {cost:?}");
 }
 
 /// Repacked weights are the file's own bytes, and each is read once for a token.
@@ -135,4 +134,28 @@ fn weights_read_for_a_token_are_the_files_bytes() {
     let bytes: u64 = tensors.iter().filter(|tensor| tensor.shape.len() == 2).map(|tensor| tensor.bytes).sum();
     let ratio = model.bytes_per_token() as f64 / bytes as f64;
     assert!((1.0..=1.02).contains(&ratio), "{ratio}");
+}
+
+/// A prompt is run in short submits, between which an abort is heard; afterwards all is as if it had not been.
+#[test]
+fn an_abort_is_heard_within_a_batch() {
+    let path = common::cached(common::SMOLLM2);
+    let mut session = Session::new(common::load(&path, &GpuOptions::default(), Some(512)).expect("a model"));
+    let prompt: Vec<u32> = (0..200).map(|i| i * 7919 % 49_152).collect();
+    let params = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
+    let wanted = Request { prompt: &prompt, ..request(&params, 4, false) };
+    let times = std::cell::RefCell::new(vec![std::time::Instant::now()]);
+    let cancelled = || {
+        times.borrow_mut().push(std::time::Instant::now());
+        times.borrow().len() > 8
+    };
+    let error = block_on(session.generate(wanted.clone(), &cancelled)).expect_err("an abort");
+    assert!(matches!(error, minke::Error::Aborted), "{error}");
+    let times = times.into_inner();
+    let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
+    println!("the longest of {} submits of a 200-token prompt took {longest:?}", times.len() - 1);
+    assert!(session.common(&prompt) < 199, "a batch that was not finished does not count");
+    let reply = tokens(&mut session, wanted.clone(), 4);
+    let mut fresh = Session::new(common::load(&path, &GpuOptions::default(), Some(512)).expect("a model"));
+    assert_eq!(reply, tokens(&mut fresh, wanted, 4));
 }

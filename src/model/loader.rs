@@ -93,7 +93,7 @@ impl Loader {
         let self_test = self_test::choose(&mut gpu, &config, &matrix_types(&header), self.now).await?;
         let (weights, sinks) = Weights::allocate(&gpu, &config, &header).await?;
         let repack = Repack::new(&gpu)?;
-        let model = Model::new(gpu, config, weights, self.n_ctx, self_test).await?;
+        let model = Model::new(gpu, config, weights, self.n_ctx, self_test, self.now).await?;
         let tensors = self.tensors.insert(Tensors::new(header, model, sinks, repack));
         tensors.push(start, bytes).await
     }

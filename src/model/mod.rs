@@ -24,11 +24,13 @@ use crate::sampler::SamplingParams;
 use crate::{Error, Result};
 use kv_cache::KvCache;
 use sampling::Sampling;
-use self_test::SelfTest;
+use self_test::{Clock, SelfTest};
 use weights::{Layer, Weights};
 
 /// Most tokens of one batch.
 pub const MAX_BATCH: usize = 256;
+/// Tokens of the first batch, and of all on a slow device: as many as a workgroup of matmul takes.
+const MIN_BATCH: usize = 32;
 
 /// A loaded model with one KV cache.
 #[derive(Debug)]
@@ -45,7 +47,13 @@ pub struct Model {
     cache: KvCache,
     dispatches: Dispatches,
     sampling: Sampling,
+    now: Clock,
+    /// Milliseconds that a dispatch of [`Dispatches::prefill`] takes for one token of the batch, as last measured.
+    pace: Option<f64>,
 }
+
+/// Most milliseconds that a submit for a prompt should take: a page must stay smooth, and an abort be heard.
+const SUBMIT_MS: f64 = 50.0;
 
 /// All that is ever submitted, in order.
 #[derive(Debug)]
@@ -118,6 +126,7 @@ impl Model {
         weights: Weights,
         n_ctx: Option<usize>,
         self_test: SelfTest,
+        now: Clock,
     ) -> Result<Self> {
         let most = KvCache::most_positions(&gpu, heads(&config));
         let n_ctx = n_ctx.unwrap_or(config.n_ctx_train.min(most)).max(1);
@@ -130,7 +139,19 @@ impl Model {
             Graph { gpu: &gpu, config: &config, n_ctx, weights: &weights, a: &activations, cache: &cache }
                 .dispatches();
         let sampling = Sampling::new(&gpu, config.n_vocab, &activations.logits, &activations.batch)?;
-        Ok(Self { config, n_ctx, self_test, gpu, weights, activations, cache, dispatches, sampling })
+        Ok(Self {
+            config,
+            n_ctx,
+            self_test,
+            gpu,
+            weights,
+            activations,
+            cache,
+            dispatches,
+            sampling,
+            now,
+            pace: None,
+        })
     }
 
     /// Writes the RoPE table; `factors` are Llama 3.1's (`rope_freqs.weight`).
@@ -166,28 +187,85 @@ impl Model {
 
     /// Runs `tokens` (at most [`MAX_BATCH`]) at positions `pos`, `pos + 1`, ..., writing their keys and
     /// values. Returns the logits, `[n_vocab]` each, of the batch rows `wanted`.
-    pub async fn forward(&mut self, tokens: &[u32], pos: usize, wanted: &[usize]) -> Result<Vec<Vec<f32>>> {
-        self.check_batch(tokens)?;
-        self.reserve(pos + tokens.len()).await?;
-        let n_tokens = tokens.len() as u32;
-        self.write_batch(tokens, pos, wanted.first().copied().unwrap_or(0));
-        let layers = self.layers(n_tokens);
-        let extent = Extent { tokens: n_tokens, positions: (pos + tokens.len()) as u32 };
+    ///
+    /// `cancelled` is asked every [`SUBMIT_MS`] or so; then [`Error::Aborted`].
+    pub async fn forward(
+        &mut self,
+        tokens: &[u32],
+        pos: usize,
+        wanted: &[usize],
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Vec<Vec<f32>>> {
+        let extent = self.begin(tokens, pos, wanted.first().copied().unwrap_or(0), cancelled).await?;
+        let mut rest = self.rest(extent);
         let mut logits = Vec::with_capacity(wanted.len());
-        if wanted.is_empty() {
-            self.gpu.submit(layers, extent);
-        }
         for (i, row) in wanted.iter().enumerate() {
-            if i == 0 {
-                self.gpu.submit(layers.iter().chain(&self.dispatches.head), extent);
-            } else {
+            if i > 0 {
                 self.gpu.write(&self.activations.batch, 8, bytemuck::bytes_of(&(*row as u32)));
-                self.gpu.submit(&self.dispatches.head, extent);
             }
+            self.gpu.submit(rest.iter().chain(&self.dispatches.head), extent);
+            rest = &[];
             let bytes = self.gpu.read(&self.activations.logits, 4 * self.config.n_vocab as u64).await?;
             logits.push(bytemuck::pod_collect_to_vec(&bytes));
         }
+        if !rest.is_empty() {
+            self.gpu.submit(rest, extent);
+        }
         Ok(logits)
+    }
+
+    /// How many tokens to run at once: as many as take a dispatch no longer than a submit should take.
+    pub fn batch_size(&self) -> usize {
+        let size = self.pace.map_or(0.0, |ms| SUBMIT_MS / ms) as usize;
+        size.next_multiple_of(MIN_BATCH).clamp(MIN_BATCH, MAX_BATCH)
+    }
+
+    /// Writes the batch and, if it is of several tokens, runs it through the layers.
+    async fn begin(
+        &mut self,
+        tokens: &[u32],
+        pos: usize,
+        wanted: usize,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Extent> {
+        self.check_batch(tokens)?;
+        self.reserve(pos + tokens.len()).await?;
+        let header = [pos as u32, tokens.len() as u32, wanted as u32, 0];
+        let batch: Vec<u32> = header.iter().chain(tokens).copied().collect();
+        self.gpu.write(&self.activations.batch, 0, bytemuck::cast_slice(&batch));
+        let extent = Extent { tokens: tokens.len() as u32, positions: (pos + tokens.len()) as u32 };
+        if tokens.len() > 1 {
+            self.run_prefill(extent, cancelled).await?;
+        }
+        Ok(extent)
+    }
+
+    /// What [`Model::begin`] has left to do of the layers: all of one token's, which need no pieces.
+    fn rest(&self, extent: Extent) -> &[Dispatch] {
+        if extent.tokens == 1 { &self.dispatches.decode } else { &[] }
+    }
+
+    /// A batch through the layers, in submits of about [`SUBMIT_MS`] by what the last one took.
+    async fn run_prefill(&mut self, extent: Extent, cancelled: &dyn Fn() -> bool) -> Result<()> {
+        let mut left = &self.dispatches.prefill[..];
+        let tokens = f64::from(extent.tokens);
+        while !left.is_empty() {
+            if cancelled() {
+                return Err(Error::Aborted);
+            }
+            // the first time, a layer
+            let guess =
+                self.pace.map_or(left.len() / self.config.n_layer, |ms| (SUBMIT_MS / (ms * tokens)) as usize);
+            let (now, later) = left.split_at(guess.clamp(1, left.len()));
+            let start = (self.now)();
+            self.gpu.submit(now, extent);
+            self.gpu.finish().await?;
+            // a browser's clock has steps of a millisecond
+            let elapsed = ((self.now)() - start).max(0.5);
+            self.pace = Some(elapsed / (now.len() as f64 * tokens));
+            left = later;
+        }
+        Ok(())
     }
 
     /// Begins a reply whose tokens the GPU chooses.
@@ -196,40 +274,38 @@ impl Model {
     }
 
     /// Runs `tokens` as [`Model::forward`] does and chooses the token after them.
-    pub async fn sample_after(&mut self, tokens: &[u32], pos: usize) -> Result<PendingToken> {
-        self.check_batch(tokens)?;
-        self.reserve(pos + tokens.len()).await?;
-        self.write_batch(tokens, pos, tokens.len() - 1);
-        Ok(self.submit_sampling(tokens.len() as u32, pos + tokens.len()))
+    pub async fn sample_after(
+        &mut self,
+        tokens: &[u32],
+        pos: usize,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<PendingToken> {
+        let extent = self.begin(tokens, pos, tokens.len().saturating_sub(1), cancelled).await?;
+        Ok(self.submit_sampling(extent))
     }
 
     /// Runs the token that was chosen last, whatever it is, and chooses the one at `position` after it.
     pub async fn sample_next(&mut self, position: usize) -> Result<PendingToken> {
         self.reserve(position).await?;
-        Ok(self.submit_sampling(1, position))
+        Ok(self.submit_sampling(Extent { tokens: 1, positions: position as u32 }))
     }
 
-    fn submit_sampling(&self, n_tokens: u32, position: usize) -> PendingToken {
+    fn submit_sampling(&self, extent: Extent) -> PendingToken {
         let dispatches =
-            self.layers(n_tokens).iter().chain(&self.dispatches.head).chain([&self.sampling.dispatch]);
-        let extent = Extent { tokens: n_tokens, positions: position as u32 };
+            self.rest(extent).iter().chain(&self.dispatches.head).chain([&self.sampling.dispatch]);
         let ring = &self.sampling.sampled;
-        PendingToken { read: self.gpu.submit_and_read(dispatches, extent, ring, ring.size()), position }
+        let read = self.gpu.submit_and_read(dispatches, extent, ring, ring.size());
+        PendingToken { read, position: extent.positions as usize }
+    }
+
+    /// The host's time in milliseconds.
+    pub fn now(&self) -> f64 {
+        (self.now)()
     }
 
     /// The token chosen; an error where the logits were not finite.
     pub async fn receive(&self, token: PendingToken) -> Result<u32> {
         sampling::token_at(&self.gpu.receive(token.read).await?, token.position)
-    }
-
-    fn layers(&self, n_tokens: u32) -> &[Dispatch] {
-        if n_tokens == 1 { &self.dispatches.decode } else { &self.dispatches.prefill }
-    }
-
-    fn write_batch(&self, tokens: &[u32], pos: usize, wanted: usize) {
-        let header = [pos as u32, tokens.len() as u32, wanted as u32, 0];
-        let batch: Vec<u32> = header.iter().chain(tokens).copied().collect();
-        self.gpu.write(&self.activations.batch, 0, bytemuck::cast_slice(&batch));
     }
 
     fn check_batch(&self, tokens: &[u32]) -> Result<()> {
