@@ -66,6 +66,10 @@ fn all_formats_pass() {
     let types: Vec<_> = GgmlType::supported().collect();
     let report = choose(&GpuOptions::default(), &tiny(), &types).unwrap();
     assert!(report.failures.is_empty(), "{report:?}");
+    for ty in types {
+        let report = choose(&GpuOptions::default(), &tiny(), &[ty]).unwrap(); // other random numbers
+        assert!(report.failures.is_empty(), "{ty}: {report:?}");
+    }
 }
 
 /// Whatever the tier, a wrong kernel is wrong: the device is refused.

@@ -47,16 +47,14 @@ impl Bench {
             session.logits(&prompt, &[self.p - 1]).await?;
             prefill.push(self.p as f64 / start.elapsed().as_secs_f64());
             let request =
-                Request { prompt: &prompt, sampling: &greedy, entropy: 0, limit: self.n + 2, logits: false };
+                Request { prompt: &prompt, sampling: &greedy, entropy: 0, limit: self.n + 1, logits: false };
             let mut generation = session.generate(request, &|| false).await?;
-            generation.next().await?; // from here to the end there is always one in flight
             let before = generation.model().gpu().counters();
+            generation.next().await?;
             let start = Instant::now();
-            for _ in 0..self.n {
-                generation.next().await?;
-            }
+            while generation.next().await?.is_some() {}
             decode.push(self.n as f64 / start.elapsed().as_secs_f64());
-            cost = generation.model().gpu().counters() - before;
+            cost = generation.model().gpu().counters() - before; // of all but the first token, which the prompt paid
         }
         let value = self.report(session.model(), &mut prefill, &mut decode, cost);
         shared.print(&value, || format!("{value:#}"));

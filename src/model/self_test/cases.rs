@@ -211,8 +211,11 @@ async fn gated(
     let (mut x, weight, bias) = (random.floats(TOKENS * COLS), random.floats(COLS), random.floats(2 * ROWS));
     x[1] = 1e5;
     let normed = reference::rms_norm::rms_norm(&doubles(&x), &weight, config.rms_eps);
-    let (mut gate_up, scale) = reference::matmul::matmul(&w, COLS, &normed[..COLS]);
-    gate_up.iter_mut().zip(&bias).for_each(|(value, bias)| *value += f64::from(*bias));
+    let (mut gate_up, mut scale) = reference::matmul::matmul(&w, COLS, &normed[..COLS]);
+    for ((value, scale), bias) in gate_up.iter_mut().zip(&mut scale).zip(&bias) {
+        *value += f64::from(*bias);
+        *scale += f64::from(bias.abs());
+    }
     let want = reference::swiglu::swiglu(&gate_up, ROWS);
     // silu's slope is at most 1.1: an error of either factor counts as much as the other is large
     let error =
