@@ -142,13 +142,6 @@ await command(async () => {
     args: chromiumArgs(given.adapter === 'default' ? undefined : given.adapter),
   };
   const { version: browser, adapter } = await machine(setting);
-  const engines = [
-    { name: 'Minke', measure: () => measure(setting), count: () => count(setting) },
-    ...(given.peers ? peers(setting) : []),
-  ];
-  const results = await measureAll(engines, given.rounds);
-  server.close();
-  if (results[0].problem) throw new Stop(`Minke could not be measured: ${results[0].problem}`);
   const facts = {
     date: new Date().toISOString(),
     commit: ask('git', ['describe', '--always', '--dirty', '--abbrev=12']),
@@ -158,6 +151,13 @@ await command(async () => {
     decode: given.decode,
     rounds: given.rounds,
   };
+  const engines = [
+    { name: 'Minke', measure: () => measure(setting), count: () => count(setting) },
+    ...(given.peers ? peers(setting) : []),
+  ];
+  const results = await measureAll(engines, given.rounds);
+  server.close();
+  if (results[0].problem) throw new Stop(`Minke could not be measured: ${results[0].problem}`);
   console.log(
     `\n${JSON.stringify(facts, null, 1)
       .replaceAll(/[{}",]/g, '')
