@@ -1,11 +1,12 @@
-// One measurement of Minke: the package's public API, in a browser of its own.
+// Measures Minke through the package's public API, each time in a browser of its own, as the peers' harnesses do.
 
 import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { chromium as playwright } from '@playwright/test';
 import { Stop, chromium } from '../scripts/setup.mjs';
 
 /** Path of the init script that counts. */
-export const COUNTERS = new URL('counters.js', import.meta.url).pathname;
+export const COUNTERS = fileURLToPath(new URL('counters.js', import.meta.url));
 
 const WORDS =
   'time people water house work world life hand part place week case point company number group problem fact money story month right study book night word side kind head power line game city name team minute idea body information back parent face others level office door health person art war history party result change morning reason research girl guy moment air teacher force education'.split(

@@ -11,7 +11,6 @@ const folder = join(root, '.cache/peers');
 const models = join(folder, 'models');
 const pythonFolder = join(root, '.cache/python-peers');
 
-/** A harness's folder, script and arguments; what it loads besides the GGUF; short: the least that it can do. */
 const wllama = (backend) => ({
   name: `wllama ${backend}`,
   folder: 'wllama',
@@ -20,6 +19,8 @@ const wllama = (backend) => ({
   decode: 8,
   load: ({ fetch_ms, load_ms }) => fetch_ms + load_ms,
 });
+
+/** The harnesses: how to call each, how many tokens it decodes, and its load time in milliseconds. */
 const PEERS = [
   {
     name: 'Transformers.js webgpu',

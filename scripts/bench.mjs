@@ -28,9 +28,14 @@ function options() {
     adapter: text('default'),
     peers: { type: 'boolean', default: false },
     record: { type: 'string' },
+    help: { type: 'boolean', default: false },
   };
   try {
     const { values } = parseArgs({ options: spec });
+    if (values.help) {
+      console.log(USAGE);
+      process.exit(0);
+    }
     for (const name of ['prompt', 'decode', 'rounds']) {
       values[name] = Number(values[name]);
       if (!(Number.isInteger(values[name]) && values[name] > 0)) throw new Error(`--${name} wants a whole number`);
