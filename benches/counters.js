@@ -57,6 +57,7 @@
     };
   }
 
+  // The script is imported as it is, but `self.location` is the blob's.
   globalThis.Worker = class extends Worker {
     constructor(url, options) {
       const script = JSON.stringify(new URL(url, location.href).href);
