@@ -1,5 +1,5 @@
 import { defineConfig } from '@playwright/test';
-import { chromium } from './scripts/setup.mjs';
+import { chromium, chromiumArgs } from './scripts/setup.mjs';
 
 // SwiftShader is a slow software GPU: long time-outs, and one test at a time.
 export default defineConfig({
@@ -12,16 +12,7 @@ export default defineConfig({
   use: {
     launchOptions: {
       executablePath: chromium(),
-      args: [
-        '--no-sandbox',
-        '--enable-unsafe-webgpu',
-        '--use-webgpu-adapter=swiftshader',
-        '--disable-quic',
-        '--no-first-run',
-        '--disable-background-networking',
-        '--disable-component-update',
-        '--disable-sync',
-      ],
+      args: chromiumArgs('swiftshader'),
     },
   },
 });

