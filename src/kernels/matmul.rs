@@ -8,7 +8,7 @@ use crate::quant::CHUNK;
 
 /// Rows and tokens of a workgroup's tile.
 const TILE_ROWS: u32 = 64;
-const TILE_TOKENS: u32 = 32;
+const TILE_TOKENS: u32 = 64;
 
 /// `y[t] = W x[t]`, with x f32 `[tokens][cols]`; one dispatch a slab.
 pub fn matmul(

@@ -30,7 +30,7 @@ use weights::{Layer, Weights};
 /// Most tokens of one batch.
 pub const MAX_BATCH: usize = 256;
 /// Tokens of the first batch, and of all on a slow device: as many as a workgroup of matmul takes.
-const MIN_BATCH: usize = 32;
+const MIN_BATCH: usize = 64;
 
 /// A loaded model with one KV cache.
 #[derive(Debug)]

@@ -22,10 +22,12 @@ use std::ops::Range;
 
 /// Errors of a sum in f32, relative to the sum of its absolute terms.
 const SUM_BOUND: f64 = 1e-5;
-/// More rows than a workgroup of matvec takes, more columns than its lanes take at once.
-const ROWS: usize = 40;
+/// More rows than a workgroup of matvec or matmul takes, more columns than its lanes take at once.
+const ROWS: usize = 72;
 const COLS: usize = 512;
 const TOKENS: usize = 3;
+/// More tokens than a workgroup of matmul takes.
+const MANY_TOKENS: usize = 70;
 /// Formats in one matrix: as many as Q, K and V may have. Every pipeline serves all of them.
 const MIXED: usize = 3;
 
@@ -179,8 +181,8 @@ async fn weights(gpu: &Gpu, layouts: &[&'static Layout], random: &mut Random) ->
     gpu.submit(&embed(gpu, &matrix, &batch(gpu, 0, rows)?, &embedded), rows as u32);
     let embed = case("embed", ROWS * COLS, embedded, doubles(&w), most(&doubles(&w), COLS), 1e-6);
 
-    let x = random.floats(TOKENS * COLS);
-    let (bias, before) = (random.floats(rows), random.floats(TOKENS * rows));
+    let x = random.floats(MANY_TOKENS * COLS);
+    let (bias, before) = (random.floats(rows), random.floats(MANY_TOKENS * rows));
     let (mut want, mut scale) = reference::matmul::matmul(&w, COLS, &doubles(&x));
     for (i, (want, scale)) in want.iter_mut().zip(&mut scale).enumerate() {
         let (bias, before) = (f64::from(bias[i % rows]), f64::from(before[i]));
@@ -191,7 +193,7 @@ async fn weights(gpu: &Gpu, layouts: &[&'static Layout], random: &mut Random) ->
     let [one, all] = [floats(gpu, "y", &before)?, floats(gpu, "y", &before)?];
     let output = |y| Output { bias: Some(&bias), accumulate: true, y };
     gpu.submit(&matvec(gpu, &matrix, &x, output(&one)), 1);
-    gpu.submit(&matmul(gpu, &matrix, &x, &batch(gpu, 0, TOKENS)?, output(&all)), TOKENS as u32);
+    gpu.submit(&matmul(gpu, &matrix, &x, &batch(gpu, 0, MANY_TOKENS)?, output(&all)), MANY_TOKENS as u32);
     let matvec = case("matvec", ROWS, one, want[..rows].to_vec(), scale[..rows].to_vec(), SUM_BOUND);
     let matmul = case("matmul", ROWS, all, want, scale, SUM_BOUND);
     Ok(vec![embed, matvec, matmul])
