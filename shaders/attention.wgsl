@@ -41,8 +41,8 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var sum = 0.0;
     var acc: array<vec4<f32>, TOKENS>;
     for (var first = 0u; first < end; first += 64u) {
-        // a position an invocation
-        var scores: array<f32, TOKENS>;
+        // a position an invocation; the zeros are written out, for Chromium 156 on SwiftShader leaves them out in a loop
+        var scores = array<f32, TOKENS>();
         if (first + lid < end) {
             let at = (first + lid) * row + head;
             for (var i = 0u; i < D4; i++) {
