@@ -69,7 +69,7 @@ async function measureAll(engines, rounds) {
     try {
       return await work();
     } catch (error) {
-      if (engine === engines[0]) throw error;
+      if (engine === engines[0]) throw new Stop(`${engine.name} could not be measured: ${error.message}`);
       engine.problem = error.message;
     }
   };
