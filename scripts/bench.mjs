@@ -1,7 +1,7 @@
 // `npm run bench`: speeds and WebGPU calls of the built package in Chromium, and with --peers those of others beside it.
 
 import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
-import { cpus } from 'node:os';
+import { cpus, loadavg } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { count, machine, measure } from '../benches/minke.mjs';
@@ -69,7 +69,7 @@ async function measureAll(engines, rounds) {
     try {
       return await work();
     } catch (error) {
-      if (engine === engines[0]) throw error;
+      if (engine === engines[0]) throw new Stop(`${engine.name} could not be measured: ${error.message}`);
       engine.problem = error.message;
     }
   };
@@ -151,7 +151,7 @@ await command(async () => {
   const facts = {
     date: new Date().toISOString(),
     commit: ask('git', ['describe', '--always', '--dirty', '--abbrev=12']),
-    machine: { cores: cpus().length, cpu: cpus()[0].model, browser, adapter },
+    machine: { cores: cpus().length, cpu: cpus()[0].model, loadBefore: loadavg()[0], browser, adapter },
     model: basename(given.model),
     prompt: given.prompt,
     decode: given.decode,
