@@ -1,5 +1,6 @@
-//! The forward pass of llama, qwen2 and qwen3. MODEL.md has the same in formulas.
+//! The forward pass of llama, qwen2 and qwen3: what is submitted when.
 
+mod graph;
 pub mod kv_cache;
 pub mod loader;
 pub mod plan;
@@ -10,22 +11,15 @@ pub mod weights;
 pub use loader::Loader;
 
 use crate::config::ModelConfig;
-use crate::gpu::{Buffer, Dispatch, Extent, Gpu, PendingRead};
-use crate::kernels::attention::attention;
-use crate::kernels::decode_attention::{combine, decode_attention};
-use crate::kernels::embed::embed;
-use crate::kernels::matmul::matmul;
-use crate::kernels::matvec::{Input, Norm, Output, matvec};
-use crate::kernels::rms_norm::rms_norm;
-use crate::kernels::rope::{self, Heads, Turn, rope};
-use crate::kernels::swiglu::swiglu;
-use crate::kernels::{BATCH_HEADER, Matrix};
+use crate::gpu::{Dispatch, Extent, Gpu, PendingRead};
+use crate::kernels::rope;
 use crate::sampler::SamplingParams;
 use crate::{Error, Result};
+use graph::{Activations, Dispatches, Graph, heads};
 use kv_cache::KvCache;
 use sampling::Sampling;
 use self_test::{Clock, SelfTest};
-use weights::{Layer, Weights};
+use weights::Weights;
 
 /// Most tokens of one batch.
 pub const MAX_BATCH: usize = 256;
@@ -55,63 +49,11 @@ pub struct Model {
 /// Most milliseconds that a submit for a prompt should take: a page must stay smooth, and an abort be heard.
 const SUBMIT_MS: f64 = 50.0;
 
-/// All that is ever submitted, in order.
-#[derive(Debug)]
-struct Dispatches {
-    /// One token through the layers.
-    decode: Vec<Dispatch>,
-    /// A batch of tokens through the layers.
-    prefill: Vec<Dispatch>,
-    /// Logits of the wanted row.
-    head: Vec<Dispatch>,
-}
-
 /// A token that the GPU is about to choose.
 #[derive(Debug)]
 pub struct PendingToken {
     read: PendingRead,
     position: usize,
-}
-
-/// Buffers between kernels, f32, `[MAX_BATCH][..]`.
-#[derive(Debug)]
-struct Activations {
-    batch: Buffer,
-    /// The residual stream, `[n_embd]`.
-    x: Buffer,
-    /// Its norm, `[n_embd]`.
-    normed: Buffer,
-    /// `[(n_head + 2 n_kv_head) head_dim]`.
-    qkv: Buffer,
-    /// `[n_head head_dim]`.
-    heads: Buffer,
-    /// `[2 n_ff]`.
-    gate_up: Buffer,
-    /// `[n_ff]`.
-    gated: Buffer,
-    /// `[n_vocab]`, of one row.
-    logits: Buffer,
-    /// Cos and sin.
-    rope: Buffer,
-}
-
-impl Activations {
-    fn new(gpu: &Gpu, config: &ModelConfig, n_ctx: usize) -> Result<Self> {
-        let heads = heads(config);
-        let rows = |what: &str, n: usize| gpu.buffer(what, (4 * MAX_BATCH * n) as u64);
-        let q = heads.n_head * heads.head_dim;
-        Ok(Self {
-            batch: gpu.buffer("batch", 4 * (BATCH_HEADER + MAX_BATCH) as u64)?,
-            x: rows("the residual stream", config.n_embd)?,
-            normed: rows("the normed residual stream", config.n_embd)?,
-            qkv: rows("q, k and v", q + 2 * heads.n_kv_head * heads.head_dim)?,
-            heads: rows("the attention heads", q)?,
-            gate_up: rows("gate and up", 2 * config.n_ff)?,
-            gated: rows("the gated activations", config.n_ff)?,
-            logits: gpu.buffer("the logits", 4 * config.n_vocab as u64)?,
-            rope: gpu.buffer("the RoPE table", rope::table_bytes(config.rope.n_rot, n_ctx))?,
-        })
-    }
 }
 
 impl Model {
@@ -319,112 +261,5 @@ impl Model {
             return Err(Error::InvalidRequest { param: "tokens".into(), problem });
         }
         Ok(())
-    }
-}
-
-/// What the dispatches are made from.
-struct Graph<'a> {
-    gpu: &'a Gpu,
-    config: &'a ModelConfig,
-    n_ctx: usize,
-    weights: &'a Weights,
-    a: &'a Activations,
-    cache: &'a KvCache,
-}
-
-fn heads(config: &ModelConfig) -> Heads {
-    Heads { n_head: config.n_head, n_kv_head: config.n_kv_head, head_dim: config.head_dim }
-}
-
-impl Graph<'_> {
-    fn dispatches(&self) -> Dispatches {
-        Dispatches { decode: self.decode(), prefill: self.prefill(), head: self.head() }
-    }
-
-    /// One token through all layers: six dispatches each, where no matrix is cut.
-    fn decode(&self) -> Vec<Dispatch> {
-        let (gpu, a, heads) = (self.gpu, self.a, heads(self.config));
-        let partial = &self.cache.partial;
-        let mut all = self.embed();
-        for (layer, cache) in self.weights.layers.iter().zip(&self.cache.layers) {
-            all.extend(matvec(gpu, &layer.qkv, self.normed(&layer.attn_norm), self.qkv(layer)));
-            let buffers = self.rope_buffers(layer, cache);
-            all.push(decode_attention(gpu, heads, self.turn(), buffers, partial));
-            all.push(combine(gpu, heads, [partial, &a.batch, &a.heads]));
-            all.extend(matvec(gpu, &layer.attn_output, &a.heads, self.attn_output(layer)));
-            let gated = Output { bias: layer.gate_up_bias.as_ref(), accumulate: false, y: &a.gated };
-            all.extend(matvec(gpu, &layer.gate_up, self.normed(&layer.ffn_norm), gated));
-            all.extend(matvec(gpu, &layer.down, &a.gated, self.down(layer)));
-        }
-        all
-    }
-
-    /// A batch of tokens through all layers.
-    fn prefill(&self) -> Vec<Dispatch> {
-        let (gpu, a, heads) = (self.gpu, self.a, heads(self.config));
-        let project = |w: &Matrix, x: &Buffer, output: Output| matmul(gpu, w, x, &a.batch, output);
-        let mut all = self.embed();
-        for (layer, cache) in self.weights.layers.iter().zip(&self.cache.layers) {
-            all.push(self.norm(&layer.attn_norm));
-            all.extend(project(&layer.qkv, &a.normed, self.qkv(layer)));
-            all.push(rope(gpu, heads, self.turn(), self.rope_buffers(layer, cache)));
-            all.push(attention(gpu, heads, [&a.qkv, &cache.0, &cache.1, &a.batch, &a.heads]));
-            all.extend(project(&layer.attn_output, &a.heads, self.attn_output(layer)));
-            all.push(self.norm(&layer.ffn_norm));
-            let gate_up = Output { bias: layer.gate_up_bias.as_ref(), accumulate: false, y: &a.gate_up };
-            all.extend(project(&layer.gate_up, &a.normed, gate_up));
-            all.push(swiglu(gpu, self.config.n_ff, &a.gate_up, &a.gated));
-            all.extend(project(&layer.down, &a.gated, self.down(layer)));
-        }
-        all
-    }
-
-    /// logits = W_output norm(x[wanted row])
-    fn head(&self) -> Vec<Dispatch> {
-        let logits = Output { bias: self.weights.output_bias.as_ref(), accumulate: false, y: &self.a.logits };
-        matvec(self.gpu, &self.weights.output, self.normed(&self.weights.output_norm), logits)
-    }
-
-    fn embed(&self) -> Vec<Dispatch> {
-        embed(self.gpu, &self.weights.token_embd, &self.a.batch, &self.a.x)
-    }
-
-    /// The wanted row of the residual stream, normed.
-    fn normed<'b>(&'b self, weight: &'b Buffer) -> Input<'b> {
-        let norm = Norm { weight, eps: self.config.rms_eps, batch: &self.a.batch };
-        Input { x: &self.a.x, norm: Some(norm) }
-    }
-
-    /// All rows of the residual stream, normed.
-    fn norm(&self, weight: &Buffer) -> Dispatch {
-        rms_norm(self.gpu, self.config.n_embd, self.config.rms_eps, [&self.a.x, weight, &self.a.normed])
-    }
-
-    fn qkv<'b>(&'b self, layer: &'b Layer) -> Output<'b> {
-        Output { bias: layer.qkv_bias.as_ref(), accumulate: false, y: &self.a.qkv }
-    }
-
-    fn attn_output<'b>(&'b self, layer: &'b Layer) -> Output<'b> {
-        Output { bias: layer.attn_output_bias.as_ref(), accumulate: true, y: &self.a.x }
-    }
-
-    fn down<'b>(&'b self, layer: &'b Layer) -> Output<'b> {
-        Output { bias: layer.down_bias.as_ref(), accumulate: true, y: &self.a.x }
-    }
-
-    fn turn(&self) -> Turn {
-        let rope = &self.config.rope;
-        Turn { n_rot: rope.n_rot, neox: rope.neox, eps: self.config.rms_eps, n_ctx: self.n_ctx }
-    }
-
-    fn rope_buffers<'b>(&'b self, layer: &'b Layer, cache: &'b (Buffer, Buffer)) -> rope::Buffers<'b> {
-        rope::Buffers {
-            table: &self.a.rope,
-            batch: &self.a.batch,
-            head_norms: layer.head_norms.as_ref().map(|(q, k)| (q, k)),
-            qkv: &self.a.qkv,
-            k_cache: &cache.0,
-            v_cache: &cache.1,
-        }
     }
 }

@@ -1,0 +1,95 @@
+//! Bytes from the GPU, through staging buffers that are used again.
+
+use super::{Dispatch, Extent, Gpu};
+use crate::{Error, Result};
+use std::ops::Range;
+
+/// A buffer's bytes on their way to the CPU; dropped if nobody wants them any more.
+#[derive(Debug)]
+pub struct PendingRead {
+    staging: wgpu::Buffer,
+    bytes: u64,
+    submission: wgpu::SubmissionIndex,
+    mapped: futures_channel::oneshot::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
+}
+
+impl Gpu {
+    /// Submits as [`Gpu::submit`] does, and starts to read the first `bytes` bytes of `buffer` as they are then.
+    pub fn submit_and_read<'a>(
+        &self,
+        dispatches: impl IntoIterator<Item = &'a Dispatch>,
+        extent: impl Into<Extent>,
+        buffer: &wgpu::Buffer,
+        bytes: u64,
+    ) -> PendingRead {
+        let mut encoder = self.encoder();
+        self.record(&mut encoder, dispatches, extent.into());
+        self.send_and_read(encoder, &[(buffer, 0..bytes)])
+    }
+
+    /// Reads the first `bytes` bytes of `buffer` after all submitted work.
+    pub async fn read(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<u8>> {
+        self.receive(self.send_and_read(self.encoder(), &[(buffer, 0..bytes)])).await
+    }
+
+    /// Reads bytes (multiples of 4) of several buffers after all submitted work, with one map for all.
+    pub async fn read_all(&self, parts: &[(&wgpu::Buffer, Range<u64>)]) -> Result<Vec<Vec<u8>>> {
+        let mut rest = self.receive(self.send_and_read(self.encoder(), parts)).await?;
+        let mut take = |(_, range): &(_, Range<u64>)| {
+            let after = rest.split_off((range.end - range.start) as usize);
+            std::mem::replace(&mut rest, after)
+        };
+        Ok(parts.iter().map(&mut take).collect())
+    }
+
+    /// The bytes that [`Gpu::submit_and_read`] asked for.
+    pub async fn receive(&self, read: PendingRead) -> Result<Vec<u8>> {
+        self.wait(Some(read.submission));
+        let mapped = read.mapped.await;
+        self.check_shaders().await?;
+        self.check()?;
+        let failed = |why: String| Error::Device(format!("reading a buffer back failed: {why}"));
+        mapped.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
+        let data = read.staging.get_mapped_range(..read.bytes).map_err(|e| failed(e.to_string()))?.to_vec();
+        read.staging.unmap();
+        self.staging.borrow_mut().push(read.staging);
+        Ok(data)
+    }
+
+    fn send_and_read(
+        &self,
+        mut encoder: wgpu::CommandEncoder,
+        parts: &[(&wgpu::Buffer, Range<u64>)],
+    ) -> PendingRead {
+        let bytes = parts.iter().map(|(_, range)| range.end - range.start).sum();
+        let staging = self.staging_buffer(bytes);
+        let mut at = 0;
+        for (buffer, range) in parts {
+            let n = range.end - range.start;
+            encoder.copy_buffer_to_buffer(buffer, range.start, &staging, at, n);
+            at += n;
+        }
+        let submission = self.send(encoder);
+        self.count(|c| c.maps += 1);
+        let (sender, mapped) = futures_channel::oneshot::channel();
+        staging.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
+            let _ = sender.send(result); // the receiver is gone only when the caller dropped the read
+        });
+        PendingRead { staging, bytes, submission, mapped }
+    }
+
+    /// A free staging buffer, or a new one. Those whose read was dropped do not come back.
+    fn staging_buffer(&self, bytes: u64) -> wgpu::Buffer {
+        let mut free = self.staging.borrow_mut();
+        if let Some(found) = free.iter().position(|buffer| buffer.size() >= bytes) {
+            return free.swap_remove(found);
+        }
+        self.count(|c| c.buffers += 1);
+        self.device.create_buffer(&wgpu::BufferDescriptor {
+            label: Some("staging"),
+            size: bytes.next_multiple_of(16),
+            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
+            mapped_at_creation: false,
+        })
+    }
+}

@@ -1,0 +1,122 @@
+//! RoPE, head norms, the KV cache and attention.
+
+use super::{Case, Random, batch, case, doubles, floats, most};
+use crate::Result;
+use crate::config::{Architecture, ModelConfig};
+use crate::gpu::{Buffer, Extent, Gpu};
+use crate::kernels::attention::attention;
+use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
+use crate::kernels::rope::{self, Heads, Turn, rope};
+use crate::reference;
+
+/// Tokens of two batches, the second of which crosses a multiple of 64 and of 256 and attends to the first, and of one
+/// token after them.
+const BATCHES: [usize; 3] = [230, 40, 1];
+const LAST: usize = BATCHES[0] + BATCHES[1];
+const POSITIONS: usize = LAST + 1;
+
+/// RoPE with head norms, the KV cache, and attention, at the model's head size.
+pub fn heads(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Vec<Case>> {
+    let shape = Heads { n_head: 4, n_kv_head: 2, head_dim: config.head_dim };
+    let row = (shape.n_head + 2 * shape.n_kv_head) * shape.head_dim;
+    let norms = config.architecture == Architecture::Qwen3;
+    let inputs = HeadInputs {
+        config,
+        shape,
+        row,
+        qkv: random.floats(POSITIONS * row),
+        norms: norms.then(|| (random.floats(shape.head_dim), random.floats(shape.head_dim))),
+        inv_freq: config.rope.inv_freq(None),
+    };
+    let [many, one] = inputs.submit(gpu)?;
+    let bound = if gpu.caps.f16 { 1e-2 } else { 1e-4 };
+    let case = |kernel: &str, output: &Buffer, first_position: usize, position: usize, h: usize| {
+        let want = inputs.expected(position, h);
+        let scale = most(&want, shape.head_dim);
+        let first = ((position - first_position) * shape.n_head + h) * shape.head_dim;
+        Case { first, ..case(kernel, output.clone(), want, scale, bound) }
+    };
+    // query heads of either group, at the ends of the second batch
+    let ends = [(BATCHES[0], 0), (LAST - 1, 1), (LAST - 1, 3)];
+    let many = ends.map(|(position, h)| case("rope and attention", &many, BATCHES[0], position, h));
+    let one = [0, 3].map(|h| case("decode_attention and combine", &one, LAST, LAST, h));
+    Ok(many.into_iter().chain(one).collect())
+}
+
+struct HeadInputs<'a> {
+    config: &'a ModelConfig,
+    shape: Heads,
+    /// Values of a token's `[q | k | v]`.
+    row: usize,
+    /// `[POSITIONS][row]`.
+    qkv: Vec<f32>,
+    norms: Option<(Vec<f32>, Vec<f32>)>,
+    inv_freq: Vec<f64>,
+}
+
+impl HeadInputs<'_> {
+    /// Puts all batches into the cache. Attention's output for the last two, `[tokens][n_head][head_dim]`.
+    fn submit(&self, gpu: &Gpu) -> Result<[Buffer; 2]> {
+        let (shape, config) = (self.shape, self.config);
+        let table = floats(gpu, "table", &rope::table(&self.inv_freq, config.rope.mscale, POSITIONS))?;
+        let bytes = if gpu.caps.f16 { 2 } else { 4 } * (shape.n_kv_head * POSITIONS * shape.head_dim) as u64;
+        let (k_cache, v_cache) = (gpu.buffer("keys", bytes)?, gpu.buffer("values", bytes)?);
+        let heads = |n: usize| gpu.buffer("out", 4 * (n * shape.n_head * shape.head_dim) as u64);
+        let (many, one) = (heads(BATCHES[1])?, heads(1)?);
+        let partial = gpu.buffer("parts", partial_bytes(shape, POSITIONS))?;
+        let norms = match &self.norms {
+            Some((q, k)) => Some((floats(gpu, "q norm", q)?, floats(gpu, "k norm", k)?)),
+            None => None,
+        };
+        let turn =
+            Turn { n_rot: config.rope.n_rot, neox: config.rope.neox, eps: config.rms_eps, n_ctx: POSITIONS };
+        let mut pos = 0;
+        for n in BATCHES {
+            let qkv = floats(gpu, "qkv", &self.qkv[pos * self.row..][..n * self.row])?;
+            let batch = batch(gpu, pos, n)?;
+            let buffers = rope::Buffers {
+                table: &table,
+                batch: &batch,
+                head_norms: norms.as_ref().map(|(q, k)| (q, k)),
+                qkv: &qkv,
+                k_cache: &k_cache,
+                v_cache: &v_cache,
+            };
+            let extent = Extent { tokens: n as u32, positions: (pos + n) as u32 };
+            if pos == LAST {
+                let attend = decode_attention(gpu, shape, turn, buffers, &partial);
+                gpu.submit([&attend, &combine(gpu, shape, [&partial, &batch, &one])], extent);
+            } else {
+                gpu.submit([&rope(gpu, shape, turn, buffers)], extent);
+            }
+            if pos == BATCHES[0] {
+                let attend = attention(gpu, shape, [&qkv, &k_cache, &v_cache, &batch, &many]);
+                gpu.submit([&attend], extent);
+            }
+            pos += n;
+        }
+        Ok([many, one])
+    }
+
+    /// Head `h` of position `p` as attention sees it; query heads come first, then key heads, then value heads.
+    fn head(&self, p: usize, h: usize) -> Vec<f64> {
+        let (shape, rope) = (self.shape, &self.config.rope);
+        let mut head = doubles(&self.qkv[p * self.row + h * shape.head_dim..][..shape.head_dim]);
+        if h >= shape.n_head + shape.n_kv_head {
+            return head;
+        }
+        if let Some((q, k)) = &self.norms {
+            let weight = if h < shape.n_head { q } else { k };
+            head = reference::rms_norm::rms_norm(&head, weight, self.config.rms_eps);
+        }
+        reference::rope::rope(&mut head, p, &self.inv_freq, rope.mscale, rope.neox);
+        head
+    }
+
+    fn expected(&self, p: usize, h: usize) -> Vec<f64> {
+        let key = self.shape.n_head + h / (self.shape.n_head / self.shape.n_kv_head);
+        let all = |h: usize| (0..=p).flat_map(|p| self.head(p, h)).collect::<Vec<_>>();
+        let (keys, values) = (all(key), all(key + self.shape.n_kv_head));
+        reference::attention::attention(&self.head(p, h), &keys, &values)
+    }
+}
