@@ -103,7 +103,7 @@ impl Session {
             let logits = self.extend(last, &[prompt.len() - 1], cancelled).await?.concat();
             Chooser::Cpu { sampler, last: Last::Prompt(logits) }
         } else {
-            self.model.start_sampling(sampling, sampler.seed())?;
+            self.model.start_sampling(sampling, sampler.seed());
             let first = self.model.sample_after(last, self.tokens.len(), cancelled).await?;
             self.tokens.extend(last);
             Chooser::Gpu { in_flight: VecDeque::from([first]), read: None }

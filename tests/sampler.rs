@@ -49,7 +49,7 @@ impl OnGpu {
 
     /// A reply's tokens at positions 0 to `n` - 1, all from the same logits.
     fn tokens(&self, params: &SamplingParams, n: u32) -> minke::Result<Vec<u32>> {
-        self.sampling.start(&self.gpu, params, params.seed.unwrap_or(0))?;
+        self.sampling.start(&self.gpu, params, params.seed.unwrap_or(0));
         // as if the logits followed position -1
         self.gpu.write(&self.batch, 0, bytemuck::cast_slice(&[u32::MAX, 1, 0, 0, 0]));
         let mut tokens = Vec::new();

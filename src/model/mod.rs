@@ -210,9 +210,9 @@ impl Model {
         Ok(())
     }
 
-    /// Begins a reply whose tokens the GPU chooses.
-    pub fn start_sampling(&self, params: &SamplingParams, seed: u64) -> Result<()> {
-        self.sampling.start(&self.gpu, params, seed)
+    /// Begins a reply whose tokens the GPU chooses, with parameters that [`SamplingParams::check`] has passed.
+    pub fn start_sampling(&self, params: &SamplingParams, seed: u64) {
+        self.sampling.start(&self.gpu, params, seed);
     }
 
     /// Runs `tokens` as [`Model::forward`] does and chooses the token after them.

@@ -39,9 +39,8 @@ impl Sampling {
         Ok(Self { params, bias, counts, sampled, dispatch, n_vocab })
     }
 
-    /// Begins a reply. [`crate::Error::InvalidRequest`] for parameters out of range.
-    pub fn start(&self, gpu: &Gpu, params: &SamplingParams, seed: u64) -> Result<()> {
-        params.check()?;
+    /// Begins a reply, with parameters that [`SamplingParams::check`] has passed.
+    pub fn start(&self, gpu: &Gpu, params: &SamplingParams, seed: u64) {
         gpu.write(&self.params, 0, bytemuck::cast_slice(&params.words(seed)));
         gpu.clear(&self.counts);
         if !params.logit_bias.is_empty() {
@@ -51,7 +50,6 @@ impl Sampling {
             }
             gpu.write(&self.bias, 0, bytemuck::cast_slice(&bias));
         }
-        Ok(())
     }
 }
 

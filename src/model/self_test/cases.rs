@@ -71,12 +71,13 @@ impl Case {
 /// Runs all cases and waits once, at the end: the first kernel that is off, and by how much.
 pub async fn run(gpu: &Gpu, config: &ModelConfig, types: &[GgmlType]) -> Result<Option<(String, String)>> {
     let mut random = Random(1);
+    let repack = Repack::new(gpu)?;
     let mut cases = Vec::new();
     let layouts: Vec<_> = types.iter().filter_map(|ty| ty.layout()).collect();
     for layouts in layouts.chunks(MIXED) {
-        cases.extend(weights(gpu, layouts, &mut random).await?);
+        cases.extend(weights(gpu, &repack, layouts, &mut random).await?);
     }
-    cases.extend(gated(gpu, config, &layouts, &mut random).await?);
+    cases.extend(gated(gpu, &repack, config, &layouts, &mut random).await?);
     cases.push(norm(gpu, config, &mut random)?);
     cases.push(gate(gpu, config, &mut random)?);
     cases.extend(heads::heads(gpu, config, &mut random)?);
@@ -160,25 +161,25 @@ fn batch(gpu: &Gpu, pos: usize, n: usize) -> Result<Buffer> {
 ///
 /// Matvec and matmul run with bias and with accumulation: the variants that a model has are the same but for one
 /// or both of these last two additions, or have a norm and a gate ([`gated`]).
-async fn weights(gpu: &Gpu, layouts: &[&'static Layout], random: &mut Random) -> Result<Vec<Case>> {
+async fn weights(
+    gpu: &Gpu,
+    repack: &Repack,
+    layouts: &[&'static Layout],
+    random: &mut Random,
+) -> Result<Vec<Case>> {
     let tensors: Vec<_> = layouts.iter().map(|layout| ("self-test", layout.ty, ROWS as u32)).collect();
     let matrix = Matrix::new(gpu, COLS as u32, &tensors).await?;
     let rows = matrix.rows as usize;
-    let w = fill(gpu, &matrix, random)?;
-    let case = |kernel: &str, turn, output, want, scale, bound| Case {
-        kernels: layouts.iter().map(|layout| format!("{kernel} {}", layout.ty)).collect(),
+    let w = fill(gpu, repack, &matrix, random);
+    let by_format = |turn, case: Case| Case {
+        kernels: layouts.iter().map(|layout| format!("{} {}", case.kernels[0], layout.ty)).collect(),
         turn,
-        output,
-        first: 0,
-        want,
-        scale,
-        bound,
-        integers: false,
+        ..case
     };
 
     let embedded = gpu.buffer("rows", 4 * w.len() as u64)?;
     gpu.submit(&embed(gpu, &matrix, &batch(gpu, 0, rows)?, &embedded), rows as u32);
-    let embed = case("embed", ROWS * COLS, embedded, doubles(&w), most(&doubles(&w), COLS), 1e-6);
+    let embed = case("embed", embedded, doubles(&w), most(&doubles(&w), COLS), 1e-6);
 
     let x = random.floats(MANY_TOKENS * COLS);
     let (bias, before) = (random.floats(rows), random.floats(MANY_TOKENS * rows));
@@ -193,14 +194,15 @@ async fn weights(gpu: &Gpu, layouts: &[&'static Layout], random: &mut Random) ->
     let output = |y| Output { bias: Some(&bias), accumulate: true, y };
     gpu.submit(&matvec(gpu, &matrix, &x, output(&one)), 1);
     gpu.submit(&matmul(gpu, &matrix, &x, &batch(gpu, 0, MANY_TOKENS)?, output(&all)), MANY_TOKENS as u32);
-    let matvec = case("matvec", ROWS, one, want[..rows].to_vec(), scale[..rows].to_vec(), SUM_BOUND);
-    let matmul = case("matmul", ROWS, all, want, scale, SUM_BOUND);
-    Ok(vec![embed, matvec, matmul])
+    let matvec = case("matvec", one, want[..rows].to_vec(), scale[..rows].to_vec(), SUM_BOUND);
+    let matmul = case("matmul", all, want, scale, SUM_BOUND);
+    Ok(vec![by_format(ROWS * COLS, embed), by_format(ROWS, matvec), by_format(ROWS, matmul)])
 }
 
 /// A token's matvec of gate and up, of two of the formats, with the norm before it and the gate after it.
 async fn gated(
     gpu: &Gpu,
+    repack: &Repack,
     config: &ModelConfig,
     layouts: &[&'static Layout],
     random: &mut Random,
@@ -208,7 +210,7 @@ async fn gated(
     let (Some(gate), Some(up)) = (layouts.first(), layouts.last()) else { return Ok(None) };
     let tensors = [gate, up].map(|layout| ("self-test", layout.ty, ROWS as u32));
     let matrix = Matrix::arranged(gpu, COLS as u32, &tensors, Arrangement::Paired).await?;
-    let w = fill(gpu, &matrix, random)?;
+    let w = fill(gpu, repack, &matrix, random);
     let (mut x, weight, bias) = (random.floats(TOKENS * COLS), random.floats(COLS), random.floats(2 * ROWS));
     x[1] = 1e5;
     let normed = reference::rms_norm::rms_norm(&doubles(&x), &weight, config.rms_eps);
@@ -231,8 +233,7 @@ async fn gated(
 }
 
 /// Random weights, repacked; their values, row by row.
-fn fill(gpu: &Gpu, matrix: &Matrix, random: &mut Random) -> Result<Vec<f32>> {
-    let repack = Repack::new(gpu)?;
+fn fill(gpu: &Gpu, repack: &Repack, matrix: &Matrix, random: &mut Random) -> Vec<f32> {
     let mut w = Vec::new();
     for slab in &matrix.slabs {
         for part in &slab.parts {
@@ -241,7 +242,7 @@ fn fill(gpu: &Gpu, matrix: &Matrix, random: &mut Random) -> Result<Vec<f32>> {
             repack.run(gpu, slab, part, 0, &mut blocks);
         }
     }
-    Ok(w)
+    w
 }
 
 /// For every value the largest of its row.
@@ -313,7 +314,7 @@ fn choice(gpu: &Gpu) -> Result<Case> {
     // the first token comes after position -1
     let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&[u32::MAX, 1, 0, 0, 0]))?;
     let sampling = Sampling::new(gpu, COLS, &floats(gpu, "logits", &logits)?, &batch)?;
-    sampling.start(gpu, &params, sampler.seed())?;
+    sampling.start(gpu, &params, sampler.seed());
     gpu.submit(std::iter::repeat_n(&sampling.dispatch, want.len()), 1);
     let scale = vec![0.0; want.len()];
     Ok(Case { integers: true, ..case("sample", sampling.sampled, want, scale, 0.0) })
