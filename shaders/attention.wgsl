@@ -1,6 +1,7 @@
 // out = softmax(q . K^T / sqrt(HEAD_DIM)) . V over the positions up to a token's own, for a prompt's tokens, with the
-// running maximum and sum of Milakov & Gimelshein 2018. A workgroup a query head and eight tokens, which share each load
-// of K and V, 64 positions at a time. Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, SCALE.
+// running maximum and sum of Milakov & Gimelshein 2018. A workgroup a query head and 4 * GROUPS tokens, HEAD_DIM positions
+// at a time. Each invocation has four tokens; it makes their scores for four positions, then a vector of their outputs, so
+// that what it loads serves four times. Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, GROUPS, SCALE.
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<f32>>;   // [tokens][q | k | v]
 @group(0) @binding(1) var<storage, read> k_cache: array<KvVec>;   // [positions][N_KV_HEAD][HEAD_DIM]
@@ -8,96 +9,107 @@
 @group(0) @binding(3) var<storage, read> batch: array<u32>;
 @group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [tokens][N_HEAD][HEAD_DIM]
 
-const D4 = HEAD_DIM / 4u;
-const SLICES = 64u / D4;
-const TOKENS = 8u;
+const LANES = HEAD_DIM / 4u; // invocations that share four tokens; vectors of a head
+const ROW = N_KV_HEAD * LANES; // of the cache
 const LOWEST = -3.0e38;
 
-var<workgroup> query: array<array<vec4<f32>, D4>, TOKENS>;
-var<workgroup> weights: array<array<f32, 64>, TOKENS>; // scores, then weights
-var<workgroup> scratch: array<f32, 64>;
-var<workgroup> rescale: array<f32, TOKENS>;
-var<workgroup> slices: array<vec4<f32>, 64>;
+var<workgroup> weights: array<vec4<f32>, 4u * GROUPS * LANES>; // [token][position / 4]
+var<workgroup> of_lanes: array<vec4<f32>, GROUPS * LANES>;     // what each invocation has of its four tokens
 
-@compute @workgroup_size(64)
+// Vector i of a head at `at`, at four positions, as columns.
+fn keys(at: vec4<u32>, i: u32) -> mat4x4<f32> {
+    return mat4x4(
+        vec4<f32>(k_cache[at.x + i]), vec4<f32>(k_cache[at.y + i]),
+        vec4<f32>(k_cache[at.z + i]), vec4<f32>(k_cache[at.w + i]));
+}
+
+fn values(at: vec4<u32>, i: u32) -> mat4x4<f32> {
+    return mat4x4(
+        vec4<f32>(v_cache[at.x + i]), vec4<f32>(v_cache[at.y + i]),
+        vec4<f32>(v_cache[at.z + i]), vec4<f32>(v_cache[at.w + i]));
+}
+
+fn largest(v: vec4<f32>) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }
+
+@compute @workgroup_size(GROUPS * LANES)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let h = group.x;
-    let t0 = TOKENS * group.y;
+    let head = group.x;
     let n_tokens = batch_tokens();
-    let row = N_KV_HEAD * D4;
-    let head = (h / (N_HEAD / N_KV_HEAD)) * D4;
-    for (var i = lid; i < TOKENS * D4; i += 64u) {
-        let t = min(t0 + i / D4, n_tokens - 1u);
-        query[i / D4][i % D4] = qkv[(t * (N_HEAD + 2u * N_KV_HEAD) + h) * D4 + i % D4] * SCALE;
-    }
-    workgroupBarrier();
-    let d = lid % D4;
-    let slice = lid / D4;
-    let mine = lid >> 3u; // the token whose maximum and sum this and seven more invocations keep
-    let lane = lid & 7u;
-    let end = batch_pos() + min(t0 + TOKENS, n_tokens); // one past the last position of the last token
-    let my_end = batch_pos() + t0 + mine + 1u;
-    var most = LOWEST;
-    var sum = 0.0;
-    var acc: array<vec4<f32>, TOKENS>;
-    for (var first = 0u; first < end; first += 64u) {
-        // a position an invocation; the zeros are written out, for Chromium 156 on SwiftShader leaves them out in a loop
-        var scores = array<f32, TOKENS>();
-        if (first + lid < end) {
-            let at = (first + lid) * row + head;
-            for (var i = 0u; i < D4; i++) {
-                let k = vec4<f32>(k_cache[at + i]);
-                for (var t = 0u; t < TOKENS; t++) { scores[t] += dot(query[t][i], k); }
-            }
+    let lane = lid % LANES;
+    let group_at = lid - lane; // the first of the invocations that share four tokens
+    let token0 = 4u * GROUPS * group.y;
+    let tokens = token0 + 4u * (lid / LANES) + vec4(0u, 1u, 2u, 3u);
+    let rows = min(tokens, vec4(n_tokens - 1u));
+    let q_at = (rows * (N_HEAD + 2u * N_KV_HEAD) + head) * LANES;
+    let positions = batch_pos() + rows;
+    let end = batch_pos() + min(token0 + 4u * GROUPS, n_tokens); // one past the last position of the last token
+    let head_at = head / (N_HEAD / N_KV_HEAD) * LANES;
+
+    var most = vec4(LOWEST);
+    var sum = vec4(0.0); // of this invocation's positions
+    var out0 = vec4(0.0);
+    var out1 = vec4(0.0);
+    var out2 = vec4(0.0);
+    var out3 = vec4(0.0);
+    for (var first = 0u; first < end; first += HEAD_DIM) {
+        let mine = first + 4u * lane + vec4(0u, 1u, 2u, 3u);
+        let k_at = min(mine, vec4(end - 1u)) * ROW + head_at;
+        var score0 = vec4(0.0);
+        var score1 = vec4(0.0);
+        var score2 = vec4(0.0);
+        var score3 = vec4(0.0);
+        for (var i = 0u; i < LANES; i++) {
+            let k = keys(k_at, i);
+            score0 += qkv[q_at.x + i] * k;
+            score1 += qkv[q_at.y + i] * k;
+            score2 += qkv[q_at.z + i] * k;
+            score3 += qkv[q_at.w + i] * k;
         }
-        for (var t = 0u; t < TOKENS; t++) { weights[t][lid] = scores[t]; }
+        score0 = select(vec4(LOWEST), SCALE * score0, mine <= vec4(positions.x));
+        score1 = select(vec4(LOWEST), SCALE * score1, mine <= vec4(positions.y));
+        score2 = select(vec4(LOWEST), SCALE * score2, mine <= vec4(positions.z));
+        score3 = select(vec4(LOWEST), SCALE * score3, mine <= vec4(positions.w));
+
+        of_lanes[lid] = vec4(largest(score0), largest(score1), largest(score2), largest(score3));
+        workgroupBarrier();
+        let before = most;
+        for (var i = 0u; i < LANES; i++) { most = max(most, of_lanes[group_at + i]); }
+        let rescale = exp(before - most);
+        score0 = exp(score0 - most.x);
+        score1 = exp(score1 - most.y);
+        score2 = exp(score2 - most.z);
+        score3 = exp(score3 - most.w);
+        sum = rescale * sum
+            + vec4(dot(score0, vec4(1.0)), dot(score1, vec4(1.0)), dot(score2, vec4(1.0)), dot(score3, vec4(1.0)));
+        let at = 4u * group_at;
+        weights[at + lane] = score0;
+        weights[at + LANES + lane] = score1;
+        weights[at + 2u * LANES + lane] = score2;
+        weights[at + 3u * LANES + lane] = score3;
         workgroupBarrier();
 
-        // eight invocations a token; what lies after it weighs nothing
-        var new_most = most;
-        for (var i = lane; i < 64u; i += 8u) {
-            if (first + i < my_end) { new_most = max(new_most, weights[mine][i]); }
+        out0 *= rescale.x;
+        out1 *= rescale.y;
+        out2 *= rescale.z;
+        out3 *= rescale.w;
+        let quads = min(LANES, (end - first + 3u) / 4u);
+        for (var i = 0u; i < quads; i++) {
+            let v_at = min(first + 4u * i + vec4(0u, 1u, 2u, 3u), vec4(end - 1u)) * ROW + head_at;
+            let v = values(v_at, lane);
+            out0 += v * weights[at + i];
+            out1 += v * weights[at + LANES + i];
+            out2 += v * weights[at + 2u * LANES + i];
+            out3 += v * weights[at + 3u * LANES + i];
         }
-        scratch[lid] = new_most;
-        workgroupBarrier();
-        for (var i = 0u; i < 8u; i++) { new_most = max(new_most, scratch[(lid & 56u) + i]); }
-        let factor = exp(most - new_most);
-        most = new_most;
-        sum *= factor;
-        for (var i = lane; i < 64u; i += 8u) {
-            var weight = 0.0;
-            if (first + i < my_end) { weight = exp(weights[mine][i] - most); }
-            weights[mine][i] = weight;
-            sum += weight;
-        }
-        if (lane == 0u) { rescale[mine] = factor; }
-        workgroupBarrier();
-
-        // a vector of the output and a slice of the positions an invocation
-        for (var t = 0u; t < TOKENS; t++) { acc[t] *= rescale[t]; }
-        if (slice < SLICES) {
-            let last = min(64u, end - first);
-            for (var i = slice; i < last; i += SLICES) {
-                let v = vec4<f32>(v_cache[(first + i) * row + head + d]);
-                for (var t = 0u; t < TOKENS; t++) { acc[t] += weights[t][i] * v; }
-            }
-        }
-        workgroupBarrier();
     }
-    scratch[lid] = sum;
+    // the last iteration's readers of of_lanes have passed its second barrier
+    of_lanes[lid] = sum;
     workgroupBarrier();
-    if (lane == 0u) {
-        for (var i = 1u; i < 8u; i++) { sum += scratch[lid + i]; }
-        rescale[mine] = 1.0 / sum;
-    }
-    for (var t = 0u; t < TOKENS; t++) {
-        slices[lid] = acc[t];
-        workgroupBarrier();
-        if (lid < D4 && t0 + t < n_tokens) {
-            var total = slices[lid];
-            for (var s = 1u; s < SLICES; s++) { total += slices[lid + s * D4]; }
-            out[((t0 + t) * N_HEAD + h) * D4 + lid] = total * rescale[t];
-        }
-        workgroupBarrier();
-    }
+    var total = vec4(0.0);
+    for (var i = 0u; i < LANES; i++) { total += of_lanes[group_at + i]; }
+    let out_at = (tokens * N_HEAD + head) * LANES + lane;
+    if (tokens.x < n_tokens) { out[out_at.x] = out0 / total.x; }
+    if (tokens.y < n_tokens) { out[out_at.y] = out1 / total.y; }
+    if (tokens.z < n_tokens) { out[out_at.z] = out2 / total.z; }
+    if (tokens.w < n_tokens) { out[out_at.w] = out3 / total.w; }
 }

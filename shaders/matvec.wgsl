@@ -1,9 +1,9 @@
 // y[row] = W[row] . x (+ bias[row]) (+ y[row]) for one token, with x RMS-normalised first where NORM. With GATED the
 // matrix is gate and up, and y[row] = silu(gate[row] . x) * (up[row] . x) (Shazeer 2020).
 //
-// Eight lanes share four rows (with GATED two of each part): each lane unpacks every eighth chunk of 32 weights, and
-// the rows share what was read of x. Constants: CHUNKS (chunks a row), ROWS (of the matrix), BIAS, ACCUMULATE, NORM,
-// EPS, GATED; generated: part_of, unpack.
+// LANES invocations share OUTPUTS rows (with GATED of each part): each unpacks every LANES-th chunk of 32 weights, and the
+// rows share what was read of x. Constants: LANES (8 or 64), OUTPUTS (1, 2 or, without GATED, 4), CHUNKS (chunks a row),
+// ROWS (of the matrix), BIAS, ACCUMULATE, NORM, EPS, GATED; generated: part_of, unpack.
 
 @group(0) @binding(0) var<storage, read> wide: array<vec4<u32>>;
 @group(0) @binding(1) var<storage, read> words: array<u32>;
@@ -13,7 +13,19 @@
 @group(0) @binding(5) var<storage, read> norm_weight: array<vec4<f32>>; // [cols], or a dummy
 @group(0) @binding(6) var<storage, read> batch: array<u32>;             // for the row of x, or a dummy
 
-const CLUSTER_ROWS = 4u >> GATED; // outputs of eight lanes
+var<workgroup> clusters: array<vec4<f32>, 8>;
+
+// Sum over LANES.
+fn lanes_sum(v: vec4<f32>, lid: u32) -> vec4<f32> {
+    var sum = cluster_sum(v, lid);
+    if (LANES > 8u) {
+        if ((lid & 7u) == 0u) { clusters[lid >> 3u] = sum; }
+        workgroupBarrier();
+        sum = clusters[0];
+        for (var i = 1u; i < 8u; i++) { sum += clusters[i]; }
+    }
+    return sum;
+}
 
 fn dot_chunk(w: Chunk, v: array<vec4<f32>, 8>, sums: vec2<f32>) -> f32 {
     let low = dot(w.q[0], v[0]) + dot(w.q[1], v[1]) + dot(w.q[2], v[2]) + dot(w.q[3], v[3]);
@@ -24,7 +36,7 @@ fn dot_chunk(w: Chunk, v: array<vec4<f32>, 8>, sums: vec2<f32>) -> f32 {
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let part = part_of(group.x);
-    let row = 8u * CLUSTER_ROWS * (group.x - part.first_group) + CLUSTER_ROWS * (lid >> 3u);
+    let row = OUTPUTS * (64u / LANES * (group.x - part.first_group) + lid / LANES);
     let last = part.rows - 1u;
     var x_row = 0u;
     var scale = 1.0;
@@ -35,7 +47,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         scale = 1.0 / sqrt(group_sum(squares, lid) / f32(32u * CHUNKS) + EPS);
     }
     var acc = vec4(0.0);
-    for (var c = lid & 7u; c < CHUNKS; c += 8u) {
+    for (var c = lid % LANES; c < CHUNKS; c += LANES) {
         let at = x_row + 8u * c;
         var v = array(x[at], x[at + 1u], x[at + 2u], x[at + 3u], x[at + 4u], x[at + 5u], x[at + 6u], x[at + 7u]);
         if (NORM == 1u) {
@@ -43,18 +55,18 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
         let sums = vec2(dot(v[0] + v[1] + v[2] + v[3], vec4(1.0)), dot(v[4] + v[5] + v[6] + v[7], vec4(1.0)));
         acc.x += dot_chunk(unpack(part.index, min(row, last), c), v, sums);
-        acc.y += dot_chunk(unpack(part.index, min(row + 1u, last), c), v, sums);
+        if (OUTPUTS > 1u) { acc.y += dot_chunk(unpack(part.index, min(row + 1u, last), c), v, sums); }
         if (GATED == 1u) {
             acc.z += dot_chunk(unpack(part.index + 1u, min(row, last), c), v, sums);
-            acc.w += dot_chunk(unpack(part.index + 1u, min(row + 1u, last), c), v, sums);
-        } else {
+            if (OUTPUTS > 1u) { acc.w += dot_chunk(unpack(part.index + 1u, min(row + 1u, last), c), v, sums); }
+        } else if (OUTPUTS > 2u) {
             acc.z += dot_chunk(unpack(part.index, min(row + 2u, last), c), v, sums);
             acc.w += dot_chunk(unpack(part.index, min(row + 3u, last), c), v, sums);
         }
     }
-    let sum = cluster_sum(acc, lid);
-    let r = lid & 7u;
-    if (r < CLUSTER_ROWS && row + r <= last) {
+    let sum = lanes_sum(acc, lid);
+    let r = lid % LANES;
+    if (r < OUTPUTS && row + r <= last) {
         let out = part.out + row + r;
         var value = sum[r];
         if (BIAS == 1u) { value += bias[out]; }

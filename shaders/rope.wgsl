@@ -29,13 +29,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         head[i] = qkv[at + i];
         squares += head[i] * head[i];
     }
-    let sum = group_sum(squares, lid); // also makes `head` visible
-    if (!is_value) {
-        if (HEAD_NORM == 1u) {
-            let scale = 1.0 / sqrt(sum / f32(HEAD_DIM) + EPS);
-            for (var i = lid; i < HEAD_DIM; i += 64u) {
-                head[i] *= scale * select(k_norm[i], q_norm[i], is_query);
-            }
+    if (HEAD_NORM == 1u) {
+        let scale = 1.0 / sqrt(group_sum(squares, lid) / f32(HEAD_DIM) + EPS);
+        for (var i = lid; i < HEAD_DIM && !is_value; i += 64u) {
+            head[i] *= scale * select(k_norm[i], q_norm[i], is_query);
         }
     }
     workgroupBarrier();

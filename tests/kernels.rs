@@ -2,7 +2,7 @@
 //! dequantised values), in every tier the adapter allows.
 
 use minke::gpu::Gpu;
-use minke::kernels::matvec::{Output, matvec};
+use minke::kernels::matvec::{Output, Spread, matvec, spread_matvec};
 use minke::kernels::repack::Repack;
 use minke::kernels::{BATCH_HEADER, Matrix, embed::embed, matmul::matmul};
 use minke::quant::GgmlType;
@@ -78,7 +78,7 @@ fn assert_same(what: &str, got: &[f32], want: &[f32]) {
     }
 }
 
-fn check(gpu: &Gpu, case: &Case, w: &Matrix) {
+fn check(gpu: &Gpu, case: &Case, w: &Matrix, spread: Spread) {
     let what = format!("{} {}", case.ty, case.kind);
     let x: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.x_f32_hex));
     let factors: Vec<f32> = (0..37).map(|t| 1.0 - 0.25 * t as f32).collect();
@@ -89,9 +89,10 @@ fn check(gpu: &Gpu, case: &Case, w: &Matrix) {
     let n = case.rows as usize;
 
     let output = Output { bias: None, accumulate: false, y: &y };
-    let vector = matvec(gpu, w, &x, output);
+    let vector = spread_matvec(gpu, w, &x, output, spread);
     gpu.submit(&vector, 1);
-    assert_close(&format!("matvec {what}"), &read(gpu, &y, n), case.y.iter().copied(), &case.y_abs);
+    let what_vector = format!("matvec {what} {spread:?}");
+    assert_close(&what_vector, &read(gpu, &y, n), case.y.iter().copied(), &case.y_abs);
 
     let mut batch = vec![0u32; BATCH_HEADER];
     batch[1] = tokens as u32;
@@ -134,11 +135,14 @@ fn formats_agree_with_golden() {
     for options in common::tiers() {
         let mut gpu = block_on(Gpu::request(&options)).expect("lavapipe or a GPU");
         println!("{} kernels of all formats", common::tier_row(&gpu));
+        // each spread meets each tier, and over the tiers each format
+        let mut spreads = Spread::ALL.iter().cycle().skip(usize::from(options.no_subgroups));
         for ty in GgmlType::supported() {
             for case in common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")) {
                 let limit = gpu.caps.max_binding;
                 let matrix = load(&mut gpu, std::slice::from_ref(&case), limit);
-                check(&gpu, &case, &matrix);
+                let spread = spreads.next().copied().unwrap_or(Spread::ALL[0]);
+                check(&gpu, &case, &matrix, spread);
             }
         }
         gpu.check().expect("no device error");
@@ -221,7 +225,7 @@ fn a_matrix_larger_than_a_binding_is_cut_by_rows() {
             let row_bytes = case.raw_hex.len() as u64 / 2 / u64::from(case.rows);
             let matrix = load(&mut gpu, std::slice::from_ref(&case), 3 * row_bytes + grid_bytes(ty) + 128);
             assert!(matrix.slabs.len() > 1, "{ty}: {} rows in one buffer", case.rows);
-            check(&gpu, &case, &matrix);
+            check(&gpu, &case, &matrix, Spread::ALL[0]);
         }
     }
     gpu.caps.max_binding = 64;

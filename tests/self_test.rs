@@ -2,7 +2,7 @@
 
 use minke::Error;
 use minke::config::ModelConfig;
-use minke::gpu::{Gpu, GpuOptions};
+use minke::gpu::{Gpu, GpuOptions, Tile, Tuning};
 use minke::model::Model;
 use minke::model::self_test::{self, SelfTest};
 use minke::quant::GgmlType;
@@ -17,7 +17,11 @@ fn load(options: &GpuOptions, model: &str) -> minke::Result<Model> {
 }
 
 fn with(patch: Patch) -> GpuOptions {
-    GpuOptions { patch: Some(patch), ..GpuOptions::default() }
+    tuned(patch, Tuning::default())
+}
+
+fn tuned(patch: Patch, tuning: Tuning) -> GpuOptions {
+    GpuOptions { patch: Some(patch), tuning: Some(tuning), ..GpuOptions::default() }
 }
 
 /// Replaces a text that must be there, so that a fault is really planted.
@@ -74,7 +78,11 @@ fn all_formats_pass() {
 
 /// Whatever the tier, a wrong kernel is wrong: the device is refused.
 fn refused(patch: Patch, kernel: &str) {
-    let error = load(&with(patch), MODEL).expect_err(kernel);
+    refused_with(&with(patch), kernel);
+}
+
+fn refused_with(options: &GpuOptions, kernel: &str) {
+    let error = load(options, MODEL).expect_err(kernel);
     assert!(matches!(error, Error::SelfTest { .. }), "{error}");
     assert!(error.to_string().contains(kernel), "{error} does not name {kernel}");
 }
@@ -95,7 +103,7 @@ fn wrong_kernels_are_caught() {
         "sample",
     );
     refused(
-        |label, s| if label == "attention" { replace(s, "sum *= factor", "sum *= 1.0") } else { s },
+        |label, s| if label == "attention" { replace(s, "rescale * sum", "sum") } else { s },
         "attention",
     );
     refused(
@@ -118,6 +126,24 @@ fn wrong_kernels_are_caught() {
         },
         "embed",
     );
+}
+
+/// The ways that a device may be tuned to are all tested.
+#[test]
+fn wrong_kernels_are_caught_however_tuned() {
+    let cpu = Tuning { matmul: Tile::Registers, ..Tuning::default() };
+    let options =
+        tuned(|label, s| if label == "matmul" { replace(s, "dot(w[7], v[7])", "0.0") } else { s }, cpu);
+    refused_with(&options, "matmul");
+    let many_cores = Tuning { invocations: 1, ..Tuning::default() };
+    let options = tuned(
+        |label, s| match label {
+            "matvec" if s.contains("const LANES: u32 = 64u") => replace(s, "sum += clusters[i]", ""),
+            _ => s,
+        },
+        many_cores,
+    );
+    refused_with(&options, "matvec");
 }
 
 /// The kernel that the refusal of `types` names.

@@ -1,5 +1,6 @@
 //! The one decision about what to use of an adapter.
 
+use super::Tuning;
 use crate::{Error, Result};
 
 /// What the caller asks of the GPU.
@@ -17,6 +18,8 @@ pub struct GpuOptions {
     pub no_subgroups: bool,
     /// Keep to WebGPU's default limits although the adapter offers more.
     pub default_limits: bool,
+    /// What was measured to be fastest on this device before; measured at load when absent.
+    pub tuning: Option<Tuning>,
     /// Changes a kernel's WGSL (label, text) before it is compiled: for tests that plant a fault.
     #[serde(skip)]
     pub patch: Option<fn(&str, String) -> String>,
@@ -40,6 +43,10 @@ pub struct Caps {
     pub subgroup_sizes: (u32, u32),
     /// Largest buffer that can be bound, in bytes.
     pub max_binding: u64,
+    /// The device computes on a CPU.
+    pub cpu: bool,
+    /// Which way kernels take that have more than one.
+    pub tuning: Tuning,
 }
 
 /// The adapter, device and tier for `options`.
@@ -73,6 +80,8 @@ pub(super) async fn open(options: &GpuOptions) -> Result<(wgpu::Device, wgpu::Qu
         subgroups,
         subgroup_sizes: (info.subgroup_min_size, info.subgroup_max_size),
         max_binding,
+        cpu: info.device_type == wgpu::DeviceType::Cpu,
+        tuning: options.tuning.unwrap_or_default(),
     };
     Ok((device, queue, caps))
 }

@@ -4,9 +4,11 @@
 pub mod caps;
 mod read;
 pub mod shader;
+mod tuning;
 
 pub use caps::{Caps, GpuOptions};
 pub use read::PendingRead;
+pub use tuning::{Tile, Tuning};
 /// The one type of wgpu that rooms above kernels/ see, so that they need not name wgpu.
 pub use wgpu::Buffer;
 

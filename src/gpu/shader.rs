@@ -15,6 +15,8 @@ pub mod shared {
     pub const GRID: &str = include_str!("../../shaders/shared/grid.wgsl");
     /// The batch's position and tokens.
     pub const BATCH: &str = include_str!("../../shaders/shared/batch.wgsl");
+    /// Bindings and output of the kernels that multiply a matrix by a batch.
+    pub const PRODUCT: &str = include_str!("../../shaders/shared/product.wgsl");
     /// The gate's function.
     pub const SILU: &str = include_str!("../../shaders/shared/silu.wgsl");
     /// Rotary embedding.

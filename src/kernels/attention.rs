@@ -4,8 +4,11 @@ use super::rope::Heads;
 use crate::gpu::shader::{self, shared};
 use crate::gpu::{Bind, Dispatch, Gpu, Groups};
 
-/// Tokens of a workgroup.
-const TOKENS: u32 = 8;
+/// Elements of the query heads of a workgroup's groups of four tokens: what keeps it within 128 invocations and 10 KiB
+/// of workgroup memory.
+const GROUP_ELEMENTS: u32 = 512;
+/// Groups of four tokens of a workgroup at most.
+const MAX_GROUPS: u32 = 8;
 
 /// `out[t][h]` = attention of query head h at the position of token t. `qkv` f32 `[tokens][q | k | v]`,
 /// caches `[positions][n_kv_head][head_dim]`, out f32 `[tokens][n_head][head_dim]`.
@@ -14,11 +17,19 @@ pub fn attention(
     heads: Heads,
     [qkv, k_cache, v_cache, batch, out]: [&wgpu::Buffer; 5],
 ) -> Dispatch {
+    let groups = (GROUP_ELEMENTS / heads.head_dim as u32).clamp(1, MAX_GROUPS);
+    let mut constants = heads.constants();
+    constants.push(("GROUPS", groups));
     let scale = 1.0 / (heads.head_dim as f32).sqrt();
     let extra = format!("const SCALE: f32 = {};\n", shader::float(scale));
     let parts = [shared::BATCH, include_str!("../../shaders/attention.wgsl")];
-    let source = shader::compose(&gpu.caps, &heads.constants(), &extra, &parts);
+    let source = shader::compose(&gpu.caps, &constants, &extra, &parts);
     let binds =
         [Bind::Read(qkv), Bind::Read(k_cache), Bind::Read(v_cache), Bind::Read(batch), Bind::Write(out)];
-    gpu.dispatch("attention", source, &binds, [Groups::Fixed(heads.n_head as u32), Groups::PerTokens(TOKENS)])
+    gpu.dispatch(
+        "attention",
+        source,
+        &binds,
+        [Groups::Fixed(heads.n_head as u32), Groups::PerTokens(4 * groups)],
+    )
 }

@@ -3,12 +3,11 @@
 use super::Matrix;
 use super::matvec::Output;
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Bind, Dispatch, Gpu, Groups};
+use crate::gpu::{Bind, Dispatch, Gpu, Groups, Tile};
 use crate::quant::CHUNK;
 
-/// Rows and tokens of a workgroup's tile.
-const TILE_ROWS: u32 = 64;
-const TILE_TOKENS: u32 = 64;
+/// Tokens of a workgroup.
+pub const TILE_TOKENS: u32 = 64;
 
 /// `y[t] = W x[t]`, with x f32 `[tokens][cols]`; one dispatch a slab.
 pub fn matmul(
@@ -24,10 +23,14 @@ pub fn matmul(
         ("BIAS", output.bias.is_some().into()),
         ("ACCUMULATE", output.accumulate.into()),
     ];
+    let (tile_rows, kernel) = match gpu.caps.tuning.matmul {
+        Tile::Workgroup => (64, include_str!("../../shaders/matmul_tiles.wgsl")),
+        Tile::Registers => (128, include_str!("../../shaders/matmul_rows.wgsl")),
+    };
     let mut dispatches = Vec::new();
     for slab in &w.slabs {
-        let parts = [shared::BATCH, include_str!("../../shaders/matmul.wgsl")];
-        let source = shader::compose(&gpu.caps, &constants, &slab.wgsl(w.cols, TILE_ROWS, 1), &parts);
+        let parts = [shared::BATCH, shared::PRODUCT, kernel];
+        let source = shader::compose(&gpu.caps, &constants, &slab.wgsl(w.cols, tile_rows, 1), &parts);
         let binds = [
             Bind::Read(&slab.buffer),
             Bind::Read(&slab.buffer),
@@ -36,7 +39,7 @@ pub fn matmul(
             Bind::Write(output.y),
             Bind::Read(batch),
         ];
-        let groups = [Groups::Fixed(slab.groups(TILE_ROWS, 1)), Groups::PerTokens(TILE_TOKENS)];
+        let groups = [Groups::Fixed(slab.groups(tile_rows, 1)), Groups::PerTokens(TILE_TOKENS)];
         dispatches.push(gpu.dispatch("matmul", source, &binds, groups));
     }
     dispatches

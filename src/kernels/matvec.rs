@@ -44,14 +44,69 @@ impl<'a> From<&'a wgpu::Buffer> for Input<'a> {
     }
 }
 
-/// Rows of a workgroup, of all parts that are abreast.
-const TILE: u32 = 32;
+/// How rows are spread over invocations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spread {
+    /// Invocations that share rows, 8 or a whole workgroup.
+    lanes: u32,
+    /// The rows that they share.
+    rows: u32,
+}
+
+/// Invocations of a workgroup.
+const WORKGROUP: u32 = 64;
+
+impl Spread {
+    /// From the fewest invocations for a row to the most.
+    pub const ALL: [Self; 3] =
+        [Self { lanes: 8, rows: 4 }, Self { lanes: 8, rows: 1 }, Self { lanes: WORKGROUP, rows: 1 }];
+
+    /// The first that keeps the device busy, as far as each invocation has a chunk to unpack.
+    pub fn of(gpu: &Gpu, w: &Matrix) -> Self {
+        let fits = |spread: &&Self| spread.lanes <= (w.cols / CHUNK).max(8);
+        let busy = |spread: &Self| spread.invocations(w) >= gpu.caps.tuning.invocations;
+        let mut last = Self::ALL[0];
+        for spread in Self::ALL.iter().filter(fits) {
+            last = *spread;
+            if busy(spread) {
+                break;
+            }
+        }
+        last
+    }
+
+    /// All that [`Spread::of`] may say.
+    pub fn in_use(gpu: &Gpu) -> &'static [Self] {
+        if gpu.caps.tuning.invocations == 0 { &Self::ALL[..1] } else { &Self::ALL }
+    }
+
+    /// How many invocations share the work on a matrix.
+    pub fn invocations(self, w: &Matrix) -> u32 {
+        w.rows / self.rows * self.lanes
+    }
+}
 
 /// `y = W x`, or `silu(gate x) * (up x)` where gate and up are paired; one dispatch a slab.
 pub fn matvec<'a>(gpu: &Gpu, w: &Matrix, input: impl Into<Input<'a>>, output: Output) -> Vec<Dispatch> {
+    spread_matvec(gpu, w, input, output, Spread::of(gpu, w))
+}
+
+/// The same in a given way.
+pub fn spread_matvec<'a>(
+    gpu: &Gpu,
+    w: &Matrix,
+    input: impl Into<Input<'a>>,
+    output: Output,
+    spread: Spread,
+) -> Vec<Dispatch> {
     let Input { x, norm } = input.into();
+    let abreast = w.arrangement.abreast();
+    let outputs = (spread.rows / abreast as u32).max(1);
+    let tile = WORKGROUP / spread.lanes * outputs;
     let cluster = if gpu.caps.subgroups { shared::CLUSTER_SUBGROUP } else { shared::CLUSTER_WORKGROUP };
     let constants = [
+        ("LANES", spread.lanes),
+        ("OUTPUTS", outputs),
         ("CHUNKS", w.cols / CHUNK),
         ("ROWS", w.rows),
         ("BIAS", output.bias.is_some().into()),
@@ -60,8 +115,6 @@ pub fn matvec<'a>(gpu: &Gpu, w: &Matrix, input: impl Into<Input<'a>>, output: Ou
         ("GATED", (w.arrangement == Arrangement::Paired).into()),
     ];
     let eps = shader::float(norm.map_or(0.0, |norm| norm.eps));
-    let abreast = w.arrangement.abreast();
-    let tile = TILE / abreast as u32;
     let mut dispatches = Vec::new();
     for slab in &w.slabs {
         let kernel = include_str!("../../shaders/matvec.wgsl");

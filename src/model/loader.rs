@@ -3,6 +3,7 @@
 
 use super::Model;
 use super::self_test::{self, Clock};
+use super::tune::{self, tune};
 use super::weights::{Sink, Weights};
 use crate::config::ModelConfig;
 use crate::gguf::{Header, HeaderParser};
@@ -90,7 +91,11 @@ impl Loader {
         let config = ModelConfig::from_header(&header)?;
         self.length.map_or(Ok(()), |length| header.check_length(length))?;
         let mut gpu = self.gpu.take().ok_or(Error::Aborted)?; // None after an error
-        let self_test = self_test::choose(&mut gpu, &config, &matrix_types(&header), self.now).await?;
+        let types = matrix_types(&header);
+        if let Some(tensor) = header.tensors.iter().find(|tensor| tensor.name == tune::TENSOR) {
+            tune(&mut gpu, &config, tensor.ty, self.now, tune::BUDGET_MS).await?;
+        }
+        let self_test = self_test::choose(&mut gpu, &config, &types, self.now).await?;
         let (weights, sinks) = Weights::allocate(&gpu, &config, &header).await?;
         let repack = Repack::new(&gpu)?;
         let model = Model::new(gpu, config, weights, self.n_ctx, self_test, self.now).await?;

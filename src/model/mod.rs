@@ -6,6 +6,7 @@ pub mod loader;
 pub mod plan;
 pub mod sampling;
 pub mod self_test;
+pub mod tune;
 pub mod weights;
 
 pub use loader::Loader;

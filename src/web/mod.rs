@@ -93,6 +93,12 @@ impl WasmEngine {
     }
 }
 
+/// The engine's version.
+#[wasm_bindgen]
+pub fn version() -> String {
+    env!("CARGO_PKG_VERSION").into()
+}
+
 /// Bytes of the wasm heap. It never shrinks, so this is its peak.
 #[wasm_bindgen(js_name = heapBytes)]
 pub fn heap_bytes() -> usize {

@@ -129,6 +129,11 @@ for (const cache of ['f32', 'f16'])
           noF16: cache === 'f32',
           noSubgroups: subgroups === 'no' || adapter.smallestSubgroup < 8,
           defaultLimits: limits === 'default',
+          // as the native tiers: so that every kernel runs
+          tuning:
+            limits === 'default'
+              ? ({ matmul: 'registers', invocations: 0xffffffff } as const)
+              : ({ matmul: 'workgroup', invocations: 0 } as const),
         };
         const caps = await golden.openKernels(page, options);
         expect(caps).toMatchObject({ f16: options.kvF16 && adapter.f16, subgroups: !options.noSubgroups });

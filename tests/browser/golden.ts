@@ -44,8 +44,8 @@ export function offers(page: Page): Promise<{ name: string; f16: boolean; smalle
 export function openKernels(page: Page, options: DeviceOptions): Promise<{ f16: boolean; subgroups: boolean }> {
   return page.evaluate(async (options) => {
     const path = '/dist/adapter.js';
-    const { enableSubgroups } = (await import(path)) as typeof import('../../web/src/adapter');
-    window.kernels = await window.golden.GoldenKernels.open(await enableSubgroups(options));
+    const { bestAdapter, enableSubgroups } = (await import(path)) as typeof import('../../web/src/adapter');
+    window.kernels = await window.golden.GoldenKernels.open(enableSubgroups(await bestAdapter(), options));
     return window.kernels.caps() as { f16: boolean; subgroups: boolean };
   }, options);
 }

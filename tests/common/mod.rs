@@ -3,6 +3,7 @@
 
 pub mod gguf;
 
+use minke::gpu::{Tile, Tuning};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -45,13 +46,18 @@ pub fn hex(text: &str) -> Vec<u8> {
 }
 
 /// The eight tiers: a half-precision or f32 cache, subgroups or none, the adapter's limits or WebGPU's defaults.
-/// Where the adapter lacks a feature, two of them are the same.
+/// Where the adapter lacks a feature, two of them are the same. One half is tuned as for a GPU of few cores, the other as
+/// for a CPU's matmul and a GPU of very many cores, so that every kernel runs.
 pub fn tiers() -> Vec<minke::gpu::GpuOptions> {
     let tier = |bits: u8| minke::gpu::GpuOptions {
         kv_f16: bits & 1 != 0,
         no_f16: bits & 1 == 0,
         no_subgroups: bits & 2 != 0,
         default_limits: bits & 4 != 0,
+        tuning: Some(match bits & 4 {
+            0 => Tuning { matmul: Tile::Workgroup, invocations: 0 },
+            _ => Tuning { matmul: Tile::Registers, invocations: u32::MAX },
+        }),
         ..Default::default()
     };
     (0..8).map(tier).collect()
@@ -63,7 +69,8 @@ pub fn tier_row(gpu: &minke::gpu::Gpu) -> String {
     let cache = if caps.f16 { "f16" } else { "f32" };
     let subgroups = if caps.subgroups { "yes" } else { "no" };
     let limits = if gpu.options.default_limits { "default" } else { "adapter" };
-    format!("| {} | cache {cache} | subgroups {subgroups:<3} | limits {limits} |", caps.adapter)
+    let tile = if caps.tuning.matmul == Tile::Workgroup { "workgroup" } else { "registers" };
+    format!("| {} | cache {cache} | subgroups {subgroups:<3} | limits {limits} | tile {tile} |", caps.adapter)
 }
 
 /// Milliseconds, for the loader.

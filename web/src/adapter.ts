@@ -2,11 +2,8 @@
 
 import type { DeviceOptions } from './protocol.js';
 
-/**
- * wgpu 30 does not know WebGPU's `subgroups`, so the feature is asked for here, behind its back. The matvec
- * kernels need 8 neighbouring lanes in one subgroup.
- */
-export async function enableSubgroups(options: DeviceOptions): Promise<DeviceOptions> {
+/** The adapter that wgpu will get too. */
+export async function bestAdapter(): Promise<GPUAdapter> {
   const adapter = await navigator.gpu?.requestAdapter({ powerPreference: 'high-performance' });
   if (!adapter) {
     throw {
@@ -15,6 +12,14 @@ export async function enableSubgroups(options: DeviceOptions): Promise<DeviceOpt
         'this browser offers no WebGPU adapter: use a current Chrome, Edge, Firefox or Safari, with hardware acceleration on',
     };
   }
+  return adapter;
+}
+
+/**
+ * wgpu 30 does not know WebGPU's `subgroups`, so the feature is asked for here, behind its back. The matvec
+ * kernels need 8 neighbouring lanes in one subgroup.
+ */
+export function enableSubgroups(adapter: GPUAdapter, options: DeviceOptions): DeviceOptions {
   const info = adapter.info as GPUAdapterInfo & { subgroupMinSize?: number };
   const usable = adapter.features.has('subgroups') && (info.subgroupMinSize ?? 0) >= 8;
   if (!usable || options.noSubgroups) return { ...options, noSubgroups: true };

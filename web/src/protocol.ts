@@ -19,6 +19,16 @@ export interface DeviceOptions {
   noSubgroups?: boolean;
   /** Keep to WebGPU's default limits. */
   defaultLimits?: boolean;
+  /** Not to be measured at load. Default: as an earlier load found, else measured. */
+  tuning?: Tuning;
+}
+
+/** Which way the kernels take that have more than one: measured once for a device. */
+export interface Tuning {
+  /** Where a matrix's tile lies while a prompt is multiplied. */
+  matmul: 'workgroup' | 'registers';
+  /** Invocations that keep the device busy; 0: any number. */
+  invocations: number;
 }
 
 /** Facts about the loaded model and the device it runs on. */
@@ -40,6 +50,8 @@ export interface EngineInfo {
     subgroups: boolean;
     subgroupSizes: [number, number];
     maxBinding: number;
+    cpu: boolean;
+    tuning: Tuning;
   };
   /**
    * What the self-test at load found: the tier that passed, the time that it took, and the failures, none on a

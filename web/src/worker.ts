@@ -1,8 +1,9 @@
 // Owns the wasm module and the GPU. One model; requests run one after the other.
 
-import { enableSubgroups } from './adapter.js';
+import { bestAdapter, enableSubgroups } from './adapter.js';
 import init, { heapBytes, WasmEngine } from './generated/minke.js';
 import type { Delta, EngineInfo, FromWorker, LoadProgress, Reply, ToWorker } from './protocol.js';
+import { recall, remember } from './tuning.js';
 
 let engine: WasmEngine | undefined;
 let queue: Promise<void> = Promise.resolve();
@@ -23,10 +24,14 @@ function plainError(error: unknown): { code: string; message: string } {
 async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): Promise<void> {
   const url = message.wasmUrl ?? new URL('./engine.wasm', import.meta.url);
   await init({ module_or_path: url });
-  const options = await enableSubgroups(message.options);
+  const adapter = await bestAdapter();
+  const options = enableSubgroups(adapter, message.options);
+  const tuning = options.tuning ?? (await recall(adapter.info));
   const onProgress = (progress: LoadProgress) => post({ type: 'progress', progress });
-  engine = await WasmEngine.load(message.source, options, onProgress, signal);
-  post({ type: 'loaded', info: { ...(engine.info() as Omit<EngineInfo, 'heapBytes'>), heapBytes: heapBytes() } });
+  engine = await WasmEngine.load(message.source, tuning ? { ...options, tuning } : options, onProgress, signal);
+  const info = engine.info() as Omit<EngineInfo, 'heapBytes'>;
+  await remember(adapter.info, info.device.tuning);
+  post({ type: 'loaded', info: { ...info, heapBytes: heapBytes() } });
 }
 
 async function complete(message: ToWorker & { type: 'complete' }, signal: AbortSignal): Promise<void> {

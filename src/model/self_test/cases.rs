@@ -8,7 +8,7 @@ use crate::gpu::{Buffer, Gpu};
 use crate::kernels::embed::embed;
 use crate::kernels::matmul::matmul;
 use crate::kernels::matrix::Arrangement;
-use crate::kernels::matvec::{Input, Norm, Output, matvec};
+use crate::kernels::matvec::{Input, Norm, Output, Spread, matvec, spread_matvec};
 use crate::kernels::repack::Repack;
 use crate::kernels::rms_norm::rms_norm;
 use crate::kernels::swiglu::swiglu;
@@ -74,8 +74,11 @@ pub async fn run(gpu: &Gpu, config: &ModelConfig, types: &[GgmlType]) -> Result<
     let repack = Repack::new(gpu)?;
     let mut cases = Vec::new();
     let layouts: Vec<_> = types.iter().filter_map(|ty| ty.layout()).collect();
+    // how rows are spread has nothing to do with their format
+    let mut spreads = Spread::in_use(gpu);
     for layouts in layouts.chunks(MIXED) {
-        cases.extend(weights(gpu, &repack, layouts, &mut random).await?);
+        cases.extend(weights(gpu, &repack, layouts, spreads, &mut random).await?);
+        spreads = &spreads[..1];
     }
     cases.extend(gated(gpu, &repack, config, &layouts, &mut random).await?);
     cases.push(norm(gpu, config, &mut random)?);
@@ -165,6 +168,7 @@ async fn weights(
     gpu: &Gpu,
     repack: &Repack,
     layouts: &[&'static Layout],
+    spreads: &[Spread],
     random: &mut Random,
 ) -> Result<Vec<Case>> {
     let tensors: Vec<_> = layouts.iter().map(|layout| ("self-test", layout.ty, ROWS as u32)).collect();
@@ -190,13 +194,23 @@ async fn weights(
         *scale += bias.abs() + before.abs();
     }
     let (x, bias) = (floats(gpu, "x", &x)?, floats(gpu, "bias", &bias)?);
-    let [one, all] = [floats(gpu, "y", &before)?, floats(gpu, "y", &before)?];
-    let output = |y| Output { bias: Some(&bias), accumulate: true, y };
-    gpu.submit(&matvec(gpu, &matrix, &x, output(&one)), 1);
-    gpu.submit(&matmul(gpu, &matrix, &x, &batch(gpu, 0, MANY_TOKENS)?, output(&all)), MANY_TOKENS as u32);
-    let matvec = case("matvec", one, want[..rows].to_vec(), scale[..rows].to_vec(), SUM_BOUND);
-    let matmul = case("matmul", all, want, scale, SUM_BOUND);
-    Ok(vec![by_format(ROWS * COLS, embed), by_format(ROWS, matvec), by_format(ROWS, matmul)])
+    let all = floats(gpu, "y", &before)?;
+    fn output<'a>(bias: &'a Buffer, y: &'a Buffer) -> Output<'a> {
+        Output { bias: Some(bias), accumulate: true, y }
+    }
+    let mut cases = vec![by_format(ROWS * COLS, embed)];
+    for spread in spreads {
+        let one = floats(gpu, "y", &before[..rows])?;
+        gpu.submit(&spread_matvec(gpu, &matrix, &x, output(&bias, &one), *spread), 1);
+        let matvec = case("matvec", one, want[..rows].to_vec(), scale[..rows].to_vec(), SUM_BOUND);
+        cases.push(by_format(ROWS, matvec));
+    }
+    gpu.submit(
+        &matmul(gpu, &matrix, &x, &batch(gpu, 0, MANY_TOKENS)?, output(&bias, &all)),
+        MANY_TOKENS as u32,
+    );
+    cases.push(by_format(ROWS, case("matmul", all, want, scale, SUM_BOUND)));
+    Ok(cases)
 }
 
 /// A token's matvec of gate and up, of two of the formats, with the norm before it and the gate after it.

@@ -1,17 +1,9 @@
-// y[t][row] = W[row] . x[t] (+ bias[row]) (+ y[t][row]) for a batch of tokens.
+// The product (shared/product.wgsl) by tiles in workgroup memory.
 //
 // A workgroup makes a tile of 64 rows by 64 tokens, 32 columns at a time: each invocation unpacks one row's chunk into
 // workgroup memory, then multiplies 8 rows by 8 tokens in registers (by 4, where the batch has no more). Everything is
 // written out, because compilers that do not unroll loops would keep the sums in memory. The vectors of row or token n
 // are exchanged by n % 8, so that neighbouring rows lie in different banks.
-// Constants: CHUNKS (chunks a row), ROWS (row length of y), BIAS, ACCUMULATE; generated: part_of, unpack.
-
-@group(0) @binding(0) var<storage, read> wide: array<vec4<u32>>;
-@group(0) @binding(1) var<storage, read> words: array<u32>;
-@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>; // [tokens][cols]
-@group(0) @binding(3) var<storage, read> bias: array<f32>;    // [rows], or a dummy
-@group(0) @binding(4) var<storage, read_write> y: array<f32>; // [tokens][rows]
-@group(0) @binding(5) var<storage, read> batch: array<u32>;
 
 var<workgroup> w_tile: array<vec4<f32>, 512>; // 64 rows
 var<workgroup> x_tile: array<vec4<f32>, 512>; // 64 tokens
@@ -33,15 +25,6 @@ fn load_w(part: Part, row: u32, lid: u32, c: u32) {
 // Columns: tokens t, t + 8, t + 16, t + 24 from `at` on.
 fn four_tokens(at: u32) -> mat4x4<f32> {
     return mat4x4(x_tile[at], x_tile[at + 64u], x_tile[at + 128u], x_tile[at + 192u]);
-}
-
-fn store(part: Part, row: u32, token: u32, n_tokens: u32, sum: f32) {
-    if (row >= part.rows || token >= n_tokens) { return; }
-    let out = token * ROWS + part.out + row;
-    var value = sum;
-    if (BIAS == 1u) { value += bias[part.out + row]; }
-    if (ACCUMULATE == 1u) { value += y[out]; }
-    y[out] = value;
 }
 
 // Sums of a row for tokens t, t + 8, ..., t + 56.

@@ -1,0 +1,22 @@
+//! Choices that change how fast a device computes, never what. `model/tune.rs` makes them by measurement.
+
+/// Which way each kernel takes that has more than one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(default, rename_all = "camelCase")]
+pub struct Tuning {
+    /// How a matrix is multiplied by a batch.
+    pub matmul: Tile,
+    /// Invocations that keep the device busy: of a matrix with few rows, each row gets more of them.
+    pub invocations: u32,
+}
+
+/// Where a matmul keeps the weights that it has unpacked.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tile {
+    /// In workgroup memory: for GPUs.
+    #[default]
+    Workgroup,
+    /// In registers: for devices where a load costs much more than arithmetic, as on a CPU.
+    Registers,
+}

@@ -1,0 +1,69 @@
+//! The choice between ways to compute the same.
+
+mod common;
+
+use minke::config::ModelConfig;
+use minke::gguf::HeaderParser;
+use minke::gpu::{Gpu, GpuOptions, Tile, Tuning};
+use minke::model::tune::tune;
+use minke::quant::GgmlType;
+use pollster::block_on;
+
+const MODEL: &str = "models/qwen3-yarn4-untied.gguf";
+
+fn config() -> ModelConfig {
+    let file = std::fs::read(common::vectors_dir().join(MODEL)).expect("a model");
+    let header = HeaderParser::default().push(&file).expect("a GGUF").expect("a whole header");
+    ModelConfig::from_header(&header).expect("a model that we run")
+}
+
+fn tuned(options: &GpuOptions, budget: f64) -> Tuning {
+    let mut gpu = block_on(Gpu::request(options)).expect("lavapipe or a GPU");
+    block_on(tune(&mut gpu, &config(), GgmlType::F32, common::now, budget)).expect("a choice");
+    assert_eq!(gpu.options.tuning, Some(gpu.caps.tuning), "it must outlive the device");
+    gpu.caps.tuning
+}
+
+/// Makes kernels whose text has `text` go over their chunks a hundred times.
+fn slow(source: String, text: &str) -> String {
+    let chunks = "c < CHUNKS;";
+    assert!(source.contains(chunks));
+    if source.contains(text) { source.replace(chunks, "c < 100u * CHUNKS;") } else { source }
+}
+
+#[test]
+fn the_faster_way_is_taken() {
+    let patched = |patch| GpuOptions { patch: Some(patch), ..GpuOptions::default() };
+    let unbounded = f64::INFINITY;
+    let tiles = patched(|label, s| if label == "matmul" { slow(s, "w_tile") } else { s });
+    assert_eq!(tuned(&tiles, unbounded).matmul, Tile::Registers);
+    let rows = patched(|label, s| if label == "matmul" { slow(s, "var low") } else { s });
+    assert_eq!(tuned(&rows, unbounded).matmul, Tile::Workgroup);
+
+    let few = patched(|label, s| if label == "matvec" { slow(s, "const LANES: u32 = 8u") } else { s });
+    let many = patched(|label, s| if label == "matvec" { slow(s, "const OUTPUTS: u32 = 1u") } else { s });
+    assert!(tuned(&few, unbounded).invocations > 0);
+    assert_eq!(tuned(&many, unbounded).invocations, 0);
+}
+
+#[test]
+fn a_way_that_the_driver_rejects_is_not_taken() {
+    let options = GpuOptions {
+        patch: Some(|label, s| if label == "matmul" { s.replace("var low", "var low low") } else { s }),
+        ..GpuOptions::default()
+    };
+    assert_eq!(tuned(&options, f64::INFINITY).matmul, Tile::Workgroup);
+}
+
+#[test]
+fn without_time_or_when_told_nothing_is_tried() {
+    let none = GpuOptions { patch: Some(|label, _| panic!("{label} was compiled")), ..GpuOptions::default() };
+    let tile = if block_on(Gpu::request(&none)).expect("lavapipe or a GPU").caps.cpu {
+        Tile::Registers
+    } else {
+        Tile::Workgroup
+    };
+    assert_eq!(tuned(&none, 0.0), Tuning { matmul: tile, invocations: 0 });
+    let told = Tuning { matmul: Tile::Workgroup, invocations: 12_345 };
+    assert_eq!(tuned(&GpuOptions { tuning: Some(told), ..none }, f64::INFINITY), told);
+}
