@@ -1,8 +1,8 @@
 //! Causal attention with grouped query heads over the KV cache, for a prompt.
 
-use super::rope::Heads;
+use super::rope::{Heads, position_bytes};
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Bind, Dispatch, Gpu, Groups};
+use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
 
 /// Tokens of a workgroup.
 const TOKENS: u32 = 8;
@@ -20,5 +20,19 @@ pub fn attention(
     let source = shader::compose(&gpu.caps, &heads.constants(), &extra, &parts);
     let binds =
         [Bind::Read(qkv), Bind::Read(k_cache), Bind::Read(v_cache), Bind::Read(batch), Bind::Write(out)];
-    gpu.dispatch("attention", source, &binds, [Groups::Fixed(heads.n_head as u32), Groups::PerTokens(TOKENS)])
+    let groups = [Groups::Fixed(heads.n_head as u32), Groups::PerTokens(TOKENS)];
+    gpu.dispatch("attention", source, &binds, groups).doing(work(gpu, heads))
+}
+
+/// Of attention in any form: keys and values once, q in and the result out; q . k and weight * v.
+pub(super) fn work(gpu: &Gpu, heads: Heads) -> Work {
+    let q = (heads.n_head * heads.head_dim) as u64;
+    Work {
+        bytes: Amount {
+            per_position: 2 * position_bytes(gpu.caps.f16, heads),
+            per_token: 8 * q,
+            ..Amount::default()
+        },
+        flops: Amount { per_pair: 4 * q, ..Amount::default() },
+    }
 }

@@ -3,7 +3,7 @@
 use super::Matrix;
 use super::matrix::Arrangement;
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Bind, Dispatch, Gpu, Groups};
+use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
 use crate::quant::CHUNK;
 
 /// What happens to the product, shared with [`super::matmul`].
@@ -78,7 +78,12 @@ pub fn matvec<'a>(gpu: &Gpu, w: &Matrix, input: impl Into<Input<'a>>, output: Ou
             Bind::Read(norm.map_or(x, |norm| norm.batch)),
         ];
         let groups = [Groups::Fixed(slab.groups(tile, abreast)), Groups::Fixed(1)];
-        dispatches.push(gpu.dispatch("matvec", source, &binds, groups));
+        let (rows, cols) = (u64::from(slab.groups(1, 1)), u64::from(w.cols));
+        let work = Work {
+            bytes: Amount { fixed: slab.buffer.size() + 4 * (rows + cols), ..Amount::default() },
+            flops: Amount { fixed: 2 * rows * cols, ..Amount::default() },
+        };
+        dispatches.push(gpu.dispatch("matvec", source, &binds, groups).on(w.name).doing(work));
     }
     dispatches
 }

@@ -57,7 +57,7 @@ impl Shared {
             no_f16: self.no_f16,
             no_subgroups: self.no_subgroups,
             default_limits: self.default_limits,
-            patch: None,
+            ..GpuOptions::default()
         }
     }
 

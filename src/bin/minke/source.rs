@@ -98,8 +98,13 @@ fn read_stream(mut source: Source, mut parser: HeaderParser) -> Result<(Header, 
 
 /// Loads a whole model.
 pub async fn load(model: &str, shared: &Shared) -> Result<(minke::model::Model, Header)> {
+    load_on(Gpu::request(&shared.gpu()).await?, model, shared).await
+}
+
+/// The same on a device that is open already.
+pub async fn load_on(gpu: Gpu, model: &str, shared: &Shared) -> Result<(minke::model::Model, Header)> {
     let mut source = Source::open(model)?;
-    let mut loader = Loader::new(Gpu::request(&shared.gpu()).await?, shared.ctx, source.length, now);
+    let mut loader = Loader::new(gpu, shared.ctx, source.length, now);
     let mut piece = vec![0; 4 << 20];
     loop {
         let n = source.read(&mut piece)?;
