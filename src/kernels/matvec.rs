@@ -78,9 +78,10 @@ pub fn matvec<'a>(gpu: &Gpu, w: &Matrix, input: impl Into<Input<'a>>, output: Ou
             Bind::Read(norm.map_or(x, |norm| norm.batch)),
         ];
         let groups = [Groups::Fixed(slab.groups(tile, abreast)), Groups::Fixed(1)];
-        let (rows, cols) = (u64::from(slab.groups(1, 1)), u64::from(w.cols));
+        let [rows, outputs] = [1, abreast].map(|abreast| u64::from(slab.groups(1, abreast)));
+        let cols = u64::from(w.cols);
         let work = Work {
-            bytes: Amount { fixed: slab.buffer.size() + 4 * (rows + cols), ..Amount::default() },
+            bytes: Amount { fixed: slab.buffer.size() + 4 * (cols + outputs), ..Amount::default() },
             flops: Amount { fixed: 2 * rows * cols, ..Amount::default() },
         };
         dispatches.push(gpu.dispatch("matvec", source, &binds, groups).on(w.name).doing(work));

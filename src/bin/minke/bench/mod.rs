@@ -4,10 +4,10 @@ mod calibrate;
 mod table;
 
 use crate::Shared;
-use crate::source::{file_error, load_on};
+use crate::source::{file_error, load};
 use calibrate::Ceilings;
 use clap::Args;
-use minke::gpu::{Counters, Gpu, GpuOptions};
+use minke::gpu::{Counters, GpuOptions};
 use minke::model::{MAX_BATCH, Model};
 use minke::sampler::SamplingParams;
 use minke::session::{Request, Session};
@@ -37,10 +37,12 @@ pub struct Bench {
     record: Option<String>,
 }
 
-/// The table of a decoded token and that of a batch of the prompt.
+/// Where the GPU's time goes.
 #[derive(Serialize)]
 struct Kernels {
+    /// Of the token after the prompt, its choice included.
     decode: Vec<Row>,
+    /// Of the prompt's last 256 tokens, through the layers.
     prefill: Vec<Row>,
 }
 
@@ -52,15 +54,13 @@ impl Bench {
                 problem: "must be at least 1".into(),
             });
         }
-        let gpu = Gpu::request(&GpuOptions { timestamps: true, ..shared.gpu() }).await?;
-        let ceilings = if gpu.has_timestamps() { Some(Ceilings::measure(&gpu).await?) } else { None };
-        let (mut model, _) = load_on(gpu, &self.model, shared).await?;
+        let options = GpuOptions { timestamps: true, ..shared.gpu() };
+        let (mut model, _) = load(&self.model, &options, shared.ctx).await?;
         // any ids do: the time does not depend on them
         let prompt: Vec<u32> = (0..self.p).map(|i| (i * 7919 % model.config.n_vocab) as u32).collect();
-        let kernels = match &ceilings {
-            Some(ceilings) => Some(self.kernels(&mut model, &prompt, ceilings).await?),
-            None => None,
-        };
+        let timed =
+            if model.gpu().has_timestamps() { Some(self.time(&mut model, &prompt).await?) } else { None };
+        let (ceilings, kernels) = timed.unzip();
         let mut report = self.speeds(Session::new(model), &prompt).await?;
         report["ceilings"] = json!(ceilings);
         report["kernels"] = json!(kernels);
@@ -71,13 +71,14 @@ impl Bench {
         Ok(())
     }
 
-    /// The prompt's last batch, and the token after the prompt.
-    async fn kernels(&self, model: &mut Model, prompt: &[u32], ceilings: &Ceilings) -> Result<Kernels> {
-        let first = self.p.saturating_sub(MAX_BATCH);
-        let prefill = table::measure(model, &prompt[first..], first, self.r, ceilings).await?;
+    /// Before any session, for it leaves its own in the cache.
+    async fn time(&self, model: &mut Model, prompt: &[u32]) -> Result<(Ceilings, Kernels)> {
+        let ceilings = Ceilings::measure(model.gpu()).await?;
         model.start_sampling(&greedy(), 0);
-        let decode = table::measure(model, &prompt[..1], self.p, self.r, ceilings).await?;
-        Ok(Kernels { decode, prefill })
+        let first = self.p.saturating_sub(MAX_BATCH);
+        let prefill = table::measure(model, &prompt[first..], first, self.r, &ceilings).await?;
+        let decode = table::measure(model, &prompt[..1], self.p, self.r, &ceilings).await?;
+        Ok((ceilings, Kernels { decode, prefill }))
     }
 
     async fn speeds(&self, mut session: Session, prompt: &[u32]) -> Result<Value> {
@@ -127,10 +128,10 @@ impl Bench {
     /// Writes what a reader needs to judge the numbers, and the numbers.
     fn write_record(&self, name: &str, report: &Value) -> Result<()> {
         let seconds = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
-        let date = jiff::Timestamp::from_second(seconds as i64).unwrap_or_default().to_string();
-        let path = format!("benches/records/{}-{name}.json", &date[..10]);
+        let date = jiff::Timestamp::from_second(seconds as i64).unwrap_or_default();
+        let path = format!("benches/records/{}-{name}.json", date.strftime("%Y-%m-%d"));
         let mut facts = json!({
-            "date": date,
+            "date": date.to_string(),
             "machine": { "cores": std::thread::available_parallelism().ok(), "cpu": cpu() },
             "model": Path::new(&self.model).file_name().map(|name| name.to_string_lossy()),
         });
@@ -146,8 +147,8 @@ impl Bench {
 /// The processor's name where the system has it in a file.
 fn cpu() -> Option<String> {
     let info = std::fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = info.lines().find(|line| line.starts_with("model name"))?;
-    line.split_once(':').map(|(_, name)| name.trim().to_owned())
+    let name = info.lines().find_map(|line| line.strip_prefix("model name"))?;
+    Some(name.trim_start_matches([' ', '\t', ':']).into())
 }
 
 fn greedy() -> SamplingParams {
@@ -158,12 +159,12 @@ fn greedy() -> SamplingParams {
 fn words(mut report: Value, kernels: Option<Kernels>) -> String {
     let tables = match kernels {
         Some(Kernels { decode, prefill }) => {
-            table::text("decode", &decode) + &table::text("prefill", &prefill)
+            [table::text("decode", &decode), table::text("prefill", &prefill)].join("\n")
         }
-        None => "\nno table of kernels: the adapter has no timestamp queries".into(),
+        None => "no table of kernels: the adapter has no timestamp queries".into(),
     };
     report.as_object_mut().map(|report| report.remove("kernels"));
-    format!("{report:#}\n{tables}")
+    format!("{report:#}\n\n{tables}")
 }
 
 fn spread(samples: &mut [f64]) -> Value {

@@ -63,21 +63,17 @@ fn row(label: &str, repetitions: &[Vec<Timing>], ceilings: &Ceilings) -> Row {
 
 /// The rows in columns, under a title.
 pub fn text(title: &str, rows: &[Row]) -> String {
-    let mut text = format!(
-        "\n{title:<22} {:>10} {:>12} {:>9} {:>9} {:>10} {:>9}\n",
-        "dispatches", "microseconds", "GB/s", "% of most", "GFLOP/s", "% of most"
-    );
+    let line = |name: &str, cells: [String; 6]| {
+        let [dispatches, time, gb_s, of_bandwidth, gflop_s, of_fp32] = cells;
+        format!("{name:<20}{dispatches:>11}{time:>11}{gb_s:>9}{of_bandwidth:>16}{gflop_s:>10}{of_fp32:>11}\n")
+    };
+    let head = ["dispatches", "us", "GB/s", "% of bandwidth", "GFLOP/s", "% of fp32"];
+    let mut text = line(title, head.map(String::from));
     for row in rows {
-        text += &format!(
-            "{:<22} {:>10} {:>12.1} {:>9.2} {:>9.1} {:>10.2} {:>9.1}\n",
-            row.kernel,
-            row.dispatches,
-            row.microseconds,
-            row.gb_s,
-            row.percent_of_bandwidth,
-            row.gflop_s,
-            row.percent_of_fp32
-        );
+        let rates = [row.gb_s, row.percent_of_bandwidth, row.gflop_s, row.percent_of_fp32];
+        let [gb_s, of_bandwidth, gflop_s, of_fp32] = rates.map(|rate| format!("{rate:.2}"));
+        let (dispatches, time) = (row.dispatches.to_string(), format!("{:.1}", row.microseconds));
+        text += &line(&row.kernel, [dispatches, time, gb_s, of_bandwidth, gflop_s, of_fp32]);
     }
     text
 }
