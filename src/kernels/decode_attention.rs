@@ -53,7 +53,7 @@ pub fn combine(gpu: &Gpu, heads: Heads, [partial, batch, out]: [&wgpu::Buffer; 3
     let split = partial_bytes(heads, SPLIT as usize);
     let work = Work {
         bytes: Amount { per_position: split / u64::from(SPLIT), ..Amount::default() },
-        flops: Amount { per_position: split / 2 / u64::from(SPLIT), ..Amount::default() },
+        flops: Amount { per_position: split / 2 / u64::from(SPLIT), ..Amount::default() }, // two a float
     };
     gpu.dispatch("combine", source, &binds, groups).doing(work)
 }

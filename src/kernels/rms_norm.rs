@@ -12,7 +12,7 @@ pub fn rms_norm(gpu: &Gpu, n: usize, eps: f32, [x, weight, y]: [&wgpu::Buffer; 3
     let n = n as u64;
     let work = Work {
         bytes: Amount { fixed: 4 * n, per_token: 8 * n, ..Amount::default() },
-        flops: Amount { per_token: 4 * n, ..Amount::default() },
+        flops: Amount { per_token: 4 * n, ..Amount::default() }, // square, add, scale, weigh
     };
     gpu.dispatch("rms_norm", source, &binds, [Groups::Fixed(1), Groups::PerTokens(1)]).doing(work)
 }

@@ -121,7 +121,7 @@ pub fn rope(gpu: &Gpu, heads: Heads, turn: Turn, buffers: Buffers) -> Dispatch {
     let cached = 2 * position_bytes(gpu.caps.f16, heads);
     let work = Work {
         bytes: Amount { per_token: 4 * (2 * q + 2 * kv) + cached, ..Amount::default() },
-        flops: Amount { per_token: 3 * (q + kv), ..Amount::default() },
+        flops: Amount { per_token: 3 * (q + kv), ..Amount::default() }, // two products and a sum an element
     };
     gpu.dispatch("rope", source, &binds, [Groups::Fixed(groups), Groups::PerTokens(1)]).doing(work)
 }

@@ -39,7 +39,7 @@ impl Ceilings {
 }
 
 /// Runs of which the best counts.
-const RUNS: usize = 5;
+const RUNS: usize = 20;
 
 /// Microseconds of the fastest run.
 async fn fastest(gpu: &Gpu, pass: &[Dispatch], tokens: u32) -> Result<f64> {

@@ -54,6 +54,7 @@ impl Bench {
                 problem: "must be at least 1".into(),
             });
         }
+        let machine = machine();
         let options = GpuOptions { timestamps: true, ..shared.gpu() };
         let (mut model, _) = load(&self.model, &options, shared.ctx).await?;
         // any ids do: the time does not depend on them
@@ -65,7 +66,7 @@ impl Bench {
         report["ceilings"] = json!(ceilings);
         report["kernels"] = json!(kernels);
         if let Some(name) = &self.record {
-            self.write_record(name, &report)?;
+            self.write_record(name, &machine, &report)?;
         }
         shared.print(&report, || words(report.clone(), kernels));
         Ok(())
@@ -126,13 +127,13 @@ impl Bench {
     }
 
     /// Writes what a reader needs to judge the numbers, and the numbers.
-    fn write_record(&self, name: &str, report: &Value) -> Result<()> {
+    fn write_record(&self, name: &str, machine: &Value, report: &Value) -> Result<()> {
         let seconds = UNIX_EPOCH.elapsed().map_or(0, |since| since.as_secs());
         let date = jiff::Timestamp::from_second(seconds as i64).unwrap_or_default();
         let path = format!("benches/records/{}-{name}.json", date.strftime("%Y-%m-%d"));
         let mut facts = json!({
             "date": date.to_string(),
-            "machine": { "cores": std::thread::available_parallelism().ok(), "cpu": cpu() },
+            "machine": machine,
             "model": Path::new(&self.model).file_name().map(|name| name.to_string_lossy()),
         });
         for (key, value) in report.as_object().into_iter().flatten() {
@@ -144,11 +145,16 @@ impl Bench {
     }
 }
 
-/// The processor's name where the system has it in a file.
-fn cpu() -> Option<String> {
-    let info = std::fs::read_to_string("/proc/cpuinfo").ok()?;
-    let name = info.lines().find_map(|line| line.strip_prefix("model name"))?;
-    Some(name.trim_start_matches([' ', '\t', ':']).into())
+/// The processor, and how busy it was before; what the system has no file for stays null.
+fn machine() -> Value {
+    let [info, load] =
+        ["/proc/cpuinfo", "/proc/loadavg"].map(|path| std::fs::read_to_string(path).unwrap_or_default());
+    let cpu = info.lines().find_map(|line| line.strip_prefix("model name"));
+    json!({
+        "cores": std::thread::available_parallelism().ok(),
+        "cpu": cpu.map(|name| name.trim_start_matches([' ', '\t', ':'])),
+        "loadBefore": load.split(' ').next().and_then(|minute| minute.parse::<f64>().ok()),
+    })
 }
 
 fn greedy() -> SamplingParams {
