@@ -20,6 +20,9 @@ pub struct GpuOptions {
     pub default_limits: bool,
     /// What was measured to be fastest on this device before; measured at load when absent.
     pub tuning: Option<Tuning>,
+    /// Be able to time kernels where the adapter can ([`super::Gpu::time`]).
+    #[serde(skip)]
+    pub timestamps: bool,
     /// Changes a kernel's WGSL (label, text) before it is compiled: for tests that plant a fault.
     #[serde(skip)]
     pub patch: Option<fn(&str, String) -> String>,
@@ -61,6 +64,10 @@ pub(super) async fn open(options: &GpuOptions) -> Result<(wgpu::Device, wgpu::Qu
     let mut required = wgpu::Features::empty();
     required.set(wgpu::Features::SHADER_F16, f16);
     required.set(wgpu::Features::SUBGROUP, subgroups && !cfg!(target_arch = "wasm32"));
+    required.set(
+        wgpu::Features::TIMESTAMP_QUERY,
+        options.timestamps && features.contains(wgpu::Features::TIMESTAMP_QUERY),
+    );
     let max_binding = limits.max_storage_buffer_binding_size.min(limits.max_buffer_size) & !15;
     let (device, queue) = adapter
         .request_device(&wgpu::DeviceDescriptor {

@@ -2,11 +2,14 @@
 //! costs host time is counted here.
 
 pub mod caps;
+mod dispatch;
 mod read;
 pub mod shader;
+mod timing;
 mod tuning;
 
 pub use caps::{Caps, GpuOptions};
+pub use dispatch::{Amount, Dispatch, Extent, Groups, Work};
 pub use read::PendingRead;
 pub use tuning::{Tile, Tuning};
 /// The one type of wgpu that rooms above kernels/ see, so that they need not name wgpu.
@@ -54,33 +57,6 @@ impl std::ops::Sub for Counters {
     }
 }
 
-/// How many workgroups a dispatch has along one axis.
-#[derive(Clone, Copy, Debug)]
-pub enum Groups {
-    /// Always this many.
-    Fixed(u32),
-    /// One for every so many tokens of the batch.
-    PerTokens(u32),
-    /// One for every so many positions that the batch's last token attends to.
-    PerPositions(u32),
-}
-
-/// The size of a batch.
-#[derive(Clone, Copy, Debug)]
-pub struct Extent {
-    /// Tokens.
-    pub tokens: u32,
-    /// Positions that the last of them attends to, its own included.
-    pub positions: u32,
-}
-
-impl From<u32> for Extent {
-    /// So many tokens at positions 0, 1, ...
-    fn from(tokens: u32) -> Self {
-        Self { tokens, positions: tokens }
-    }
-}
-
 /// A buffer as a kernel sees it.
 #[derive(Clone, Copy, Debug)]
 pub enum Bind<'a> {
@@ -88,14 +64,6 @@ pub enum Bind<'a> {
     Read(&'a wgpu::Buffer),
     /// `var<storage, read_write>`
     Write(&'a wgpu::Buffer),
-}
-
-/// A kernel bound to its buffers, ready to be recorded any number of times.
-#[derive(Clone, Debug)]
-pub struct Dispatch {
-    pipeline: wgpu::ComputePipeline,
-    bind_group: wgpu::BindGroup,
-    groups: [Groups; 2],
 }
 
 /// What the driver thinks of a kernel: an error if it rejects it.
@@ -303,13 +271,13 @@ impl Gpu {
             layout: &pipeline.get_bind_group_layout(0),
             entries: &entries,
         });
-        Dispatch { pipeline, bind_group, groups }
+        Dispatch { pipeline, bind_group, groups, label: label.into(), work: Work::default() }
     }
 
     /// Submits the dispatches in order, in one pass, for a batch of some extent.
     pub fn submit<'a>(&self, dispatches: impl IntoIterator<Item = &'a Dispatch>, extent: impl Into<Extent>) {
         let mut encoder = self.encoder();
-        self.record(&mut encoder, dispatches, extent.into());
+        self.record(&mut encoder, dispatches, extent.into(), None);
         self.send(encoder);
     }
 
@@ -338,15 +306,13 @@ impl Gpu {
         encoder: &mut wgpu::CommandEncoder,
         dispatches: impl IntoIterator<Item = &'a Dispatch>,
         extent: Extent,
+        timestamp_writes: Option<wgpu::ComputePassTimestampWrites>,
     ) {
-        let mut pass = encoder.begin_compute_pass(&wgpu::ComputePassDescriptor::default());
+        let mut pass =
+            encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
         let mut recorded = 0;
         for dispatch in dispatches {
-            let [x, y] = dispatch.groups.map(|groups| match groups {
-                Groups::Fixed(n) => n,
-                Groups::PerTokens(per) => extent.tokens.div_ceil(per),
-                Groups::PerPositions(per) => extent.positions.div_ceil(per),
-            });
+            let [x, y] = dispatch.groups.map(|groups| groups.at(extent));
             pass.set_pipeline(&dispatch.pipeline);
             pass.set_bind_group(0, &dispatch.bind_group, &[]);
             pass.dispatch_workgroups(x, y, 1);

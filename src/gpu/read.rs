@@ -23,7 +23,7 @@ impl Gpu {
         bytes: u64,
     ) -> PendingRead {
         let mut encoder = self.encoder();
-        self.record(&mut encoder, dispatches, extent.into());
+        self.record(&mut encoder, dispatches, extent.into(), None);
         self.send_and_read(encoder, &[(buffer, 0..bytes)])
     }
 

@@ -1,8 +1,8 @@
 //! Causal attention with grouped query heads over the KV cache, for a prompt.
 
-use super::rope::Heads;
+use super::rope::{Heads, position_bytes};
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Bind, Dispatch, Gpu, Groups};
+use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
 
 /// Elements of the query heads of a workgroup's groups of four tokens: what keeps it within 128 invocations and 10 KiB
 /// of workgroup memory.
@@ -17,19 +17,28 @@ pub fn attention(
     heads: Heads,
     [qkv, k_cache, v_cache, batch, out]: [&wgpu::Buffer; 5],
 ) -> Dispatch {
-    let groups = (GROUP_ELEMENTS / heads.head_dim as u32).clamp(1, MAX_GROUPS);
+    let fours = (GROUP_ELEMENTS / heads.head_dim as u32).clamp(1, MAX_GROUPS);
     let mut constants = heads.constants();
-    constants.push(("GROUPS", groups));
+    constants.push(("GROUPS", fours));
     let scale = 1.0 / (heads.head_dim as f32).sqrt();
     let extra = format!("const SCALE: f32 = {};\n", shader::float(scale));
     let parts = [shared::BATCH, include_str!("../../shaders/attention.wgsl")];
     let source = shader::compose(&gpu.caps, &constants, &extra, &parts);
     let binds =
         [Bind::Read(qkv), Bind::Read(k_cache), Bind::Read(v_cache), Bind::Read(batch), Bind::Write(out)];
-    gpu.dispatch(
-        "attention",
-        source,
-        &binds,
-        [Groups::Fixed(heads.n_head as u32), Groups::PerTokens(4 * groups)],
-    )
+    let groups = [Groups::Fixed(heads.n_head as u32), Groups::PerTokens(4 * fours)];
+    gpu.dispatch("attention", source, &binds, groups).doing(work(gpu, heads))
+}
+
+/// Of attention in any form: keys and values once, q in and the result out; q . k and weight * v.
+pub(super) fn work(gpu: &Gpu, heads: Heads) -> Work {
+    let q = (heads.n_head * heads.head_dim) as u64;
+    Work {
+        bytes: Amount {
+            per_position: 2 * position_bytes(gpu.caps.f16, heads),
+            per_token: 8 * q,
+            ..Amount::default()
+        },
+        flops: Amount { per_pair: 4 * q, ..Amount::default() },
+    }
 }

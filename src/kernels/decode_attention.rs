@@ -1,8 +1,9 @@
 //! Attention of one token, its positions split over workgroups.
 
+use super::attention;
 use super::rope::{Buffers, Heads, Turn};
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Bind, Dispatch, Gpu, Groups};
+use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
 
 /// Positions of a workgroup.
 const SPLIT: u32 = 64;
@@ -40,7 +41,7 @@ pub fn decode_attention(
     binds.push(Bind::Read(buffers.qkv));
     binds.extend([buffers.k_cache, buffers.v_cache, partial].map(Bind::Write));
     let groups = [Groups::Fixed((heads.n_head / together) as u32), Groups::PerPositions(SPLIT)];
-    gpu.dispatch("decode_attention", source, &binds, groups)
+    gpu.dispatch("decode_attention", source, &binds, groups).doing(attention::work(gpu, heads))
 }
 
 /// Joins the parts to f32 `[n_head][head_dim]`.
@@ -48,5 +49,11 @@ pub fn combine(gpu: &Gpu, heads: Heads, [partial, batch, out]: [&wgpu::Buffer; 3
     let parts = [shared::BATCH, shared::REDUCE, include_str!("../../shaders/combine.wgsl")];
     let source = shader::compose(&gpu.caps, &heads.constants(), "", &parts);
     let binds = [Bind::Read(partial), Bind::Read(batch), Bind::Write(out)];
-    gpu.dispatch("combine", source, &binds, [Groups::Fixed(heads.n_head as u32), Groups::Fixed(1)])
+    let groups = [Groups::Fixed(heads.n_head as u32), Groups::Fixed(1)];
+    let split = partial_bytes(heads, SPLIT as usize);
+    let work = Work {
+        bytes: Amount { per_position: split / u64::from(SPLIT), ..Amount::default() },
+        flops: Amount { per_position: split / 2 / u64::from(SPLIT), ..Amount::default() }, // two a float
+    };
+    gpu.dispatch("combine", source, &binds, groups).doing(work)
 }

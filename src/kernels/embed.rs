@@ -2,7 +2,7 @@
 
 use super::Matrix;
 use crate::gpu::shader::shared;
-use crate::gpu::{Bind, Dispatch, Gpu, Groups, shader};
+use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work, shader};
 use crate::quant::CHUNK;
 
 /// `x[t]` = row `token[t]` of `table`; one dispatch a slab, each filling its own rows' tokens.
@@ -21,7 +21,10 @@ pub fn embed(gpu: &Gpu, table: &Matrix, batch: &wgpu::Buffer, x: &wgpu::Buffer) 
         );
         let binds = [Bind::Read(&slab.buffer), Bind::Read(&slab.buffer), Bind::Read(batch), Bind::Write(x)];
         let groups = [Groups::Fixed(chunks.div_ceil(64)), Groups::PerTokens(1)];
-        dispatches.push(gpu.dispatch("embed", source, &binds, groups));
+        let row = slab.buffer.size() / u64::from(rows.max(1)) + 4 * u64::from(table.cols);
+        let bytes = Amount { per_token: row, ..Amount::default() };
+        dispatches
+            .push(gpu.dispatch("embed", source, &binds, groups).doing(Work { bytes, ..Work::default() }));
     }
     dispatches
 }

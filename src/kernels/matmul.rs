@@ -3,7 +3,7 @@
 use super::Matrix;
 use super::matvec::Output;
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Bind, Dispatch, Gpu, Groups, Tile};
+use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Tile, Work};
 use crate::quant::CHUNK;
 
 /// Tokens of a workgroup.
@@ -40,7 +40,12 @@ pub fn matmul(
             Bind::Read(batch),
         ];
         let groups = [Groups::Fixed(slab.groups(tile_rows, 1)), Groups::PerTokens(TILE_TOKENS)];
-        dispatches.push(gpu.dispatch("matmul", source, &binds, groups));
+        let (rows, cols) = (u64::from(slab.groups(1, 1)), u64::from(w.cols));
+        let work = Work {
+            bytes: Amount { fixed: slab.buffer.size(), per_token: 4 * (rows + cols), ..Amount::default() },
+            flops: Amount { per_token: 2 * rows * cols, ..Amount::default() },
+        };
+        dispatches.push(gpu.dispatch("matmul", source, &binds, groups).on(w.name).doing(work));
     }
     dispatches
 }

@@ -9,6 +9,8 @@ use std::fmt::Write;
 /// `rows` x `cols` weights, possibly of several tensors one under the other (Q, K and V; gate and up).
 #[derive(Debug)]
 pub struct Matrix {
+    /// What it is to the model, such as `qkv`; `weights` where it stands alone.
+    pub name: &'static str,
     /// Rows of all tensors together: the outputs.
     pub rows: u32,
     /// Columns: the inputs, a multiple of 32.
@@ -116,7 +118,7 @@ impl Matrix {
             }
             slabs.push(Slab { buffer, parts });
         }
-        Ok(Self { rows: out, cols, slabs, arrangement })
+        Ok(Self { name: "weights", rows: out, cols, slabs, arrangement })
     }
 
     /// Bytes of weights on the GPU.

@@ -3,7 +3,7 @@
 use super::Matrix;
 use super::matrix::Arrangement;
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Bind, Dispatch, Gpu, Groups};
+use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
 use crate::quant::CHUNK;
 
 /// What happens to the product, shared with [`super::matmul`].
@@ -131,7 +131,13 @@ pub fn spread_matvec<'a>(
             Bind::Read(norm.map_or(x, |norm| norm.batch)),
         ];
         let groups = [Groups::Fixed(slab.groups(tile, abreast)), Groups::Fixed(1)];
-        dispatches.push(gpu.dispatch("matvec", source, &binds, groups));
+        let [rows, outputs] = [1, abreast].map(|abreast| u64::from(slab.groups(1, abreast)));
+        let cols = u64::from(w.cols);
+        let work = Work {
+            bytes: Amount { fixed: slab.buffer.size() + 4 * (cols + outputs), ..Amount::default() },
+            flops: Amount { fixed: 2 * rows * cols, ..Amount::default() },
+        };
+        dispatches.push(gpu.dispatch("matvec", source, &binds, groups).on(w.name).doing(work));
     }
     dispatches
 }

@@ -1,7 +1,7 @@
 //! RoPE of q and k, Qwen3's head norms before it, and the write to the KV cache after it, for a prompt.
 
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Bind, Dispatch, Gpu, Groups};
+use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
 
 /// Attention's dimensions, shared by [`rope`] and [`super::attention`].
 #[derive(Clone, Copy, Debug)]
@@ -23,6 +23,12 @@ impl Heads {
             ("HEAD_DIM", self.head_dim as u32),
         ]
     }
+}
+
+/// Bytes of one position's keys in one layer.
+pub fn position_bytes(f16: bool, heads: Heads) -> u64 {
+    let element = if f16 { 2 } else { 4 };
+    element * (heads.n_kv_head * heads.head_dim) as u64
 }
 
 /// What [`rope`] and [`super::decode_attention`] bind.
@@ -111,5 +117,11 @@ pub fn rope(gpu: &Gpu, heads: Heads, turn: Turn, buffers: Buffers) -> Dispatch {
     let mut binds = buffers.read_binds().to_vec();
     binds.extend([buffers.qkv, buffers.k_cache, buffers.v_cache].map(Bind::Write));
     let groups = (heads.n_head + 2 * heads.n_kv_head) as u32;
-    gpu.dispatch("rope", source, &binds, [Groups::Fixed(groups), Groups::PerTokens(1)])
+    let (q, kv) = ((heads.n_head * heads.head_dim) as u64, (heads.n_kv_head * heads.head_dim) as u64);
+    let cached = 2 * position_bytes(gpu.caps.f16, heads);
+    let work = Work {
+        bytes: Amount { per_token: 4 * (2 * q + 2 * kv) + cached, ..Amount::default() },
+        flops: Amount { per_token: 3 * (q + kv), ..Amount::default() }, // two products and a sum an element
+    };
+    gpu.dispatch("rope", source, &binds, [Groups::Fixed(groups), Groups::PerTokens(1)]).doing(work)
 }

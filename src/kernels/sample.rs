@@ -1,7 +1,7 @@
 //! The next token from the logits.
 
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Bind, Dispatch, Gpu, Groups};
+use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
 
 /// Positions whose tokens are remembered: more than are ever in flight.
 pub const RING: u32 = 64;
@@ -42,5 +42,8 @@ pub fn sample(gpu: &Gpu, n_vocab: usize, buffers: Buffers) -> Dispatch {
         Bind::Write(buffers.batch),
         Bind::Write(buffers.sampled),
     ];
-    gpu.dispatch("sample", source, &binds, [Groups::Fixed(1), Groups::Fixed(1)])
+    // logits, bias and counts in, weights out
+    let bytes = Amount { fixed: 16 * n_vocab as u64, ..Amount::default() };
+    let groups = [Groups::Fixed(1), Groups::Fixed(1)];
+    gpu.dispatch("sample", source, &binds, groups).doing(Work { bytes, ..Work::default() })
 }

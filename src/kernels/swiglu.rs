@@ -1,7 +1,7 @@
 //! The gate of the feed-forward layer, for a prompt.
 
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Bind, Dispatch, Gpu, Groups};
+use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
 
 /// `y = silu(gate) * up`, with gate_up f32 `[tokens][gate | up]` and y f32 `[tokens][n_ff]`.
 pub fn swiglu(gpu: &Gpu, n_ff: usize, gate_up: &wgpu::Buffer, y: &wgpu::Buffer) -> Dispatch {
@@ -10,5 +10,10 @@ pub fn swiglu(gpu: &Gpu, n_ff: usize, gate_up: &wgpu::Buffer, y: &wgpu::Buffer) 
     let source = shader::compose(&gpu.caps, &constants, "", &parts);
     let binds = [Bind::Read(gate_up), Bind::Write(y)];
     let groups = [Groups::Fixed((n_ff as u32).div_ceil(64)), Groups::PerTokens(1)];
-    gpu.dispatch("swiglu", source, &binds, groups)
+    let n_ff = n_ff as u64;
+    let work = Work {
+        bytes: Amount { per_token: 12 * n_ff, ..Amount::default() },
+        flops: Amount { per_token: 5 * n_ff, ..Amount::default() }, // negate, exp, add, divide, multiply
+    };
+    gpu.dispatch("swiglu", source, &binds, groups).doing(work)
 }

@@ -3,7 +3,7 @@
 use crate::Result;
 use crate::gpu::{Buffer, Gpu};
 use crate::kernels::decode_attention::partial_bytes;
-use crate::kernels::rope::Heads;
+use crate::kernels::rope::{Heads, position_bytes};
 
 /// Positions of the smallest cache.
 const FIRST: usize = 1024;
@@ -57,10 +57,4 @@ impl KvCache {
         let (layers, partial) = gpu.allocate(&what, 2 * n_layer as u64 * bytes, make).await?;
         Ok(Self { layers, partial, capacity, heads })
     }
-}
-
-/// Bytes of one position's keys in one layer.
-fn position_bytes(f16: bool, heads: Heads) -> u64 {
-    let element = if f16 { 2 } else { 4 };
-    element * (heads.n_kv_head * heads.head_dim) as u64
 }

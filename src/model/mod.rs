@@ -57,6 +57,19 @@ pub struct PendingToken {
     position: usize,
 }
 
+/// A dispatch that was timed.
+#[derive(Clone, Debug)]
+pub struct Timing {
+    /// [`Dispatch::label`].
+    pub label: String,
+    /// Bytes of its [`crate::gpu::Work`].
+    pub bytes: u64,
+    /// Floating point operations of the same.
+    pub flops: u64,
+    /// How long it took.
+    pub microseconds: f64,
+}
+
 impl Model {
     /// Allocates the KV cache and activations and prepares all dispatches, whose pipelines then compile while the
     /// weights still come. Before the first token, [`Model::set_rope`] must be called.
@@ -171,16 +184,20 @@ impl Model {
         wanted: usize,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Extent> {
+        let extent = self.write_batch(tokens, pos, wanted).await?;
+        if tokens.len() > 1 {
+            self.run_prefill(extent, cancelled).await?;
+        }
+        Ok(extent)
+    }
+
+    async fn write_batch(&mut self, tokens: &[u32], pos: usize, wanted: usize) -> Result<Extent> {
         self.check_batch(tokens)?;
         self.reserve(pos + tokens.len()).await?;
         let header = [pos as u32, tokens.len() as u32, wanted as u32, 0];
         let batch: Vec<u32> = header.iter().chain(tokens).copied().collect();
         self.gpu.write(&self.activations.batch, 0, bytemuck::cast_slice(&batch));
-        let extent = Extent { tokens: tokens.len() as u32, positions: (pos + tokens.len()) as u32 };
-        if tokens.len() > 1 {
-            self.run_prefill(extent, cancelled).await?;
-        }
-        Ok(extent)
+        Ok(Extent { tokens: tokens.len() as u32, positions: (pos + tokens.len()) as u32 })
     }
 
     /// What [`Model::begin`] has left to do of the layers: all of one token's, which need no pieces.
@@ -239,6 +256,28 @@ impl Model {
         let ring = &self.sampling.sampled;
         let read = self.gpu.submit_and_read(dispatches, extent, ring, ring.size());
         PendingToken { read, position: extent.positions as usize }
+    }
+
+    /// Runs `tokens` as [`Model::sample_after`] does, each dispatch in a pass of its own, and times it: one token's
+    /// through layers, head and sampler, several tokens' through the layers.
+    ///
+    /// [`Error::Unsupported`] without [`Gpu::has_timestamps`].
+    pub async fn time(&mut self, tokens: &[u32], pos: usize) -> Result<Vec<Timing>> {
+        let extent = self.write_batch(tokens, pos, tokens.len().saturating_sub(1)).await?;
+        let Dispatches { decode, prefill, head } = &self.dispatches;
+        let parts = match tokens.len() {
+            1 => vec![&decode[..], head, std::slice::from_ref(&self.sampling.dispatch)],
+            _ => vec![&prefill[..]],
+        };
+        let passes: Vec<&[Dispatch]> = parts.into_iter().flat_map(|part| part.chunks(1)).collect();
+        let times = self.gpu.time(&passes, extent).await?;
+        let timing = |(dispatch, microseconds): (&Dispatch, f64)| Timing {
+            label: dispatch.label.clone(),
+            bytes: dispatch.work.bytes.at(extent),
+            flops: dispatch.work.flops.at(extent),
+            microseconds,
+        };
+        Ok(passes.into_iter().flatten().zip(times).map(timing).collect())
     }
 
     /// The host's time in milliseconds.

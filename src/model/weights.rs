@@ -72,9 +72,9 @@ impl Weights {
     ) -> Result<(Self, HashMap<String, Sink>)> {
         let tensors = header.tensors.iter().map(|t| (t.name.as_str(), t)).collect();
         let mut build = Builder { gpu, tensors, sinks: HashMap::new() };
-        let token_embd = build.matrix(&["token_embd.weight"], Stacked).await?;
+        let token_embd = build.matrix("token_embd", &["token_embd.weight"], Stacked).await?;
         let output = match build.tensors.contains_key("output.weight") {
-            true => build.matrix(&["output.weight"], Stacked).await?,
+            true => build.matrix("output", &["output.weight"], Stacked).await?,
             false => token_embd.clone(),
         };
         let mut layers = Vec::new();
@@ -107,10 +107,10 @@ impl Builder<'_> {
     async fn layer(&mut self, i: usize) -> Result<Layer> {
         let name = |stem: &str| format!("blk.{i}.{stem}");
         let weight = |stem: &str| format!("blk.{i}.{stem}.weight");
-        let qkv = self.matrix(&["attn_q", "attn_k", "attn_v"].map(weight), Stacked).await?;
-        let attn_output = self.matrix(&[weight("attn_output")], Stacked).await?;
-        let gate_up = self.matrix(&["ffn_gate", "ffn_up"].map(weight), Paired).await?;
-        let down = self.matrix(&[weight("ffn_down")], Stacked).await?;
+        let qkv = self.matrix("qkv", &["attn_q", "attn_k", "attn_v"].map(weight), Stacked).await?;
+        let attn_output = self.matrix("attn_output", &[weight("attn_output")], Stacked).await?;
+        let gate_up = self.matrix("gate_up", &["ffn_gate", "ffn_up"].map(weight), Paired).await?;
+        let down = self.matrix("down", &[weight("ffn_down")], Stacked).await?;
         let head_norms = match self.tensors.contains_key(weight("attn_q_norm").as_str()) {
             true => Some((self.vector(&weight("attn_q_norm"))?, self.vector(&weight("attn_k_norm"))?)),
             false => None,
@@ -134,8 +134,13 @@ impl Builder<'_> {
         self.tensors.get(name).copied().ok_or_else(|| Error::TensorMissing { name: name.into() })
     }
 
-    /// Tensors of equal row length as one matrix.
-    async fn matrix<S: AsRef<str>>(&mut self, names: &[S], arrangement: Arrangement) -> Result<Rc<Matrix>> {
+    /// Tensors of equal row length as one matrix of some name.
+    async fn matrix<S: AsRef<str>>(
+        &mut self,
+        name: &'static str,
+        names: &[S],
+        arrangement: Arrangement,
+    ) -> Result<Rc<Matrix>> {
         let mut cols = 0;
         let mut tensors = Vec::new();
         for name in names {
@@ -143,7 +148,8 @@ impl Builder<'_> {
             cols = tensor.shape[0] as u32;
             tensors.push((name.as_ref(), tensor.ty, tensor.shape[1] as u32));
         }
-        let matrix = Rc::new(Matrix::arranged(self.gpu, cols, &tensors, arrangement).await?);
+        let matrix =
+            Rc::new(Matrix { name, ..Matrix::arranged(self.gpu, cols, &tensors, arrangement).await? });
         for (index, name) in names.iter().enumerate() {
             self.sinks.insert(name.as_ref().into(), Sink::Matrix(matrix.clone(), index));
         }

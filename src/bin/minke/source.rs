@@ -3,7 +3,7 @@
 use crate::Shared;
 use minke::engine::{Engine, TextParts};
 use minke::gguf::{Header, HeaderParser};
-use minke::gpu::Gpu;
+use minke::gpu::{Gpu, GpuOptions};
 use minke::model::Loader;
 use minke::{Error, Result};
 use serde::de::DeserializeOwned;
@@ -97,9 +97,13 @@ fn read_stream(mut source: Source, mut parser: HeaderParser) -> Result<(Header, 
 }
 
 /// Loads a whole model.
-pub async fn load(model: &str, shared: &Shared) -> Result<(minke::model::Model, Header)> {
+pub async fn load(
+    model: &str,
+    options: &GpuOptions,
+    n_ctx: Option<usize>,
+) -> Result<(minke::model::Model, Header)> {
     let mut source = Source::open(model)?;
-    let mut loader = Loader::new(Gpu::request(&shared.gpu()).await?, shared.ctx, source.length, now);
+    let mut loader = Loader::new(Gpu::request(options).await?, n_ctx, source.length, now);
     let mut piece = vec![0; 4 << 20];
     loop {
         let n = source.read(&mut piece)?;
@@ -119,7 +123,7 @@ fn now() -> f64 {
 
 /// Loads a model with its tokenizer and template.
 pub async fn load_engine(model: &str, shared: &Shared) -> Result<Engine> {
-    let (model, header) = load(model, shared).await?;
+    let (model, header) = load(model, &shared.gpu(), shared.ctx).await?;
     Ok(Engine::new(model, TextParts::from_metadata(&header.metadata)?))
 }
 

@@ -1,0 +1,95 @@
+//! A kernel ready to run: its grid and its work, as functions of the batch.
+
+/// The size of a batch.
+#[derive(Clone, Copy, Debug)]
+pub struct Extent {
+    /// Tokens.
+    pub tokens: u32,
+    /// Positions that the last of them attends to, its own included.
+    pub positions: u32,
+}
+
+impl From<u32> for Extent {
+    /// So many tokens at positions 0, 1, ...
+    fn from(tokens: u32) -> Self {
+        Self { tokens, positions: tokens }
+    }
+}
+
+/// How many workgroups a dispatch has along one axis.
+#[derive(Clone, Copy, Debug)]
+pub enum Groups {
+    /// Always this many.
+    Fixed(u32),
+    /// One for every so many tokens of the batch.
+    PerTokens(u32),
+    /// One for every so many positions that the batch's last token attends to.
+    PerPositions(u32),
+}
+
+impl Groups {
+    pub(super) fn at(self, extent: Extent) -> u32 {
+        match self {
+            Self::Fixed(n) => n,
+            Self::PerTokens(per) => extent.tokens.div_ceil(per),
+            Self::PerPositions(per) => extent.positions.div_ceil(per),
+        }
+    }
+}
+
+/// A number that grows with the batch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Amount {
+    /// Of any batch.
+    pub fixed: u64,
+    /// More for every token.
+    pub per_token: u64,
+    /// More for every position that the last token attends to.
+    pub per_position: u64,
+    /// More for every pair of a token and a position that it attends to.
+    pub per_pair: u64,
+}
+
+impl Amount {
+    /// The number for a batch of consecutive tokens.
+    pub fn at(&self, extent: impl Into<Extent>) -> u64 {
+        let extent = extent.into();
+        let (tokens, positions) = (u64::from(extent.tokens), u64::from(extent.positions));
+        // each token attends to a position less than the one after it
+        let pairs = (tokens * positions).saturating_sub(tokens * tokens.saturating_sub(1) / 2);
+        self.fixed + self.per_token * tokens + self.per_position * positions + self.per_pair * pairs
+    }
+}
+
+/// What a kernel cannot do without: measured time over this says how near it comes to what the device can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Work {
+    /// Bytes read or written, each counted once however often the kernel asks for it.
+    pub bytes: Amount,
+    /// Floating point operations of the formula, a multiply-add being two; unpacking weights does not count.
+    pub flops: Amount,
+}
+
+/// A kernel bound to its buffers, ready to be recorded any number of times.
+#[derive(Clone, Debug)]
+pub struct Dispatch {
+    pub(super) pipeline: wgpu::ComputePipeline,
+    pub(super) bind_group: wgpu::BindGroup,
+    pub(super) groups: [Groups; 2],
+    /// The kernel's name, and that of the matrix it works on where it has one, such as `matvec qkv`.
+    pub label: String,
+    /// None where nobody has said.
+    pub work: Work,
+}
+
+impl Dispatch {
+    /// With its work.
+    pub fn doing(self, work: Work) -> Self {
+        Self { work, ..self }
+    }
+
+    /// With the name of the matrix it works on.
+    pub fn on(self, matrix: &str) -> Self {
+        Self { label: format!("{} {matrix}", self.label), ..self }
+    }
+}
