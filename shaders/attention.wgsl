@@ -1,10 +1,10 @@
 // out = softmax(q . K^T / sqrt(HEAD_DIM)) . V over the positions up to a token's own, for a prompt's tokens, with the
 // running maximum and sum of Milakov & Gimelshein 2018. A workgroup a query head and eight tokens, which share each load
-// of K and V, 64 positions at a time. Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, SCALE.
+// of K and V, 64 positions at a time. Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, SCALE, and a shared/kv_*.wgsl.
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<f32>>;   // [tokens][q | k | v]
-@group(0) @binding(1) var<storage, read> k_cache: array<KvVec>;   // [positions][N_KV_HEAD][HEAD_DIM]
-@group(0) @binding(2) var<storage, read> v_cache: array<KvVec>;
+@group(0) @binding(1) var<storage, read> k_cache: array<KvBlock>; // [positions][N_KV_HEAD][HEAD_DIM]
+@group(0) @binding(2) var<storage, read> v_cache: array<KvBlock>;
 @group(0) @binding(3) var<storage, read> batch: array<u32>;
 @group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [tokens][N_HEAD][HEAD_DIM]
 
@@ -46,7 +46,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if (first + lid < end) {
             let at = (first + lid) * row + head;
             for (var i = 0u; i < D4; i++) {
-                let k = vec4<f32>(k_cache[at + i]);
+                let k = k_vec(at + i);
                 for (var t = 0u; t < TOKENS; t++) { scores[t] += dot(query[t][i], k); }
             }
         }
@@ -78,7 +78,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         if (slice < SLICES) {
             let last = min(64u, end - first);
             for (var i = slice; i < last; i += SLICES) {
-                let v = vec4<f32>(v_cache[(first + i) * row + head + d]);
+                let v = v_vec((first + i) * row + head + d);
                 for (var t = 0u; t < TOKENS; t++) { acc[t] += weights[t][i] * v; }
             }
         }

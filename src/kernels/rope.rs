@@ -36,7 +36,7 @@ pub struct Buffers<'a> {
     pub head_norms: Option<(&'a wgpu::Buffer, &'a wgpu::Buffer)>,
     /// f32 `[tokens][q | k | v]`; [`rope`] rotates q in place.
     pub qkv: &'a wgpu::Buffer,
-    /// Keys, `[positions][n_kv_head][head_dim]`, f16 or f32 by tier.
+    /// Keys, `[positions][n_kv_head][head_dim]` of the device's KV type.
     pub k_cache: &'a wgpu::Buffer,
     /// Values, likewise.
     pub v_cache: &'a wgpu::Buffer,
@@ -106,7 +106,8 @@ impl Buffers<'_> {
 /// Turns the heads of q and k for all tokens of the batch.
 pub fn rope(gpu: &Gpu, heads: Heads, turn: Turn, buffers: Buffers) -> Dispatch {
     let extra = format!("const EPS: f32 = {};\n", shader::float(turn.eps));
-    let parts = [shared::BATCH, shared::REDUCE, shared::ROPE, include_str!("../../shaders/rope.wgsl")];
+    let kernel = include_str!("../../shaders/rope.wgsl");
+    let parts = [shared::BATCH, shared::REDUCE, shared::ROPE, shader::kv(gpu.caps.kv), kernel];
     let source = shader::compose(&gpu.caps, &buffers.constants(heads, turn), &extra, &parts);
     let mut binds = buffers.read_binds().to_vec();
     binds.extend([buffers.qkv, buffers.k_cache, buffers.v_cache].map(Bind::Write));

@@ -90,6 +90,7 @@ impl Loader {
         let config = ModelConfig::from_header(&header)?;
         self.length.map_or(Ok(()), |length| header.check_length(length))?;
         let mut gpu = self.gpu.take().ok_or(Error::Aborted)?; // None after an error
+        gpu.caps.kv.check(config.head_dim)?;
         let self_test = self_test::choose(&mut gpu, &config, &matrix_types(&header), self.now).await?;
         let (weights, sinks) = Weights::allocate(&gpu, &config, &header).await?;
         let repack = Repack::new(&gpu)?;

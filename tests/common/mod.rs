@@ -44,11 +44,10 @@ pub fn hex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex")).collect()
 }
 
-/// The eight tiers: a half-precision or f32 cache, subgroups or none, the adapter's limits or WebGPU's defaults.
+/// The eight tiers: half precision (and so an f16 cache) or f32, subgroups or none, the adapter's limits or WebGPU's defaults.
 /// Where the adapter lacks a feature, two of them are the same.
 pub fn tiers() -> Vec<minke::gpu::GpuOptions> {
     let tier = |bits: u8| minke::gpu::GpuOptions {
-        kv_f16: bits & 1 != 0,
         no_f16: bits & 1 == 0,
         no_subgroups: bits & 2 != 0,
         default_limits: bits & 4 != 0,
@@ -60,10 +59,9 @@ pub fn tiers() -> Vec<minke::gpu::GpuOptions> {
 /// A row of a tier table: what the device really uses.
 pub fn tier_row(gpu: &minke::gpu::Gpu) -> String {
     let caps = &gpu.caps;
-    let cache = if caps.f16 { "f16" } else { "f32" };
     let subgroups = if caps.subgroups { "yes" } else { "no" };
     let limits = if gpu.options.default_limits { "default" } else { "adapter" };
-    format!("| {} | cache {cache} | subgroups {subgroups:<3} | limits {limits} |", caps.adapter)
+    format!("| {} | cache {} | subgroups {subgroups:<3} | limits {limits} |", caps.adapter, caps.kv)
 }
 
 /// Milliseconds, for the loader.
