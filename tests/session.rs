@@ -83,6 +83,28 @@ fn the_cache_grows_within_a_reply() {
     }
 }
 
+/// A reply ends where the cache cannot grow, and keeps what it has.
+#[test]
+fn a_reply_ends_where_the_device_has_no_memory() {
+    let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
+    let prompt: Vec<u32> = (0..1100).map(|i| i * 7919 % 270).collect();
+    // enough for 1024 positions of a head of 16 values, but not for 2048
+    let options = GpuOptions { kv: Some(KvType::F32), memory: Some(200 << 10), ..GpuOptions::default() };
+    let model = "refuse/control-qwen3.gguf";
+    for logits in [false, true] {
+        let wanted = Request { prompt: &prompt[..1000], ..request(&greedy, 60, logits) };
+        let mut small = with(&options, model, 5000);
+        let reply = tokens(&mut small, wanted.clone(), usize::MAX);
+        assert_eq!(reply.len(), 25, "the last token is not run");
+        let mut large = with(&GpuOptions { memory: None, ..options.clone() }, model, 5000);
+        assert_eq!(reply, tokens(&mut large, wanted, 25));
+        assert_eq!(small.common(&[&prompt[..1000], &reply].concat()), 1024);
+        let too_long = Request { prompt: &prompt, ..request(&greedy, 1, logits) };
+        let error = block_on(small.generate(too_long, &|| false)).expect_err("no memory");
+        assert!(matches!(error, minke::Error::OutOfMemory { .. }), "{error}");
+    }
+}
+
 #[test]
 fn a_context_too_small_for_the_limit_is_refused() {
     let (mut session, params) = (session(), SamplingParams::default());
