@@ -16,8 +16,8 @@ pub enum KvType {
     F32,
     /// Half precision (IEEE 754 binary16), two values a word, at most 65504 in magnitude.
     F16,
-    /// GGML's Q8_0: 32 values of a head are integers from -127 to 127 times the 127th part of the largest
-    /// magnitude among them. A block has 9 words: that magnitude in f32, and four integers a word.
+    /// GGML's Q8_0: of 32 values of a head, `m` is the largest magnitude, and a value is `m / 127` times an
+    /// integer from -127 to 127. Such a block has 9 words: `m` in f32, then four integers a word.
     #[allow(non_camel_case_types)]
     Q8_0,
 }

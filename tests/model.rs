@@ -56,23 +56,12 @@ fn check_greedy(session: &mut Session, what: &str, case: &Case, least_margin: f3
     }
 }
 
-/// How much wider the bounds are than in f32: f16 by golden/README.md, tolerances. A step of Q8_0 is 8 times f16's
-/// relative to the largest value of a block, and another 8 times relative to values an eighth of that, of which blocks
-/// with an outlier (Qwen2's biases make some) are full.
-fn factor(kv: KvType) -> f32 {
-    match kv {
-        KvType::F32 => 1.0,
-        KvType::F16 => 10.0,
-        KvType::Q8_0 => 640.0,
-    }
-}
-
 /// The tier and the worst error.
 fn check(name: &str, options: &GpuOptions) -> (String, f32) {
     let golden: Logits = common::vectors(&format!("logits/{name}.json"));
     let path = common::vectors_dir().join(format!("models/{}.gguf", golden.model.trim_end_matches(".gguf")));
     let model = common::load(&path, options, Some(512)).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let factor = factor(model.gpu().caps.kv);
+    let factor = common::kv_factor(model.gpu().caps.kv);
     let tier = common::tier_row(model.gpu());
     let mut session = Session::new(model);
     let mut most = 0f32;
@@ -119,9 +108,9 @@ fn the_kv_type_follows_half_precision_unless_it_is_named() {
     for kv in [None, Some(KvType::F32), Some(KvType::F16), Some(KvType::Q8_0)] {
         for no_f16 in [false, true] {
             let options = GpuOptions { kv, no_f16, ..GpuOptions::default() };
-            let caps = block_on(Gpu::request(&options)).expect("lavapipe or a GPU").caps;
-            assert!(!(no_f16 && caps.f16));
-            assert_eq!(caps.kv, kv.unwrap_or(if caps.f16 { KvType::F16 } else { KvType::F32 }));
+            let gpu = block_on(Gpu::request(&options)).expect("lavapipe or a GPU");
+            assert!(!(no_f16 && gpu.caps.f16));
+            assert_eq!(gpu.caps.kv, kv.unwrap_or(if gpu.caps.f16 { KvType::F16 } else { KvType::F32 }));
         }
     }
 }
@@ -174,8 +163,8 @@ fn outlier_activations_stay_finite() {
 fn the_comparator_rejects_a_wrong_logit() {
     let want = vec![vec![1.0, 2.0]];
     assert!(worst(&[vec![1.0, 2.01]], &want) > 2e-3);
-    assert!(worst(&[vec![1.0, 2.1]], &want) > 2e-3 * factor(KvType::F16));
-    assert!(worst(&[vec![1.0, 4.0]], &want) > 2e-3 * factor(KvType::Q8_0));
+    assert!(worst(&[vec![1.0, 2.1]], &want) > 2e-3 * common::kv_factor(KvType::F16));
+    assert!(worst(&[vec![1.0, 4.0]], &want) > 2e-3 * common::kv_factor(KvType::Q8_0));
     assert!(worst(&[vec![f32::NAN, 2.0]], &want) > 2e-3);
 }
 

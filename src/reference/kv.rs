@@ -7,9 +7,14 @@ use half::f16;
 pub fn kept(kv: KvType, head: &[f64]) -> Vec<f64> {
     match kv {
         KvType::F32 => head.to_vec(),
-        KvType::F16 => head.iter().map(|v| f16::from_f64(v.clamp(-65504.0, 65504.0)).to_f64()).collect(),
+        KvType::F16 => head.iter().map(|v| half(*v)).collect(),
         KvType::Q8_0 => head.chunks(Q8_0_BLOCK).flat_map(q8_0).collect(),
     }
+}
+
+fn half(v: f64) -> f64 {
+    let most = f16::MAX.to_f64();
+    f16::from_f64(v.clamp(-most, most)).to_f64()
 }
 
 fn q8_0(block: &[f64]) -> Vec<f64> {

@@ -270,7 +270,7 @@ const STEPS = 16;
 test('SmolLM2: ids, log-probabilities and 16 greedy tokens of two prompts', async ({ page, golden: url }) => {
   await golden.open(page, url);
   await golden.openText(page, `/${SMOLLM2}`);
-  await golden.loadModel(page, `/${SMOLLM2}`, { noSubgroups: true }, 256);
+  await golden.loadModel(page, `/${SMOLLM2}`, { kv: 'f32', noSubgroups: true }, 256);
   const { cases } = readVectors<{ cases: SmolLM2Case[] }>('smollm2.json');
   // two prompts whose first 16 tokens are no near-ties, where texts may differ
   const sure = cases.filter((c) => sureSteps(c.greedy, c.greedy_margins, 0.02).length >= STEPS);

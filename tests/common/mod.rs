@@ -44,8 +44,8 @@ pub fn hex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex")).collect()
 }
 
-/// The eight tiers: half precision (and so an f16 cache) or f32, subgroups or none, the adapter's limits or WebGPU's defaults.
-/// Where the adapter lacks a feature, two of them are the same.
+/// The eight tiers: half precision (and so an f16 cache) or f32, subgroups or none, the adapter's limits or WebGPU's
+/// defaults. Where the adapter lacks a feature, two of them are the same.
 pub fn tiers() -> Vec<minke::gpu::GpuOptions> {
     let tier = |bits: u8| minke::gpu::GpuOptions {
         no_f16: bits & 1 == 0,
@@ -62,6 +62,18 @@ pub fn tier_row(gpu: &minke::gpu::Gpu) -> String {
     let subgroups = if caps.subgroups { "yes" } else { "no" };
     let limits = if gpu.options.default_limits { "default" } else { "adapter" };
     format!("| {} | cache {} | subgroups {subgroups:<3} | limits {limits} |", caps.adapter, caps.kv)
+}
+
+/// How much wider the bounds on logits are than with an f32 cache: f16 by golden/README.md, tolerances. A step of Q8_0
+/// is 8 times f16's relative to the largest value of a block, and 64 times relative to one an eighth as large, of which
+/// blocks with an outlier (Qwen2's biases make some) are full.
+pub fn kv_factor(kv: minke::kv_type::KvType) -> f32 {
+    use minke::kv_type::KvType;
+    match kv {
+        KvType::F32 => 1.0,
+        KvType::F16 => 10.0,
+        KvType::Q8_0 => 640.0,
+    }
 }
 
 /// Milliseconds, for the loader.

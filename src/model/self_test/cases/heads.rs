@@ -30,8 +30,8 @@ pub fn heads(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Vec
         inv_freq: config.rope.inv_freq(None),
     };
     let [many, one] = inputs.submit(gpu)?;
-    // The twin keeps keys and values as the cache does, but a value between two that the cache can keep may become
-    // either, and an output is a mean of values.
+    // The twin keeps keys and values as the cache does, but one at the middle between two that the cache can keep may
+    // become either; an output is a mean over more than 200 positions, and so far less than that step off.
     let bound = 1e-4 + reference::kv::step(gpu.caps.kv);
     let case = |kernel: &str, output: &Buffer, first_position: usize, position: usize, h: usize| {
         let want = inputs.expected(gpu.caps.kv, position, h);
