@@ -1,11 +1,12 @@
 // out = softmax(q . K^T / sqrt(HEAD_DIM)) . V over the positions up to a token's own, for a prompt's tokens, with the
 // running maximum and sum of Milakov & Gimelshein 2018. A workgroup a query head and 4 * GROUPS tokens, HEAD_DIM positions
 // at a time. Each invocation has four tokens; it makes their scores for four positions, then a vector of their outputs, so
-// that what it loads serves four times. Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, GROUPS, SCALE.
+// that what it loads serves four times. Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, GROUPS, SCALE, and a
+// shared/kv_*.wgsl.
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<f32>>;   // [tokens][q | k | v]
-@group(0) @binding(1) var<storage, read> k_cache: array<KvVec>;   // [positions][N_KV_HEAD][HEAD_DIM]
-@group(0) @binding(2) var<storage, read> v_cache: array<KvVec>;
+@group(0) @binding(1) var<storage, read> k_cache: array<KvBlock>; // [positions][N_KV_HEAD][HEAD_DIM]
+@group(0) @binding(2) var<storage, read> v_cache: array<KvBlock>;
 @group(0) @binding(3) var<storage, read> batch: array<u32>;
 @group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [tokens][N_HEAD][HEAD_DIM]
 
@@ -18,15 +19,11 @@ var<workgroup> of_lanes: array<vec4<f32>, GROUPS * LANES>;     // what each invo
 
 // Vector i of a head at `at`, at four positions, as columns.
 fn keys(at: vec4<u32>, i: u32) -> mat4x4<f32> {
-    return mat4x4(
-        vec4<f32>(k_cache[at.x + i]), vec4<f32>(k_cache[at.y + i]),
-        vec4<f32>(k_cache[at.z + i]), vec4<f32>(k_cache[at.w + i]));
+    return mat4x4(k_vec(at.x + i), k_vec(at.y + i), k_vec(at.z + i), k_vec(at.w + i));
 }
 
 fn values(at: vec4<u32>, i: u32) -> mat4x4<f32> {
-    return mat4x4(
-        vec4<f32>(v_cache[at.x + i]), vec4<f32>(v_cache[at.y + i]),
-        vec4<f32>(v_cache[at.z + i]), vec4<f32>(v_cache[at.w + i]));
+    return mat4x4(v_vec(at.x + i), v_vec(at.y + i), v_vec(at.z + i), v_vec(at.w + i));
 }
 
 fn largest(v: vec4<f32>) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }

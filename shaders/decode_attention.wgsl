@@ -1,15 +1,16 @@
 // Attention of one token: RoPE (and Qwen3's head norms) of q and k, the write of k and v to the cache, and softmax(q .
 // K^T / sqrt(HEAD_DIM)) . V over 64 positions, for HEADS query heads that share a key head and so each load of K and V.
 // A workgroup a set of heads (group.x) and 64 positions (group.y); combine.wgsl joins what they leave (Dao et al. 2023).
-// Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, HEADS (at most 8), HEAD_NORM, EPS, SCALE, and those of shared/rope.wgsl.
+// Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, HEADS (at most 8), HEAD_NORM, EPS, SCALE, those of shared/rope.wgsl, and a
+// shared/kv_*.wgsl.
 
 @group(0) @binding(0) var<storage, read> rope_table: array<vec2<f32>>;
 @group(0) @binding(1) var<storage, read> batch: array<u32>;
 @group(0) @binding(2) var<storage, read> q_norm: array<f32>; // [HEAD_DIM], or a dummy
 @group(0) @binding(3) var<storage, read> k_norm: array<f32>; // [HEAD_DIM], or a dummy
 @group(0) @binding(4) var<storage, read> qkv: array<f32>;             // [q | k | v]
-@group(0) @binding(5) var<storage, read_write> k_cache: array<KvVec>; // [positions][N_KV_HEAD][HEAD_DIM]
-@group(0) @binding(6) var<storage, read_write> v_cache: array<KvVec>;
+@group(0) @binding(5) var<storage, read_write> k_cache: array<KvBlock>; // [positions][N_KV_HEAD][HEAD_DIM]
+@group(0) @binding(6) var<storage, read_write> v_cache: array<KvBlock>;
 @group(0) @binding(7) var<storage, read_write> partial: array<vec4<f32>>; // [splits][N_HEAD][HEAD_DIM + 4]
 
 const D4 = HEAD_DIM / 4u;
@@ -83,11 +84,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     if (first + count == pos + 1u) {
         let v_at = (N_HEAD + N_KV_HEAD + kv_head) * HEAD_DIM;
-        for (var i = lid; i < D4; i += 64u) {
-            let at = cache_at + (count - 1u) * row + i;
-            k_cache[at] = cached(vec4(key[4u * i], key[4u * i + 1u], key[4u * i + 2u], key[4u * i + 3u]));
-            let v = v_at + 4u * i;
-            v_cache[at] = cached(vec4(qkv[v], qkv[v + 1u], qkv[v + 2u], qkv[v + 3u]));
+        for (var block = lid; block < D4 / KV_VECS; block += 64u) {
+            var k = array<vec4<f32>, KV_VECS>();
+            var v = array<vec4<f32>, KV_VECS>();
+            for (var j = 0u; j < KV_VECS; j++) {
+                let i = 4u * (KV_VECS * block + j);
+                k[j] = vec4(key[i], key[i + 1u], key[i + 2u], key[i + 3u]);
+                v[j] = vec4(qkv[v_at + i], qkv[v_at + i + 1u], qkv[v_at + i + 2u], qkv[v_at + i + 3u]);
+            }
+            let at = (cache_at + (count - 1u) * row) / KV_VECS + block;
+            k_cache[at] = kv_block(k);
+            v_cache[at] = kv_block(v);
         }
     }
     storageBarrier();
@@ -97,7 +104,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var scores: array<f32, HEADS>;
     if (lid < count) {
         for (var i = 0u; i < D4; i++) {
-            let k = vec4<f32>(k_cache[cache_at + lid * row + i]);
+            let k = k_vec(cache_at + lid * row + i);
             for (var g = 0u; g < HEADS; g++) { scores[g] += dot(query_vec(g * HEAD_DIM + 4u * i), k); }
         }
     }
@@ -136,7 +143,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var acc: array<vec4<f32>, HEADS>;
     if (slice < SLICES) {
         for (var i = slice; i < count; i += SLICES) {
-            let v = vec4<f32>(v_cache[cache_at + i * row + d]);
+            let v = v_vec(cache_at + i * row + d);
             for (var g = 0u; g < HEADS; g++) { acc[g] += weights[g][i] * v; }
         }
     }

@@ -1,20 +1,26 @@
 // Rotary embedding of the heads of q and k, and the write of k and v to the cache, for a prompt's tokens.
 // With HEAD_NORM, q and k are first RMS-normalised per head (Qwen3). One workgroup a head and token:
 // group.x counts query heads, then key heads, then value heads.
-// Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, HEAD_NORM, EPS, and those of shared/rope.wgsl.
+// Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, HEAD_NORM, EPS, those of shared/rope.wgsl, and a shared/kv_*.wgsl.
 
 @group(0) @binding(0) var<storage, read> rope_table: array<vec2<f32>>;
 @group(0) @binding(1) var<storage, read> batch: array<u32>;
 @group(0) @binding(2) var<storage, read> q_norm: array<f32>; // [HEAD_DIM], or a dummy
 @group(0) @binding(3) var<storage, read> k_norm: array<f32>; // [HEAD_DIM], or a dummy
 @group(0) @binding(4) var<storage, read_write> qkv: array<f32>;       // [tokens][q | k | v]
-@group(0) @binding(5) var<storage, read_write> k_cache: array<KvVec>; // [positions][N_KV_HEAD][HEAD_DIM]
-@group(0) @binding(6) var<storage, read_write> v_cache: array<KvVec>;
+@group(0) @binding(5) var<storage, read_write> k_cache: array<KvBlock>; // [positions][N_KV_HEAD][HEAD_DIM]
+@group(0) @binding(6) var<storage, read_write> v_cache: array<KvBlock>;
 
 var<workgroup> head: array<f32, HEAD_DIM>;
 
-fn head_vec(i: u32) -> KvVec {
-    return cached(vec4(head[4u * i], head[4u * i + 1u], head[4u * i + 2u], head[4u * i + 3u]));
+// A block of `head` as the cache keeps it.
+fn head_block(block: u32) -> KvBlock {
+    var v = array<vec4<f32>, KV_VECS>();
+    for (var j = 0u; j < KV_VECS; j++) {
+        let i = 4u * (KV_VECS * block + j);
+        v[j] = vec4(head[i], head[i + 1u], head[i + 2u], head[i + 3u]);
+    }
+    return kv_block(v);
 }
 
 @compute @workgroup_size(64)
@@ -50,8 +56,9 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         return;
     }
     let kv_head = (group.x - N_HEAD) % N_KV_HEAD;
-    let row = (pos * N_KV_HEAD + kv_head) * (HEAD_DIM / 4u);
-    for (var i = lid; i < HEAD_DIM / 4u; i += 64u) {
-        if (is_value) { v_cache[row + i] = head_vec(i); } else { k_cache[row + i] = head_vec(i); }
+    let blocks = HEAD_DIM / 4u / KV_VECS;
+    let first = (pos * N_KV_HEAD + kv_head) * blocks;
+    for (var i = lid; i < blocks; i += 64u) {
+        if (is_value) { v_cache[first + i] = head_block(i); } else { k_cache[first + i] = head_block(i); }
     }
 }

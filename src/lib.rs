@@ -9,6 +9,7 @@ pub mod error;
 pub mod gguf;
 pub mod gpu;
 pub mod kernels;
+pub mod kv_type;
 pub mod model;
 pub mod quant;
 pub mod reference;

@@ -157,9 +157,10 @@ impl Generation<'_> {
         &self.session.model
     }
 
-    /// The next token, with its logits if they were wanted; None after `limit` tokens.
+    /// The next token, with its logits if they were wanted; None after `limit` tokens, or where the device has no
+    /// memory for a larger KV cache.
     ///
-    /// The timeline gets all tokens but the last of `limit`, which the model need not run. Dropped early, the
+    /// The timeline gets all tokens but the last, which the model need not run. Dropped early, the
     /// generation leaves no trace of what was in flight.
     pub async fn next(&mut self) -> Result<Option<(u32, Vec<f32>)>> {
         let session = &mut *self.session;
@@ -168,8 +169,13 @@ impl Generation<'_> {
                 let ahead = (AHEAD_MS / session.interval).ceil() as usize;
                 while in_flight.len() < ahead.clamp(2, 8) && self.left > 0 {
                     let position = session.tokens.len() + in_flight.len();
-                    in_flight.push_back(session.model.sample_next(position).await?);
-                    self.left -= 1;
+                    match unless_out_of_memory(session.model.sample_next(position).await)? {
+                        Some(token) => {
+                            in_flight.push_back(token);
+                            self.left -= 1;
+                        }
+                        None => self.left = 0,
+                    }
                 }
                 let Some(first) = in_flight.pop_front() else { return Ok(None) };
                 let token = session.model.receive(first).await?;
@@ -188,7 +194,10 @@ impl Generation<'_> {
                     Last::Token(_) if self.left == 0 => return Ok(None),
                     Last::Token(token) => {
                         self.left -= 1;
-                        session.decode(*token).await?
+                        match unless_out_of_memory(session.decode(*token).await)? {
+                            Some(logits) => logits,
+                            None => return Ok(None),
+                        }
                     }
                 };
                 let token = sampler.sample(&mut logits.clone(), session.tokens.len() as u32)?;
@@ -196,5 +205,12 @@ impl Generation<'_> {
                 Ok(Some((token, logits)))
             }
         }
+    }
+}
+
+fn unless_out_of_memory<T>(result: Result<T>) -> Result<Option<T>> {
+    match result {
+        Err(Error::OutOfMemory { .. }) => Ok(None),
+        other => other.map(Some),
     }
 }

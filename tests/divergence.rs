@@ -3,6 +3,7 @@
 
 use minke::config::ModelConfig;
 use minke::gpu::GpuOptions;
+use minke::kv_type::KvType;
 use minke::reference::{attention::attention, dequantise::dequantise, matmul, rms_norm, rope, swiglu};
 use minke::session::Session;
 use pollster::block_on;
@@ -137,10 +138,9 @@ fn mean_divergence_is_tiny() {
             (case.ids.clone(), all)
         })
         .collect();
-    for (kv_f16, bound) in [(false, 1e-6), (true, 1e-4)] {
-        let options = GpuOptions { kv_f16, ..GpuOptions::default() };
+    for (kv, bound) in [(KvType::F32, 1e-6), (KvType::F16, 1e-4), (KvType::Q8_0, 1e-3)] {
+        let options = GpuOptions { kv: Some(kv), ..GpuOptions::default() };
         let mut session = Session::new(common::load(&path, &options, Some(128)).expect("SmolLM2"));
-        let f16 = session.model().gpu().caps.f16;
         let mut divergences = Vec::new();
         for (ids, want) in &want {
             let all: Vec<usize> = (0..ids.len()).collect();
@@ -151,7 +151,7 @@ fn mean_divergence_is_tiny() {
             }
         }
         let mean = divergences.iter().sum::<f64>() / divergences.len() as f64;
-        println!("f16 cache {f16}: mean KL divergence {mean:.2e} over {} positions", divergences.len());
+        println!("{kv} cache: mean KL divergence {mean:.2e} over {} positions", divergences.len());
         assert!(mean.abs() < bound, "mean KL divergence {mean}");
     }
     let shifted: Vec<f64> = want[0].1[..n].iter().rev().copied().collect();

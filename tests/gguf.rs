@@ -5,6 +5,7 @@ use minke::config::ModelConfig;
 use minke::engine::TextParts;
 use minke::gguf::{Header, HeaderParser};
 use minke::gpu::{Gpu, GpuOptions};
+use minke::kv_type::KvType;
 use minke::model::plan::MemoryPlan;
 use minke::model::{Loader, Model};
 use minke::{Error, Result};
@@ -23,7 +24,7 @@ fn parse(bytes: &[u8]) -> Result<Header> {
 fn open(bytes: &[u8]) -> Result<ModelConfig> {
     let header = parse(bytes)?;
     let config = ModelConfig::from_header(&header)?;
-    MemoryPlan::new(&config, &header, None, false);
+    MemoryPlan::new(&config, &header, None, KvType::F16)?;
     Ok(config)
 }
 

@@ -1,6 +1,9 @@
 //! The house's order (ARCHITECTURE.md): imports run downwards only, and only some rooms name wgpu or
 //! JavaScript.
 
+use minke::kernels::rope::Heads;
+use minke::kv_type::KvType;
+use minke::model::kv_cache::KvCache;
 use minke::tokenizer::Tokenizer;
 use std::path::{Path, PathBuf};
 
@@ -11,13 +14,14 @@ mod common;
 const ROOMS: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("quant", &["error"]),
-    ("reference", &["quant"]),
+    ("kv_type", &["error"]),
+    ("reference", &["quant", "kv_type"]),
     ("gguf", &["quant"]),
     ("config", &["gguf"]),
     ("tokenizer", &["gguf"]),
     ("sampler", &["error"]),
     ("chat", &["error"]),
-    ("gpu", &["error"]),
+    ("gpu", &["kv_type"]),
     ("kernels", &["gpu", "quant"]),
     ("model", &["kernels", "config", "reference", "sampler"]),
     ("session", &["model", "chat", "tokenizer"]),
@@ -205,6 +209,17 @@ fn readme_lists_what_the_code_supports() {
         tiers.split(';').map(|words| words.split(" or ").count()).product::<usize>(),
         common::tiers().len()
     );
+}
+
+/// R1-Distill-Qwen-1.5B has 28 layers with two key heads of 128 elements.
+#[test]
+fn readme_tells_what_a_position_takes() {
+    let heads = Heads { n_head: 12, n_kv_head: 2, head_dim: 128 };
+    for kv in KvType::ALL {
+        let readme = readme();
+        let (bytes, _) = row(&readme, &format!("`{kv}`")).split_once('|').expect("bytes | divergence");
+        assert_eq!(bytes.trim(), KvCache::bytes(kv, heads, 28, 1).to_string(), "{kv}");
+    }
 }
 
 #[test]

@@ -1,11 +1,16 @@
 //! Repack, matvec, matmul and embedding of every format against golden/kernels (float64 sums over ggml's
-//! dequantised values), in every tier the adapter allows.
+//! dequantised values), in every tier the adapter allows; attention against the scalar twins.
 
-use minke::gpu::Gpu;
+use minke::gpu::{Extent, Gpu, GpuOptions};
+use minke::kernels::attention::attention;
+use minke::kernels::decode_attention::{combine, decode_attention, partial_bytes};
 use minke::kernels::matvec::{Output, Spread, matvec, spread_matvec};
 use minke::kernels::repack::Repack;
+use minke::kernels::rope::{self, Heads, Turn};
 use minke::kernels::{BATCH_HEADER, Matrix, embed::embed, matmul::matmul};
+use minke::kv_type::KvType;
 use minke::quant::GgmlType;
+use minke::reference;
 use pollster::block_on;
 use serde::Deserialize;
 
@@ -232,6 +237,94 @@ fn a_matrix_larger_than_a_binding_is_cut_by_rows() {
     let error =
         block_on(Matrix::new(&gpu, 256, &[("wide", GgmlType::F32, 1)])).expect_err("no room for a row");
     assert!(error.to_string().contains("one row of wide"), "{error}");
+}
+
+const PROMPT: usize = 70;
+
+/// Deterministic values in [-1, 1).
+fn values(n: usize) -> Vec<f32> {
+    (0..n as u32).map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / (1 << 23) as f32 - 1.0).collect()
+}
+
+/// What attention gives for a prompt, and for a token after it: f32 `[PROMPT + 1][n_head][head_dim]`.
+fn attend(gpu: &Gpu, heads: Heads, qkv: &[f32], inv_freq: &[f64]) -> Vec<f32> {
+    let n_ctx = PROMPT + 1;
+    let turn = Turn { n_rot: heads.head_dim, neox: true, eps: 0.0, n_ctx };
+    let floats = |values: &[f32]| gpu.buffer_with("values", bytemuck::cast_slice(values)).unwrap();
+    let table = floats(&rope::table(inv_freq, 1.0, n_ctx));
+    let bytes = (n_ctx * heads.n_kv_head) as u64 * gpu.caps.kv.head_bytes(heads.head_dim);
+    let [k_cache, v_cache] = ["keys", "values"].map(|what| gpu.buffer(what, bytes).unwrap());
+    let partial = gpu.buffer("parts", partial_bytes(heads, n_ctx)).unwrap();
+    let mut out = Vec::new();
+    for (pos, n) in [(0, PROMPT), (PROMPT, 1)] {
+        let row = qkv.len() / n_ctx;
+        let qkv = floats(&qkv[pos * row..][..n * row]);
+        let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&[pos as u32, n as u32, 0, 0])).unwrap();
+        let n_out = n * heads.n_head * heads.head_dim;
+        let y = gpu.buffer("out", 4 * n_out as u64).unwrap();
+        let buffers = rope::Buffers {
+            table: &table,
+            batch: &batch,
+            head_norms: None,
+            qkv: &qkv,
+            k_cache: &k_cache,
+            v_cache: &v_cache,
+        };
+        let dispatches = if n == 1 {
+            let parts = decode_attention(gpu, heads, turn, buffers, &partial);
+            [parts, combine(gpu, heads, [&partial, &batch, &y])]
+        } else {
+            let turned = rope::rope(gpu, heads, turn, buffers);
+            [turned, attention(gpu, heads, [&qkv, &k_cache, &v_cache, &batch, &y])]
+        };
+        gpu.submit(&dispatches, Extent { tokens: n as u32, positions: (pos + n) as u32 });
+        out.extend(read(gpu, &y, n_out));
+    }
+    out
+}
+
+/// The twin of [`attend`], with a cache of type `kv`.
+fn attend_exactly(kv: KvType, heads: Heads, qkv: &[f32], inv_freq: &[f64]) -> Vec<f64> {
+    let Heads { n_head, n_kv_head, head_dim } = heads;
+    let turned = |pos: usize, head: usize| {
+        let at = (pos * (n_head + 2 * n_kv_head) + head) * head_dim;
+        let mut values: Vec<f64> = qkv[at..][..head_dim].iter().map(|v| f64::from(*v)).collect();
+        if head < n_head + n_kv_head {
+            reference::rope::rope(&mut values, pos, inv_freq, 1.0, true);
+        }
+        values
+    };
+    let all = |head| (0..=PROMPT).map(|pos| reference::kv::kept(kv, &turned(pos, head))).collect::<Vec<_>>();
+    let cache: Vec<_> = (n_head..n_head + 2 * n_kv_head).map(all).collect();
+    let one = |(pos, head): (usize, usize)| {
+        let key = head / (n_head / n_kv_head);
+        let [keys, values] = [key, key + n_kv_head].map(|head| cache[head][..=pos].concat());
+        reference::attention::attention(&turned(pos, head), &keys, &values)
+    };
+    (0..=PROMPT).flat_map(|pos| (0..n_head).map(move |head| (pos, head))).flat_map(one).collect()
+}
+
+/// On average, because a value at the middle between two that a cache can keep may become either.
+#[test]
+fn attention_agrees_with_the_scalar_twin_in_each_kv_type() {
+    for kv in KvType::ALL {
+        let options = GpuOptions { kv: Some(kv), ..GpuOptions::default() };
+        let gpu = block_on(Gpu::request(&options)).expect("lavapipe or a GPU");
+        for head_dim in [32, 40, 96, 128, 256].into_iter().filter(|n| kv.check(*n).is_ok()) {
+            let heads = Heads { n_head: 6, n_kv_head: 2, head_dim };
+            let qkv = values((PROMPT + 1) * 10 * head_dim);
+            let inv_freq: Vec<f64> =
+                (0..head_dim / 2).map(|i| 1e4f64.powf(-2.0 * i as f64 / head_dim as f64)).collect();
+            let got = attend(&gpu, heads, &qkv, &inv_freq);
+            for kept_as in KvType::ALL.into_iter().filter(|kv| kv.check(head_dim).is_ok()) {
+                let want = attend_exactly(kept_as, heads, &qkv, &inv_freq);
+                let errors = got.iter().zip(want).map(|(got, want)| (f64::from(*got) - want).abs());
+                let mean = errors.sum::<f64>() / got.len() as f64;
+                println!("attention, heads of {head_dim}, cache {kv}, twin {kept_as}: mean error {mean:.1e}");
+                assert_eq!(mean <= 5e-6, kv == kept_as, "{kv} {kept_as} {head_dim}");
+            }
+        }
+    }
 }
 
 #[test]

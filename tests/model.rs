@@ -1,7 +1,9 @@
 //! Whole models against the float64 reference (golden/logits, golden/refuse).
 
+use minke::Error;
 use minke::gguf::TensorInfo;
-use minke::gpu::GpuOptions;
+use minke::gpu::{Gpu, GpuOptions};
+use minke::kv_type::KvType;
 use minke::session::Session;
 use pollster::block_on;
 use serde::Deserialize;
@@ -54,13 +56,12 @@ fn check_greedy(session: &mut Session, what: &str, case: &Case, least_margin: f3
     }
 }
 
-/// With an f16 KV cache the bounds are ten times wider (golden/README.md, tolerances). The tier and the worst
-/// error.
+/// The tier and the worst error.
 fn check(name: &str, options: &GpuOptions) -> (String, f32) {
     let golden: Logits = common::vectors(&format!("logits/{name}.json"));
     let path = common::vectors_dir().join(format!("models/{}.gguf", golden.model.trim_end_matches(".gguf")));
     let model = common::load(&path, options, Some(512)).unwrap_or_else(|e| panic!("{name}: {e}"));
-    let factor = if model.gpu().caps.f16 { 10.0 } else { 1.0 };
+    let factor = common::kv_factor(model.gpu().caps.kv);
     let tier = common::tier_row(model.gpu());
     let mut session = Session::new(model);
     let mut most = 0f32;
@@ -84,6 +85,51 @@ fn tiny_models_agree_with_the_reference() {
         table += &format!("{} {} models, worst logit error {most:.1e} |\n", checked[0].0, models.len());
     }
     println!("{table}");
+}
+
+/// Types that must be asked for, on a device that has nothing else to offer.
+#[test]
+fn every_kv_type_runs_in_the_weakest_tier() {
+    for kv in [KvType::F16, KvType::Q8_0] {
+        let weakest =
+            GpuOptions { no_f16: true, no_subgroups: true, default_limits: true, ..GpuOptions::default() };
+        let options = GpuOptions { kv: Some(kv), ..weakest };
+        for name in common::stems("logits") {
+            let (row, most) = check(&name, &options);
+            assert!(row.contains(&format!("cache {kv}")), "{row}");
+            assert!(most > 1e-4, "{name}: no trace of {kv}");
+            println!("{row} {name}, worst logit error {most:.1e} |");
+        }
+    }
+}
+
+#[test]
+fn the_kv_type_follows_half_precision_unless_it_is_named() {
+    for kv in [None, Some(KvType::F32), Some(KvType::F16), Some(KvType::Q8_0)] {
+        for no_f16 in [false, true] {
+            let options = GpuOptions { kv, no_f16, ..GpuOptions::default() };
+            let gpu = block_on(Gpu::request(&options)).expect("lavapipe or a GPU");
+            assert!(!(no_f16 && gpu.caps.f16));
+            assert_eq!(gpu.caps.kv, kv.unwrap_or(if gpu.caps.f16 { KvType::F16 } else { KvType::F32 }));
+        }
+    }
+}
+
+#[test]
+fn heads_that_are_no_whole_blocks_are_refused() {
+    let path = common::vectors_dir().join("refuse/control-qwen3.gguf");
+    for kv in KvType::ALL {
+        let options = GpuOptions { kv: Some(kv), ..GpuOptions::default() };
+        match (kv, common::load(&path, &options, Some(64))) {
+            (KvType::Q8_0, Err(error)) => {
+                assert!(matches!(error, Error::Unsupported { .. }), "{error}");
+                let words = error.to_string();
+                assert!(["head_dim", "q8_0", "16", "32"].iter().all(|word| words.contains(word)), "{words}");
+            }
+            (KvType::F32 | KvType::F16, Ok(_)) => {}
+            (kv, loaded) => panic!("{kv}: {:?}", loaded.map(|_| "loaded")),
+        }
+    }
 }
 
 /// A model file with one weight of every norm at 1e5: each projection then sees such an activation.
@@ -117,6 +163,8 @@ fn outlier_activations_stay_finite() {
 fn the_comparator_rejects_a_wrong_logit() {
     let want = vec![vec![1.0, 2.0]];
     assert!(worst(&[vec![1.0, 2.01]], &want) > 2e-3);
+    assert!(worst(&[vec![1.0, 2.1]], &want) > 2e-3 * common::kv_factor(KvType::F16));
+    assert!(worst(&[vec![1.0, 4.0]], &want) > 2e-3 * common::kv_factor(KvType::Q8_0));
     assert!(worst(&[vec![f32::NAN, 2.0]], &want) > 2e-3);
 }
 

@@ -3,6 +3,7 @@
 use minke::Error;
 use minke::config::ModelConfig;
 use minke::gpu::{Gpu, GpuOptions, Tile, Tuning};
+use minke::kv_type::KvType;
 use minke::model::Model;
 use minke::model::self_test::{self, SelfTest};
 use minke::quant::GgmlType;
@@ -30,7 +31,7 @@ fn replace(source: String, from: &str, to: &str) -> String {
     source.replace(from, to)
 }
 
-const MODEL: &str = "refuse/control-qwen3.gguf";
+const MODEL: &str = "models/qwen3-yarn4-untied.gguf";
 
 /// The self-test of a model's dimensions with matrices of `types`.
 fn choose(options: &GpuOptions, model: &Path, types: &[GgmlType]) -> minke::Result<SelfTest> {
@@ -206,19 +207,46 @@ fn has_subgroups() -> bool {
     pollster::block_on(Gpu::request(&GpuOptions::default())).unwrap().caps.subgroups
 }
 
-/// A half-precision cache that goes wrong is given up for f32; subgroups, which were tried first, stay.
+/// A cache that goes wrong is given up for f32; subgroups, which were tried first, stay.
 #[test]
 fn a_wrong_half_precision_cache_costs_half_precision() {
     let patch: Patch = |label, source| match label {
-        "rope" if source.contains("vec4<f16>") => replace(source, "KvVec(clamp(v,", "KvVec(0.5 * clamp(v,"),
+        "rope" if source.contains("pack2x16float") => replace(source, "clamp(v[0],", "clamp(0.5 * v[0],"),
         _ => source,
     };
-    let model = load(&GpuOptions { kv_f16: true, ..with(patch) }, MODEL).expect("a tier that is left");
-    assert!(!model.gpu().caps.f16);
+    let model =
+        load(&GpuOptions { kv: Some(KvType::F16), ..with(patch) }, MODEL).expect("a tier that is left");
+    assert_eq!((model.gpu().caps.f16, model.gpu().caps.kv), (false, KvType::F32));
     assert_eq!(model.gpu().caps.subgroups, has_subgroups());
     let tiers: Vec<_> = model.self_test.failures.iter().map(|failure| failure.tier.as_str()).collect();
     assert!(!tiers.is_empty() && tiers.iter().all(|tier| tier.ends_with("f16 cache")), "{tiers:?}");
     assert!(model.self_test.tier.ends_with("f32 cache"), "{:?}", model.self_test);
+}
+
+fn wrong_kv(label: &str, kernel: &str, source: String, from: &str, to: &str) -> String {
+    if label == kernel && source.contains(from) { source.replace(from, to) } else { source }
+}
+
+/// Faults of a packed cache, written by a prompt or a token, and read; all are gone with it.
+#[test]
+fn every_kv_type_is_tested() {
+    for kv in KvType::ALL {
+        let healthy = choose(&GpuOptions { kv: Some(kv), ..GpuOptions::default() }, &tiny(), &[]).unwrap();
+        assert!(healthy.failures.is_empty() && healthy.tier.ends_with(&format!("{kv} cache")), "{healthy:?}");
+    }
+    for (kv, blamed, patch) in [
+        (KvType::F16, "rope", (|l, s| wrong_kv(l, "rope", s, "h.zw", "h.wz")) as Patch),
+        (KvType::F16, "decode", |l, s| wrong_kv(l, "decode_attention", s, "float(h.xy)", "float(h.zw)")),
+        (KvType::Q8_0, "rope", |l, s| wrong_kv(l, "rope", s, "/ block.most)", "/ block.most - 0.5 / 127.0)")),
+        (KvType::Q8_0, "rope", |l, s| wrong_kv(l, "attention", s, "k_cache[i / KV_VECS].most *", "")),
+        (KvType::Q8_0, "decode", |l, s| wrong_kv(l, "decode_attention", s, "= max(max(", "= 0.5 * max(max(")),
+    ] {
+        let report = choose(&GpuOptions { kv: Some(kv), ..with(patch) }, &tiny(), &[]).unwrap();
+        let [failure, ..] = &report.failures[..] else { panic!("{kv} {blamed}: {report:?}") };
+        assert!(failure.kernel.starts_with(blamed), "{failure:?}");
+        assert!(failure.tier.ends_with(&format!("{kv} cache")), "{failure:?}");
+        assert!(report.tier.ends_with("no f16, f32 cache"), "{report:?}");
+    }
 }
 
 /// A shader that the driver rejects is a failure of its tier, not of the engine.

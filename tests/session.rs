@@ -1,6 +1,7 @@
 //! Generation: tokens in flight on the GPU are the same as one at a time on the CPU, and leave no trace when dropped.
 
 use minke::gpu::GpuOptions;
+use minke::kv_type::KvType;
 use minke::sampler::SamplingParams;
 use minke::session::{Request, Session};
 use pollster::block_on;
@@ -10,8 +11,11 @@ mod common;
 const PROMPT: [u32; 5] = [1, 5, 9, 2, 7];
 
 fn session() -> Session {
-    let path = common::vectors_dir().join("refuse/control-qwen3.gguf");
-    Session::new(common::load(&path, &GpuOptions::default(), Some(64)).expect("a model"))
+    with(&GpuOptions::default(), "refuse/control-qwen3.gguf", 64)
+}
+
+fn with(options: &GpuOptions, model: &str, n_ctx: usize) -> Session {
+    Session::new(common::load(&common::vectors_dir().join(model), options, Some(n_ctx)).expect("a model"))
 }
 
 fn request(sampling: &SamplingParams, limit: usize, logits: bool) -> Request<'_> {
@@ -65,17 +69,40 @@ fn a_dropped_generation_leaves_its_tokens_and_no_more() {
 /// The cache grows while a reply is generated, and what it held is still there.
 #[test]
 fn the_cache_grows_within_a_reply() {
-    let long = || {
-        let path = common::vectors_dir().join("refuse/control-qwen3.gguf");
-        Session::new(common::load(&path, &GpuOptions::default(), Some(5000)).expect("a model"))
-    };
     let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
     let prompt: Vec<u32> = (0..1000).map(|i| i * 7919 % 270).collect();
-    let mut session = long();
-    let reply = tokens(&mut session, Request { prompt: &prompt, ..request(&greedy, 60, false) }, 60);
-    let longer = [&prompt[..], &reply[..40]].concat();
-    let again = Request { prompt: &longer, ..request(&greedy, 20, false) };
-    assert_eq!(tokens(&mut long(), again, 20), reply[40..], "as in a cache that was large from the start");
+    for kv in KvType::ALL {
+        let options = GpuOptions { kv: Some(kv), ..GpuOptions::default() };
+        let long = || with(&options, "models/qwen3-yarn4-untied.gguf", 5000);
+        let mut session = long();
+        let reply = tokens(&mut session, Request { prompt: &prompt, ..request(&greedy, 60, false) }, 60);
+        let longer = [&prompt[..], &reply[..40]].concat();
+        let again = Request { prompt: &longer, ..request(&greedy, 20, false) };
+        let large = tokens(&mut long(), again, 20);
+        assert_eq!(large, reply[40..], "{kv}: as in a cache that was large from the start");
+    }
+}
+
+/// A reply ends where the cache cannot grow, and keeps what it has.
+#[test]
+fn a_reply_ends_where_the_device_has_no_memory() {
+    let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
+    let prompt: Vec<u32> = (0..1100).map(|i| i * 7919 % 270).collect();
+    // enough for 1024 positions of a head of 16 values, but not for 2048
+    let options = GpuOptions { kv: Some(KvType::F32), memory: Some(200 << 10), ..GpuOptions::default() };
+    let model = "refuse/control-qwen3.gguf";
+    for logits in [false, true] {
+        let wanted = Request { prompt: &prompt[..1000], ..request(&greedy, 60, logits) };
+        let mut small = with(&options, model, 5000);
+        let reply = tokens(&mut small, wanted.clone(), usize::MAX);
+        assert_eq!(reply.len(), 25, "the last token is not run");
+        let mut large = with(&GpuOptions { memory: None, ..options.clone() }, model, 5000);
+        assert_eq!(reply, tokens(&mut large, wanted, 25));
+        assert_eq!(small.common(&[&prompt[..1000], &reply].concat()), 1024);
+        let too_long = Request { prompt: &prompt, ..request(&greedy, 1, logits) };
+        let error = block_on(small.generate(too_long, &|| false)).expect_err("no memory");
+        assert!(matches!(error, minke::Error::OutOfMemory { .. }), "{error}");
+    }
 }
 
 #[test]

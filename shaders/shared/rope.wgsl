@@ -16,10 +16,3 @@ fn pair_elements(pair: u32) -> vec2<u32> {
 fn rotated(v: vec2<f32>, r: vec2<f32>) -> vec2<f32> {
     return vec2(v.x * r.x - v.y * r.y, v.x * r.y + v.y * r.x);
 }
-
-const LARGEST_HALF = 65504.0;
-
-// As the cache keeps it.
-fn cached(v: vec4<f32>) -> KvVec {
-    return KvVec(clamp(v, vec4(-LARGEST_HALF), vec4(LARGEST_HALF)));
-}

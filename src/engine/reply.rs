@@ -11,7 +11,7 @@ use serde::Serialize;
 pub enum FinishReason {
     /// The model ended it, or a stop string did.
     Stop,
-    /// `max_tokens` or the context did.
+    /// `max_tokens`, the context, or the memory that the device has for it did.
     Length,
 }
 

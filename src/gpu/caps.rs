@@ -1,6 +1,7 @@
 //! The one decision about what to use of an adapter.
 
 use super::Tuning;
+use crate::kv_type::KvType;
 use crate::{Error, Result};
 
 /// What the caller asks of the GPU.
@@ -9,9 +10,8 @@ use crate::{Error, Result};
 pub struct GpuOptions {
     /// Part of the adapter's name; the best adapter when absent.
     pub adapter: Option<String>,
-    /// Keep the KV cache in half precision where the adapter has it: half the memory, errors of about
-    /// 5e-3 in logits.
-    pub kv_f16: bool,
+    /// The type of the KV cache; by default f16 where half precision may be used, else f32.
+    pub kv: Option<KvType>,
     /// Do not use half precision although the adapter has it.
     pub no_f16: bool,
     /// Do not use subgroups although the adapter has them.
@@ -26,6 +26,16 @@ pub struct GpuOptions {
     /// Changes a kernel's WGSL (label, text) before it is compiled: for tests that plant a fault.
     #[serde(skip)]
     pub patch: Option<fn(&str, String) -> String>,
+    /// Bytes above which an allocation fails, as where a device has no more memory: for tests.
+    #[serde(skip)]
+    pub memory: Option<u64>,
+}
+
+impl GpuOptions {
+    /// The type of the KV cache on a device that may use half precision, or may not.
+    pub fn kv_type(&self, f16: bool) -> KvType {
+        self.kv.unwrap_or(if f16 { KvType::F16 } else { KvType::F32 })
+    }
 }
 
 /// The tier: what kernels may use on this device.
@@ -38,8 +48,10 @@ pub struct Caps {
     pub backend: String,
     /// Driver and version, where known.
     pub driver: String,
-    /// The KV cache is kept in half precision.
+    /// Half precision may be used: WebGPU's `shader-f16`.
     pub f16: bool,
+    /// The type of the KV cache.
+    pub kv: KvType,
     /// Subgroup operations may be used, and every subgroup has at least 8 invocations.
     pub subgroups: bool,
     /// Smallest and largest subgroup of the adapter.
@@ -57,12 +69,11 @@ pub(super) async fn open(options: &GpuOptions) -> Result<(wgpu::Device, wgpu::Qu
     let adapter = adapter(options).await?;
     let info = adapter.get_info();
     let features = adapter.features();
-    let f16 = options.kv_f16 && !options.no_f16 && features.contains(wgpu::Features::SHADER_F16);
+    let f16 = !options.no_f16 && features.contains(wgpu::Features::SHADER_F16);
     // The cluster sums of matvec need 8 neighbouring lanes in one subgroup.
     let subgroups = !options.no_subgroups && has_subgroups(features) && info.subgroup_min_size >= 8;
     let limits = if options.default_limits { wgpu::Limits::default() } else { adapter.limits() };
     let mut required = wgpu::Features::empty();
-    required.set(wgpu::Features::SHADER_F16, f16);
     required.set(wgpu::Features::SUBGROUP, subgroups && !cfg!(target_arch = "wasm32"));
     required.set(
         wgpu::Features::TIMESTAMP_QUERY,
@@ -84,6 +95,7 @@ pub(super) async fn open(options: &GpuOptions) -> Result<(wgpu::Device, wgpu::Qu
         backend: format!("{:?}", info.backend),
         driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
         f16,
+        kv: options.kv_type(f16),
         subgroups,
         subgroup_sizes: (info.subgroup_min_size, info.subgroup_max_size),
         max_binding,

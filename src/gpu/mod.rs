@@ -177,7 +177,8 @@ impl Gpu {
     pub async fn allocate<T>(&self, what: &str, bytes: u64, make: impl FnOnce() -> Result<T>) -> Result<T> {
         let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let made = make();
-        if scope.pop().await.is_some() {
+        let above = self.options.memory.is_some_and(|most| bytes > most);
+        if scope.pop().await.is_some() || above {
             return Err(Error::OutOfMemory { what: what.into(), bytes });
         }
         made

@@ -1,6 +1,7 @@
 //! Puts WGSL together: a header for the tier, constants, and files of `shaders/`.
 
 use super::Caps;
+use crate::kv_type::KvType;
 use std::fmt::Write;
 
 /// Files of `shaders/shared/` that kernels include.
@@ -29,17 +30,21 @@ pub mod shared {
     pub const CLUSTER_WORKGROUP: &str = include_str!("../../shaders/shared/cluster_workgroup.wgsl");
 }
 
+/// The file of `shaders/shared/` by which a kernel writes and reads the KV cache.
+pub fn kv(kv: KvType) -> &'static str {
+    match kv {
+        KvType::F32 => include_str!("../../shaders/shared/kv_f32.wgsl"),
+        KvType::F16 => include_str!("../../shaders/shared/kv_f16.wgsl"),
+        KvType::Q8_0 => include_str!("../../shaders/shared/kv_q8_0.wgsl"),
+    }
+}
+
 /// The text of a kernel: header, `const NAME: u32 = VALUE;` lines, extra declarations, then `parts`.
 pub fn compose(caps: &Caps, constants: &[(&str, u32)], extra: &str, parts: &[&str]) -> String {
     let mut text = String::new();
-    if caps.f16 {
-        text.push_str("enable f16;\nalias KvVec = vec4<f16>;\n");
-    } else {
-        text.push_str("alias KvVec = vec4<f32>;\n");
-    }
     // Browsers require the line, naga rejects it.
     if caps.subgroups && cfg!(target_arch = "wasm32") {
-        text.insert_str(0, "enable subgroups;\n");
+        text.push_str("enable subgroups;\n");
     }
     for (name, value) in constants {
         let _ = writeln!(text, "const {name}: u32 = {value}u;"); // writing to a String cannot fail

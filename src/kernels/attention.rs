@@ -11,7 +11,7 @@ const GROUP_ELEMENTS: u32 = 512;
 const MAX_GROUPS: u32 = 8;
 
 /// `out[t][h]` = attention of query head h at the position of token t. `qkv` f32 `[tokens][q | k | v]`,
-/// caches `[positions][n_kv_head][head_dim]`, out f32 `[tokens][n_head][head_dim]`.
+/// caches `[positions][n_kv_head][head_dim]` of the device's KV type, out f32 `[tokens][n_head][head_dim]`.
 pub fn attention(
     gpu: &Gpu,
     heads: Heads,
@@ -22,7 +22,7 @@ pub fn attention(
     constants.push(("GROUPS", fours));
     let scale = 1.0 / (heads.head_dim as f32).sqrt();
     let extra = format!("const SCALE: f32 = {};\n", shader::float(scale));
-    let parts = [shared::BATCH, include_str!("../../shaders/attention.wgsl")];
+    let parts = [shared::BATCH, shader::kv(gpu.caps.kv), include_str!("../../shaders/attention.wgsl")];
     let source = shader::compose(&gpu.caps, &constants, &extra, &parts);
     let binds =
         [Bind::Read(qkv), Bind::Read(k_cache), Bind::Read(v_cache), Bind::Read(batch), Bind::Write(out)];
@@ -35,7 +35,7 @@ pub(super) fn work(gpu: &Gpu, heads: Heads) -> Work {
     let q = (heads.n_head * heads.head_dim) as u64;
     Work {
         bytes: Amount {
-            per_position: 2 * position_bytes(gpu.caps.f16, heads),
+            per_position: 2 * position_bytes(gpu.caps.kv, heads),
             per_token: 8 * q,
             ..Amount::default()
         },

@@ -35,7 +35,7 @@ pub fn decode_attention(
     let scale = shader::float(1.0 / (heads.head_dim as f32).sqrt());
     let extra = format!("const EPS: f32 = {};\nconst SCALE: f32 = {scale};\n", shader::float(turn.eps));
     let kernel = include_str!("../../shaders/decode_attention.wgsl");
-    let parts = [shared::BATCH, shared::REDUCE, shared::ROPE, kernel];
+    let parts = [shared::BATCH, shared::REDUCE, shared::ROPE, shader::kv(gpu.caps.kv), kernel];
     let source = shader::compose(&gpu.caps, &constants, &extra, &parts);
     let mut binds = buffers.read_binds().to_vec();
     binds.push(Bind::Read(buffers.qkv));

@@ -2,6 +2,7 @@
 
 use crate::gpu::shader::{self, shared};
 use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
+use crate::kv_type::KvType;
 
 /// Attention's dimensions, shared by [`rope`] and [`super::attention`].
 #[derive(Clone, Copy, Debug)]
@@ -26,9 +27,8 @@ impl Heads {
 }
 
 /// Bytes of one position's keys in one layer.
-pub fn position_bytes(f16: bool, heads: Heads) -> u64 {
-    let element = if f16 { 2 } else { 4 };
-    element * (heads.n_kv_head * heads.head_dim) as u64
+pub fn position_bytes(kv: KvType, heads: Heads) -> u64 {
+    heads.n_kv_head as u64 * kv.head_bytes(heads.head_dim)
 }
 
 /// What [`rope`] and [`super::decode_attention`] bind.
@@ -42,7 +42,7 @@ pub struct Buffers<'a> {
     pub head_norms: Option<(&'a wgpu::Buffer, &'a wgpu::Buffer)>,
     /// f32 `[tokens][q | k | v]`; [`rope`] rotates q in place.
     pub qkv: &'a wgpu::Buffer,
-    /// Keys, `[positions][n_kv_head][head_dim]`, f16 or f32 by tier.
+    /// Keys, `[positions][n_kv_head][head_dim]` of the device's KV type.
     pub k_cache: &'a wgpu::Buffer,
     /// Values, likewise.
     pub v_cache: &'a wgpu::Buffer,
@@ -112,13 +112,14 @@ impl Buffers<'_> {
 /// Turns the heads of q and k for all tokens of the batch.
 pub fn rope(gpu: &Gpu, heads: Heads, turn: Turn, buffers: Buffers) -> Dispatch {
     let extra = format!("const EPS: f32 = {};\n", shader::float(turn.eps));
-    let parts = [shared::BATCH, shared::REDUCE, shared::ROPE, include_str!("../../shaders/rope.wgsl")];
+    let kernel = include_str!("../../shaders/rope.wgsl");
+    let parts = [shared::BATCH, shared::REDUCE, shared::ROPE, shader::kv(gpu.caps.kv), kernel];
     let source = shader::compose(&gpu.caps, &buffers.constants(heads, turn), &extra, &parts);
     let mut binds = buffers.read_binds().to_vec();
     binds.extend([buffers.qkv, buffers.k_cache, buffers.v_cache].map(Bind::Write));
     let groups = (heads.n_head + 2 * heads.n_kv_head) as u32;
     let (q, kv) = ((heads.n_head * heads.head_dim) as u64, (heads.n_kv_head * heads.head_dim) as u64);
-    let cached = 2 * position_bytes(gpu.caps.f16, heads);
+    let cached = 2 * position_bytes(gpu.caps.kv, heads);
     let work = Work {
         bytes: Amount { per_token: 4 * (2 * q + 2 * kv) + cached, ..Amount::default() },
         flops: Amount { per_token: 3 * (q + kv), ..Amount::default() }, // two products and a sum an element

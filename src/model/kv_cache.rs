@@ -4,6 +4,7 @@ use crate::Result;
 use crate::gpu::{Buffer, Gpu};
 use crate::kernels::decode_attention::partial_bytes;
 use crate::kernels::rope::{Heads, position_bytes};
+use crate::kv_type::KvType;
 
 /// Positions of the smallest cache.
 const FIRST: usize = 1024;
@@ -11,7 +12,7 @@ const FIRST: usize = 1024;
 /// The cache and what attention over it needs, for a number of positions that grows with use.
 #[derive(Debug)]
 pub struct KvCache {
-    /// Keys and values of each layer, `[positions][n_kv_head][head_dim]`, f16 or f32 by tier.
+    /// Keys and values of each layer, `[positions][n_kv_head][head_dim]` of the device's KV type.
     pub layers: Vec<(Buffer, Buffer)>,
     /// What the workgroups of one token's attention leave for each other.
     pub partial: Buffer,
@@ -22,13 +23,13 @@ pub struct KvCache {
 
 impl KvCache {
     /// Bytes of the cache of all layers for so many positions.
-    pub fn bytes(f16: bool, heads: Heads, n_layer: usize, positions: usize) -> u64 {
-        2 * (n_layer * positions) as u64 * position_bytes(f16, heads)
+    pub fn bytes(kv: KvType, heads: Heads, n_layer: usize, positions: usize) -> u64 {
+        2 * (n_layer * positions) as u64 * position_bytes(kv, heads)
     }
 
     /// Most positions for which a layer's keys fit one binding.
     pub fn most_positions(gpu: &Gpu, heads: Heads) -> usize {
-        (gpu.caps.max_binding / position_bytes(gpu.caps.f16, heads)) as usize
+        (gpu.caps.max_binding / position_bytes(gpu.caps.kv, heads)) as usize
     }
 
     /// An empty cache. Errors: [`crate::Error::OutOfMemory`].
@@ -47,7 +48,7 @@ impl KvCache {
     }
 
     async fn allocate(gpu: &Gpu, heads: Heads, n_layer: usize, capacity: usize) -> Result<Self> {
-        let bytes = capacity as u64 * position_bytes(gpu.caps.f16, heads);
+        let bytes = capacity as u64 * position_bytes(gpu.caps.kv, heads);
         let what = format!("the KV cache of {capacity} positions");
         let make = || {
             let layer = |_| Ok((gpu.buffer(&what, bytes)?, gpu.buffer(&what, bytes)?));

@@ -91,6 +91,7 @@ impl Loader {
         let config = ModelConfig::from_header(&header)?;
         self.length.map_or(Ok(()), |length| header.check_length(length))?;
         let mut gpu = self.gpu.take().ok_or(Error::Aborted)?; // None after an error
+        gpu.caps.kv.check(config.head_dim)?;
         let types = matrix_types(&header);
         if let Some(tensor) = header.tensors.iter().find(|tensor| tensor.name == tune::TENSOR) {
             tune(&mut gpu, &config, tensor.ty, self.now, tune::BUDGET_MS).await?;

@@ -2,9 +2,11 @@
 
 use super::kv_cache::KvCache;
 use super::{MAX_BATCH, heads};
+use crate::Result;
 use crate::config::ModelConfig;
 use crate::gguf::Header;
 use crate::kernels::decode_attention::partial_bytes;
+use crate::kv_type::KvType;
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -13,6 +15,8 @@ pub struct MemoryPlan {
     pub n_ctx: usize,
     /// Repacked weights: within 1 % the file's own bytes.
     pub weights: u64,
+    /// The type of the KV cache.
+    pub kv: KvType,
     /// Keys and values.
     pub kv_cache: u64,
     /// Buffers between kernels and the staging buffer.
@@ -22,19 +26,20 @@ pub struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    /// The plan for `n_ctx` positions (or the default) with an f16 or f32 cache.
-    pub fn new(config: &ModelConfig, header: &Header, n_ctx: Option<usize>, kv_f16: bool) -> Self {
+    /// The plan for a KV cache of `n_ctx` positions (or the default). Errors: [`KvType::check`].
+    pub fn new(config: &ModelConfig, header: &Header, n_ctx: Option<usize>, kv: KvType) -> Result<Self> {
+        kv.check(config.head_dim)?;
         let n_ctx = n_ctx.unwrap_or(config.n_ctx_train);
         let heads = heads(config);
         let weights = header.tensors.iter().map(|t| t.bytes).sum();
-        let kv_cache = KvCache::bytes(kv_f16, heads, config.n_layer, n_ctx);
+        let kv_cache = KvCache::bytes(kv, heads, config.n_layer, n_ctx);
         let q = config.n_head * config.head_dim;
-        let kv = config.n_kv_head * config.head_dim;
-        let row = 2 * config.n_embd + 2 * q + 2 * kv + 3 * config.n_ff;
+        let k = config.n_kv_head * config.head_dim;
+        let row = 2 * config.n_embd + 2 * q + 2 * k + 3 * config.n_ff;
         let staging = crate::kernels::repack::STAGE;
         // the vocabulary: logits, and the sampler's bias, counts and weights
         let activations =
             (4 * (MAX_BATCH * row + 4 * config.n_vocab) + staging) as u64 + partial_bytes(heads, n_ctx);
-        Self { n_ctx, weights, kv_cache, activations, total: weights + kv_cache + activations }
+        Ok(Self { n_ctx, weights, kv, kv_cache, activations, total: weights + kv_cache + activations })
     }
 }

@@ -5,6 +5,7 @@ mod cases;
 
 use crate::config::ModelConfig;
 use crate::gpu::{Gpu, GpuOptions};
+use crate::kv_type::KvType;
 use crate::quant::GgmlType;
 use crate::{Error, Result};
 
@@ -35,7 +36,7 @@ pub struct Failure {
 }
 
 /// Tests `gpu` for a model with matrices of `types`; where it fails, opens the device again without subgroups, then
-/// without half precision, then without both.
+/// without half precision and with an f32 KV cache, then without both.
 ///
 /// [`Error::SelfTest`] if the last tier fails too.
 pub async fn choose(gpu: &mut Gpu, config: &ModelConfig, types: &[GgmlType], now: Clock) -> Result<SelfTest> {
@@ -56,10 +57,12 @@ pub async fn choose(gpu: &mut Gpu, config: &ModelConfig, types: &[GgmlType], now
 
 /// What is left when features that `gpu` uses are given up.
 fn lower_tiers(gpu: &Gpu) -> Vec<GpuOptions> {
-    let has = |(subgroups, f16): &(bool, bool)| (!subgroups || gpu.caps.subgroups) && (!f16 || gpu.caps.f16);
+    let narrow = gpu.caps.f16 || gpu.caps.kv != KvType::F32;
+    let has = |(subgroups, f16): &(bool, bool)| (!subgroups || gpu.caps.subgroups) && (!f16 || narrow);
     let without = |(subgroups, f16): (bool, bool)| GpuOptions {
         no_subgroups: gpu.options.no_subgroups || subgroups,
         no_f16: gpu.options.no_f16 || f16,
+        kv: if f16 { Some(KvType::F32) } else { gpu.options.kv },
         ..gpu.options.clone()
     };
     [(true, false), (false, true), (true, true)].into_iter().filter(has).map(without).collect()
@@ -79,6 +82,6 @@ async fn run(gpu: &Gpu, config: &ModelConfig, types: &[GgmlType]) -> Result<Opti
 
 fn tier(gpu: &Gpu) -> String {
     let subgroups = if gpu.caps.subgroups { "subgroups" } else { "no subgroups" };
-    let cache = if gpu.caps.f16 { "f16 cache" } else { "f32 cache" };
-    format!("{subgroups}, {cache}")
+    let f16 = if gpu.caps.f16 { "f16" } else { "no f16" };
+    format!("{subgroups}, {f16}, {} cache", gpu.caps.kv)
 }

@@ -6,6 +6,7 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { root } from '../../scripts/setup.mjs';
+import type { DeviceOptions, KvType } from '../../web/src/protocol';
 import { DEEPSEEK_HEAD, expect, readVectors, SMOLLM2, test, vectors } from './fixtures';
 import * as golden from './golden';
 
@@ -88,12 +89,20 @@ function sureSteps(tokens: number[], margins: number[], least: number): number[]
   return tie < 0 ? tokens : tokens.slice(0, tie);
 }
 
-/** The worst error of the tiny models' logits; with an f16 KV cache the bounds are ten times wider. */
-async function checkModels(page: Page, options: object, f16: boolean, long: boolean): Promise<string> {
+/** How much wider the bounds are with each KV cache, as in tests/model.rs. */
+const FACTORS_OF_KV = { f32: 1, f16: 10, q8_0: 640 };
+
+/** The worst error of tiny models' logits with a KV cache of type `kv`. */
+async function checkModels(
+  page: Page,
+  options: DeviceOptions,
+  models: string[],
+  kv: KvType,
+  long: boolean,
+): Promise<string> {
   let most = 0;
   let steps = 0;
-  const factor = f16 ? 10 : 1;
-  const models = stems('logits');
+  const factor = FACTORS_OF_KV[kv];
   for (const model of models) {
     await golden.loadModel(page, `/golden/models/${model}.gguf`, options, 512);
     for (const c of readVectors<{ cases: LogitsCase[] }>(`logits/${model}.json`).cases) {
@@ -125,7 +134,6 @@ for (const cache of ['f32', 'f16'])
         if (subgroups === 'yes' && adapter.smallestSubgroup < 8)
           lacks.push(`subgroups of at least 8 (it has ${adapter.smallestSubgroup})`);
         const options = {
-          kvF16: cache === 'f16',
           noF16: cache === 'f32',
           noSubgroups: subgroups === 'no' || adapter.smallestSubgroup < 8,
           defaultLimits: limits === 'default',
@@ -136,16 +144,29 @@ for (const cache of ['f32', 'f16'])
               : ({ matmul: 'workgroup', invocations: 0 } as const),
         };
         const caps = await golden.openKernels(page, options);
-        expect(caps).toMatchObject({ f16: options.kvF16 && adapter.f16, subgroups: !options.noSubgroups });
+        const f16 = cache === 'f16' && adapter.f16;
+        expect(caps).toMatchObject({ f16, kv: f16 ? 'f16' : 'f32', subgroups: !options.noSubgroups });
         if (lacks.length > 0) {
           table.push(`${row} the adapter lacks ${lacks.join(' and ')} |`);
           return;
         }
         const kernels = await checkKernels(page);
-        const models = await checkModels(page, options, caps.f16, limits === 'adapter');
+        const models = await checkModels(page, options, stems('logits'), caps.kv, limits === 'adapter');
         table.push(`${row} ${models} | ${kernels} |`);
       });
     }
+
+for (const kv of ['f16', 'q8_0'] as const) {
+  test(`a tiny model of each architecture, KV cache ${kv}, for which no feature is needed`, async ({
+    page,
+    golden: url,
+  }) => {
+    await golden.open(page, url);
+    const options = { kv, noF16: true, noSubgroups: true };
+    const models = ['llama', 'qwen2', 'qwen3'].flatMap((name) => stems('logits').find((s) => s.startsWith(name)) ?? []);
+    table.push(`| every tier | cache ${kv} | ${await checkModels(page, options, models, kv, false)} |`);
+  });
+}
 
 interface TokenizerFile {
   bos: number;
@@ -263,7 +284,7 @@ const STEPS = 16;
 test('SmolLM2: ids, log-probabilities and 16 greedy tokens of two prompts', async ({ page, golden: url }) => {
   await golden.open(page, url);
   await golden.openText(page, `/${SMOLLM2}`);
-  await golden.loadModel(page, `/${SMOLLM2}`, { noSubgroups: true }, 256);
+  await golden.loadModel(page, `/${SMOLLM2}`, { kv: 'f32', noSubgroups: true }, 256);
   const { cases } = readVectors<{ cases: SmolLM2Case[] }>('smollm2.json');
   // two prompts whose first 16 tokens are no near-ties, where texts may differ
   const sure = cases.filter((c) => sureSteps(c.greedy, c.greedy_margins, 0.02).length >= STEPS);

@@ -1,7 +1,7 @@
 // The engine as golden.spec.ts drives it: golden.rs in a page, and the comparators.
 
 import type { Page } from '@playwright/test';
-import type { DeviceOptions } from '../../web/src/protocol';
+import type { DeviceOptions, EngineInfo } from '../../web/src/protocol';
 
 type Bindings = typeof import('../../target/golden/minke.js');
 
@@ -13,6 +13,8 @@ declare global {
     text: import('../../target/golden/minke.js').GoldenText;
   }
 }
+
+type Tier = Pick<EngineInfo['device'], 'f16' | 'kv' | 'subgroups'>;
 
 /** Enough of a GGUF file to hold its header. */
 const HEADER = 8 << 20;
@@ -41,12 +43,12 @@ export function offers(page: Page): Promise<{ name: string; f16: boolean; smalle
 }
 
 /** Opens the device for kernels; asks for subgroups as the package's worker does, for all later devices of the page. */
-export function openKernels(page: Page, options: DeviceOptions): Promise<{ f16: boolean; subgroups: boolean }> {
+export function openKernels(page: Page, options: DeviceOptions): Promise<Tier> {
   return page.evaluate(async (options) => {
     const path = '/dist/adapter.js';
     const { bestAdapter, enableSubgroups } = (await import(path)) as typeof import('../../web/src/adapter');
     window.kernels = await window.golden.GoldenKernels.open(enableSubgroups(await bestAdapter(), options));
-    return window.kernels.caps() as { f16: boolean; subgroups: boolean };
+    return window.kernels.caps() as Tier;
   }, options);
 }
 

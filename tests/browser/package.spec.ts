@@ -26,6 +26,7 @@ test('createEngine and chat.completions in OpenAI shapes', async ({ page, app, l
     selfTest: { failures: [] },
     model: { architecture: 'llama', nLayer: 30 },
   });
+  expect(load.info.device.kv).toBe(load.info.device.f16 ? 'f16' : 'f32');
   // the model has 94 MiB: its weights go to the GPU and out of the heap as they come
   console.log(`wasm heap after loading: ${(load.info.heapBytes / 2 ** 20).toFixed(1)} MiB`);
   expect(load.info.heapBytes).toBeLessThan(64 * 2 ** 20);
@@ -112,7 +113,15 @@ test('what cannot be loaded gives a typed error, and the next load works', async
     expect.stringMatching(/context_full|out_of_memory|too_large/),
     expect.stringContaining('100000000'),
   ]);
-  expect(await codeOf('golden/refuse/control-qwen2.gguf')).toBe('loaded');
+  expect(await codeOf('golden/refuse/control-qwen2.gguf', { kv: 'q8_0' })).toEqual([
+    'unsupported',
+    expect.stringMatching(/head_dim.*q8_0.*16/),
+  ]);
+  expect(await codeOf('golden/refuse/control-qwen2.gguf', { kv: 'q4' })).toEqual([
+    'invalid_request',
+    expect.stringContaining('q8_0'),
+  ]);
+  expect(await codeOf('golden/refuse/control-qwen2.gguf', { kv: 'f16' })).toBe('loaded');
   const aborted = await page.evaluate(async (model) => {
     const controller = new AbortController();
     const onProgress = () => controller.abort();

@@ -45,12 +45,11 @@ pub fn hex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex")).collect()
 }
 
-/// The eight tiers: a half-precision or f32 cache, subgroups or none, the adapter's limits or WebGPU's defaults.
-/// Where the adapter lacks a feature, two of them are the same. One half is tuned as for a GPU of few cores, the other as
-/// for a CPU's matmul and a GPU of very many cores, so that every kernel runs.
+/// The eight tiers: half precision (and so an f16 cache) or f32, subgroups or none, the adapter's limits or WebGPU's
+/// defaults. Where the adapter lacks a feature, two of them are the same. One half is tuned as for a GPU of few cores, the
+/// other as for a CPU's matmul and a GPU of very many cores, so that every kernel runs.
 pub fn tiers() -> Vec<minke::gpu::GpuOptions> {
     let tier = |bits: u8| minke::gpu::GpuOptions {
-        kv_f16: bits & 1 != 0,
         no_f16: bits & 1 == 0,
         no_subgroups: bits & 2 != 0,
         default_limits: bits & 4 != 0,
@@ -66,11 +65,25 @@ pub fn tiers() -> Vec<minke::gpu::GpuOptions> {
 /// A row of a tier table: what the device really uses.
 pub fn tier_row(gpu: &minke::gpu::Gpu) -> String {
     let caps = &gpu.caps;
-    let cache = if caps.f16 { "f16" } else { "f32" };
     let subgroups = if caps.subgroups { "yes" } else { "no" };
     let limits = if gpu.options.default_limits { "default" } else { "adapter" };
     let tile = if caps.tuning.matmul == Tile::Workgroup { "workgroup" } else { "registers" };
-    format!("| {} | cache {cache} | subgroups {subgroups:<3} | limits {limits} | tile {tile} |", caps.adapter)
+    format!(
+        "| {} | cache {} | subgroups {subgroups:<3} | limits {limits} | tile {tile} |",
+        caps.adapter, caps.kv
+    )
+}
+
+/// How much wider the bounds on logits are than with an f32 cache: f16 by golden/README.md, tolerances. A step of Q8_0
+/// is 8 times f16's relative to the largest value of a block, and 64 times relative to one an eighth as large, of which
+/// blocks with an outlier (Qwen2's biases make some) are full.
+pub fn kv_factor(kv: minke::kv_type::KvType) -> f32 {
+    use minke::kv_type::KvType;
+    match kv {
+        KvType::F32 => 1.0,
+        KvType::F16 => 10.0,
+        KvType::Q8_0 => 640.0,
+    }
 }
 
 /// Milliseconds, for the loader.

@@ -8,4 +8,14 @@ export type {
 } from './engine.js';
 export { EngineAbortError, EngineError } from './errors.js';
 export { type ListedModel, models } from './models.js';
-export type { Delta, DeviceOptions, EngineInfo, LoadProgress, Logprobs, TokenLogprob, Usage } from './protocol.js';
+export type {
+  Delta,
+  DeviceOptions,
+  EngineInfo,
+  KvType,
+  LoadProgress,
+  Logprobs,
+  TokenLogprob,
+  Tuning,
+  Usage,
+} from './protocol.js';

@@ -7,12 +7,15 @@ export interface LoadProgress {
   total: number | null;
 }
 
+/** How keys and values are kept: 32, 16 or 9 bits each, the last in blocks of 32 values with a scale. */
+export type KvType = 'f32' | 'f16' | 'q8_0';
+
 /** Limits on what the engine uses of the device; all optional. */
 export interface DeviceOptions {
   /** Most positions of the KV cache, which grows with use. Default: the model's own context. */
   nCtx?: number;
-  /** Keep the KV cache in half precision where the device has it: half the memory. */
-  kvF16?: boolean;
+  /** Type of the KV cache, which every device has. Default: f16 where half precision is used, else f32. */
+  kv?: KvType;
   /** Do not use half precision. */
   noF16?: boolean;
   /** Do not use subgroups. */
@@ -47,6 +50,7 @@ export interface EngineInfo {
     backend: string;
     driver: string;
     f16: boolean;
+    kv: KvType;
     subgroups: boolean;
     subgroupSizes: [number, number];
     maxBinding: number;

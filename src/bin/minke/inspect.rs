@@ -20,7 +20,8 @@ impl Inspect {
     pub fn run(&self, shared: &Shared) -> Result<()> {
         let (header, length) = read_header(&self.model)?;
         let config = ModelConfig::from_header(&header)?;
-        let plan = MemoryPlan::new(&config, &header, shared.ctx, shared.kv_f16 && !shared.no_f16);
+        let kv = shared.gpu().kv_type(!shared.no_f16);
+        let plan = MemoryPlan::new(&config, &header, shared.ctx, kv)?;
         let value = json!({
             "version": header.version,
             "config": config,
@@ -80,9 +81,10 @@ fn words(config: &ModelConfig, header: &Header, plan: &MemoryPlan) -> String {
     }
     text += &format!("tokenizer: {}\n", tokenizer(header));
     text + &format!(
-        "memory at {} positions: weights {}, KV cache {}, activations {}, together {}",
+        "memory at {} positions: weights {}, {} KV cache {}, activations {}, together {}",
         plan.n_ctx,
         mib(plan.weights),
+        plan.kv,
         mib(plan.kv_cache),
         mib(plan.activations),
         mib(plan.total),

@@ -11,6 +11,7 @@ mod text;
 
 use clap::{Args, Parser, Subcommand};
 use minke::gpu::GpuOptions;
+use minke::kv_type::KvType;
 use std::process::ExitCode;
 
 /// DeepSeek's distilled reasoning models on WebGPU
@@ -41,9 +42,9 @@ struct Shared {
     /// Keep to WebGPU's default limits
     #[arg(long, global = true)]
     default_limits: bool,
-    /// Keep the KV cache in half precision where the adapter has it
-    #[arg(long, global = true)]
-    kv_f16: bool,
+    /// Type of the KV cache: f32, f16 or q8_0 (default: f16 where half precision is used, else f32)
+    #[arg(long, global = true, value_name = "TYPE")]
+    kv: Option<KvType>,
     /// Positions of the KV cache (default: the model's own)
     #[arg(long, global = true, value_name = "N")]
     ctx: Option<usize>,
@@ -53,7 +54,7 @@ impl Shared {
     fn gpu(&self) -> GpuOptions {
         GpuOptions {
             adapter: self.adapter.clone(),
-            kv_f16: self.kv_f16,
+            kv: self.kv,
             no_f16: self.no_f16,
             no_subgroups: self.no_subgroups,
             default_limits: self.default_limits,
