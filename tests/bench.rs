@@ -2,6 +2,7 @@
 
 use minke::Error;
 use minke::gpu::GpuOptions;
+use minke::kv_type::KvType;
 use minke::model::{Model, Timing};
 use pollster::block_on;
 use serde_json::Value;
@@ -13,7 +14,7 @@ mod common;
 const MODEL: &str = "models/qwen3-yarn4-untied.gguf";
 
 fn model(timestamps: bool) -> Model {
-    let options = GpuOptions { timestamps, ..GpuOptions::default() };
+    let options = GpuOptions { timestamps, kv: Some(KvType::F32), ..GpuOptions::default() };
     common::load(&common::vectors_dir().join(MODEL), &options, Some(512)).expect("a model")
 }
 

@@ -8,6 +8,11 @@ fn rotation(pos: u32, pair: u32) -> vec2<f32> {
     return vec2(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
 }
 
+// The pair that an element is of.
+fn pair_of(i: u32) -> u32 {
+    return select(i / 2u, i % (N_ROT / 2u), NEOX == 1u);
+}
+
 // The two elements of a pair.
 fn pair_elements(pair: u32) -> vec2<u32> {
     return select(vec2(2u * pair, 2u * pair + 1u), vec2(pair, pair + N_ROT / 2u), NEOX == 1u);

@@ -113,7 +113,7 @@ impl Buffers<'_> {
 pub fn rope(gpu: &Gpu, heads: Heads, turn: Turn, buffers: Buffers) -> Dispatch {
     let extra = format!("const EPS: f32 = {};\n", shader::float(turn.eps));
     let kernel = include_str!("../../shaders/rope.wgsl");
-    let parts = [shared::BATCH, shared::REDUCE, shared::ROPE, shader::kv(gpu.caps.kv), kernel];
+    let parts = [shared::BATCH, shared::ROPE, shader::kv(gpu.caps.kv), kernel];
     let source = shader::compose(&gpu.caps, &buffers.constants(heads, turn), &extra, &parts);
     let mut binds = buffers.read_binds().to_vec();
     binds.extend([buffers.qkv, buffers.k_cache, buffers.v_cache].map(Bind::Write));
