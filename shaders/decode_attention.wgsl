@@ -21,7 +21,7 @@ var<workgroup> query: array<f32, HEADS * HEAD_DIM>;
 var<workgroup> key: array<f32, HEAD_DIM>;
 var<workgroup> weights: array<array<f32, 64>, HEADS>; // scores, then weights
 var<workgroup> scratch: array<f32, 64>;
-var<workgroup> slices: array<vec4<f32>, 64>;
+var<workgroup> parts: array<array<vec4<f32>, 64>, HEADS>; // of scores, then of outputs
 
 // The factor that RMS-normalises HEAD_DIM values of qkv.
 fn head_scale(at: u32, lid: u32) -> f32 {
@@ -100,15 +100,20 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     storageBarrier();
     workgroupBarrier();
 
-    // a position an invocation
-    var scores: array<f32, HEADS>;
-    if (lid < count) {
-        for (var i = 0u; i < D4; i++) {
-            let k = k_vec(cache_at + lid * row + i);
-            for (var g = 0u; g < HEADS; g++) { scores[g] += dot(query_vec(g * HEAD_DIM + 4u * i), k); }
-        }
+    // four positions and every fourth vector of the heads an invocation, so that what it loads serves often
+    let rows = cache_at + min((lid & 60u) + vec4(0u, 1u, 2u, 3u), vec4(count - 1u)) * row;
+    var scores: array<vec4<f32>, HEADS>;
+    for (var i = lid & 3u; i < D4; i += 4u) {
+        let k = mat4x4(k_vec(rows.x + i), k_vec(rows.y + i), k_vec(rows.z + i), k_vec(rows.w + i));
+        for (var g = 0u; g < HEADS; g++) { scores[g] += query_vec(g * HEAD_DIM + 4u * i) * k; }
     }
-    for (var g = 0u; g < HEADS; g++) { weights[g][lid] = select(LOWEST, scores[g], lid < count); }
+    for (var g = 0u; g < HEADS; g++) { parts[g][lid] = scores[g]; }
+    workgroupBarrier();
+    for (var g = 0u; g < HEADS; g++) {
+        var score = 0.0;
+        for (var i = 0u; i < 4u; i++) { score += parts[g][(lid & 60u) + i][lid & 3u]; }
+        weights[g][lid] = select(LOWEST, score, lid < count);
+    }
     workgroupBarrier();
 
     // eight invocations a head
@@ -147,14 +152,12 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             for (var g = 0u; g < HEADS; g++) { acc[g] += weights[g][i] * v; }
         }
     }
-    for (var g = 0u; g < HEADS; g++) {
-        slices[lid] = acc[g];
-        workgroupBarrier();
-        if (lid < D4) {
-            var total = slices[lid];
-            for (var s = 1u; s < SLICES; s++) { total += slices[lid + s * D4]; }
-            partial[(group.y * N_HEAD + first_head + g) * (D4 + 1u) + lid] = total;
-        }
-        workgroupBarrier();
+    for (var g = 0u; g < HEADS; g++) { parts[g][lid] = acc[g]; }
+    workgroupBarrier();
+    for (var i = lid; i < HEADS * D4; i += 64u) {
+        let g = i / D4;
+        var total = parts[g][i % D4];
+        for (var s = 1u; s < SLICES; s++) { total += parts[g][i % D4 + s * D4]; }
+        partial[(group.y * N_HEAD + first_head + g) * (D4 + 1u) + i % D4] = total;
     }
 }

@@ -14,10 +14,12 @@ pub fn partial_bytes(heads: Heads, positions: usize) -> u64 {
     4 * (heads.n_head * splits * (heads.head_dim + 4)) as u64
 }
 
-/// Query heads that share a workgroup: as many as share a key head, but at most 8.
+/// Query heads that share a workgroup: as many as share a key head, but at most 8, and no more than fit its 16 KiB of
+/// memory with 2 KiB for all of them together.
 fn heads_together(heads: Heads) -> usize {
     let group = heads.n_head / heads.n_kv_head;
-    (1..=8).rev().find(|n| group.is_multiple_of(*n)).unwrap_or(1)
+    let bytes = 4 * heads.head_dim + (4 + 16) * SPLIT as usize; // the query; weights, and vectors of parts
+    (1..=8).rev().find(|n| group.is_multiple_of(*n) && n * bytes <= 14 << 10).unwrap_or(1)
 }
 
 /// Turns and caches the token's heads and attends to all positions up to its own; `partial` is f32
