@@ -25,26 +25,31 @@ fn word_at(byte: u32) -> u32 {
     return low | (raw[(byte >> 2u) + 1u] << (32u - shift));
 }
 
-// `bits` bits of element e of a field that starts at byte `field` (quant.rs, Field).
-fn element(field: u32, bits: u32, stride: u32, e: u32) -> u32 {
-    if (bits == 32u) { return word_at(field + 4u * e); }
-    if (bits == 16u) { return word_at(field + 2u * e) & 0xffffu; }
-    let per = 8u / bits;
-    let byte = field + stride * (e / (stride * per)) + e % stride;
-    let shift = bits * (e / stride % per);
-    return (word_at(byte) >> shift) & ((1u << bits) - 1u);
+// Words that lie in the file as they do in the planes.
+fn copy(byte: u32, count: u32, at: u32) {
+    for (var i = 0u; i < count; i++) { planes[at + i] = word_at(byte + 4u * i); }
 }
 
-// One field of the chunk whose first element is e0, to the words of its plane from `at` on.
-fn pack(field: u32, bits: u32, stride: u32, e0: u32, at: u32) {
-    let per = 32u / bits;
+// The low `bits` of four bytes, side by side.
+fn together(bytes: u32, bits: u32) -> u32 {
+    let gap = 8u - bits;
+    return (bytes | (bytes >> gap) | (bytes >> (2u * gap)) | (bytes >> (3u * gap))) & ((1u << (4u * bits)) - 1u);
+}
+
+// The chunk whose first element is e0, of a field that starts at byte `field` (quant.rs, Field), its stride at least 32:
+// the elements have a byte each, all at the same bit, so that a word holds four of them.
+fn gather(field: u32, bits: u32, stride: u32, e0: u32, at: u32) {
+    let per = 8u / bits;
+    let byte = field + stride * (e0 / (stride * per)) + e0 % stride;
+    let shift = bits * (e0 / stride % per);
+    let mask = 0x01010101u * ((1u << bits) - 1u);
     for (var w = 0u; w < bits; w++) {
         var word = 0u;
         for (var i = 0u; i < per; i++) {
             // the 4-bit plane pairs elements e and e + 16 in a byte
-            let e = select(per * w + i, 4u * w + (i & 3u) + 16u * (i >> 2u), bits == 4u);
-            let shift = select(bits * i, 8u * (i & 3u) + 4u * (i >> 2u), bits == 4u);
-            word |= element(field, bits, stride, e0 + e) << shift;
+            let four = select(per * w + i, w + 4u * i, bits == 4u);
+            let elements = (word_at(byte + 4u * four) >> shift) & mask;
+            word |= select(together(elements, bits) << (4u * bits * i), elements << (4u * i), bits == 4u);
         }
         planes[at + w] = word;
     }
@@ -55,7 +60,8 @@ fn lone_word(block: u32) -> u32 {
     var word = 0u;
     for (var i = 0u; i < LONE_PER; i++) {
         if (block + i < params.blocks) {
-            let scale = word_at((block + i) * BLOCK_BYTES + LONE_OFFSET) & (0xffffffffu >> (32u - LONE_BITS));
+            let byte = (block + i) * BLOCK_BYTES + LONE_OFFSET; // even where it has 16 bits, which so lie in one word
+            let scale = (raw[byte >> 2u] >> (8u * (byte & 3u))) & (0xffffffffu >> (32u - LONE_BITS));
             word |= scale << (LONE_BITS * i);
         }
     }

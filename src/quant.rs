@@ -105,7 +105,8 @@ pub const CHUNK: u32 = 32;
 /// Element `e` has its `bits` bits at byte `offset + stride * (e / (stride * per)) + e % stride`,
 /// shifted by `bits * (e / stride % per)`, where `per = 8 / bits` elements share a byte (whole-byte
 /// elements: `per = 1` and byte positions are multiplied by the element's bytes). Each field becomes a
-/// plane of its own on the GPU (shaders/shared/weights.wgsl).
+/// plane of its own on the GPU (shaders/shared/weights.wgsl). With a stride below 32, each chunk lies in the file as in
+/// the plane; else its elements have a byte each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
     /// Bits of the element in this field: 1, 2, 4, 8, 16 or 32.

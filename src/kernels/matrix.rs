@@ -240,13 +240,12 @@ impl Slab {
         }
         stems.iter().for_each(|layout| text.push_str(layout.wgsl));
         text.push_str("struct Part { index: u32, rows: u32, out: u32, first_group: u32 }\n");
-        let (mut part_of, mut unpack) = (String::new(), String::new());
+        // writing to a String cannot fail
+        let (mut part_of, mut planes_of) = (String::new(), String::new());
         let mut group = self.groups(tile, abreast);
         for (index, part) in self.parts.iter().enumerate().rev() {
             let Planes { wide, two, one, scales, lone, grid, .. } = part.planes;
-            let (rows, out, stem) = (part.rows, part.out, part.layout.stem);
-            let chunks = cols / CHUNK;
-            // writing to a String cannot fail
+            let (rows, out) = (part.rows, part.out);
             if index.is_multiple_of(abreast) {
                 group -= rows.div_ceil(tile);
                 let _ = writeln!(
@@ -254,16 +253,27 @@ impl Slab {
                     "if (group >= {group}u) {{ return Part({index}u, {rows}u, {out}u, {group}u); }}"
                 );
             }
-            let _ = writeln!(
-                unpack,
-                "if (part == {index}u) {{ return {stem}_chunk(Planes({wide}u, {two}u, {one}u, {scales}u, {lone}u, {grid}u), row * {chunks}u + c); }}"
-            );
+            let planes = format!("Planes({wide}u, {two}u, {one}u, {scales}u, {lone}u, {grid}u)");
+            let _ = writeln!(planes_of, "if (part == {index}u) {{ return {planes}; }}");
+        }
+        // once for each format, however many parts have it: compilers copy a function to wherever it is called
+        let mut unpack = String::new();
+        for (i, layout) in stems.iter().enumerate() {
+            let has = |(index, part): (usize, &Part)| {
+                (part.layout.stem == layout.stem).then(|| format!("part == {index}u"))
+            };
+            let parts: Vec<_> = self.parts.iter().enumerate().filter_map(has).collect();
+            let condition = if i + 1 < stems.len() { parts.join(" || ") } else { "true".into() };
+            let _ = writeln!(unpack, "if ({condition}) {{ return {}_chunk(p, n); }}", layout.stem);
         }
         // WGSL wants a value on every path; the last `if` of each is always taken
+        let chunks = cols / CHUNK;
         let _ = write!(
             text,
             "fn part_of(group: u32) -> Part {{\n{part_of}return Part(); }}\n\
-             fn unpack(part: u32, row: u32, c: u32) -> Chunk {{\n{unpack}return Chunk(); }}\n"
+             fn planes_of(part: u32) -> Planes {{\n{planes_of}return Planes(); }}\n\
+             fn unpack(part: u32, row: u32, c: u32) -> Chunk {{\n\
+             let p = planes_of(part);\nlet n = row * {chunks}u + c;\n{unpack}return Chunk(); }}\n"
         );
         text
     }

@@ -76,18 +76,17 @@ fn source(gpu: &Gpu, layout: &Layout) -> String {
             _ => "wide",
         };
         let (bits, offset, stride) = (field.bits, field.offset, field.stride);
-        let _ = writeln!(
-            fields,
-            "pack(start + {offset}u, {bits}u, {stride}u, e0, params.{plane} + {bits}u * chunk);"
-        );
+        let at = format!("params.{plane} + {bits}u * chunk");
+        let _ = match stride < CHUNK {
+            true => writeln!(fields, "copy(start + {offset}u + e0 / 8u * {bits}u, {bits}u, {at});"),
+            false => writeln!(fields, "gather(start + {offset}u, {bits}u, {stride}u, e0, {at});"),
+        };
     }
     let mut scales = String::new();
     let mut word = 0;
     for (offset, words) in layout.scales {
-        for i in 0..*words {
-            let _ = writeln!(scales, "planes[at + {word}u] = word_at(start + {}u);", offset + 4 * i);
-            word += 1;
-        }
+        let _ = writeln!(scales, "copy(start + {offset}u, {words}u, at + {word}u);");
+        word += words;
     }
     let extra = format!(
         "fn fields(start: u32, e0: u32, chunk: u32) {{\n{fields}}}\nfn scales(start: u32, at: u32) {{\n{scales}}}\n"
