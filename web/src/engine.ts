@@ -127,7 +127,10 @@ export class Engine {
     if (!('id' in message)) return;
     const listener = this.#listeners.get(message.id);
     if (message.type === 'delta') listener?.delta(message.delta);
-    if (message.type === 'done') listener?.done(message.reply);
+    if (message.type === 'done') {
+      this.info.heapBytes = message.heapBytes;
+      listener?.done(message.reply);
+    }
     if (message.type === 'error') listener?.error(engineError(message.error));
     if (message.type !== 'delta') this.#listeners.delete(message.id);
   }

@@ -117,5 +117,5 @@ export type FromWorker =
   | { type: 'progress'; progress: LoadProgress }
   | { type: 'loaded'; info: EngineInfo }
   | { type: 'delta'; id: number; delta: Delta }
-  | { type: 'done'; id: number; reply: Reply }
+  | { type: 'done'; id: number; reply: Reply; heapBytes: number }
   | { type: 'error'; id: number; error: { code: string; message: string } };

@@ -38,7 +38,7 @@ async function complete(message: ToWorker & { type: 'complete' }, signal: AbortS
   const { id, request } = message;
   if (!engine) throw { code: 'worker', message: 'no model is loaded' };
   const reply = (await engine.complete(request, (delta: Delta) => post({ type: 'delta', id, delta }), signal)) as Reply;
-  post({ type: 'done', id, reply });
+  post({ type: 'done', id, reply, heapBytes: heapBytes() });
 }
 
 self.addEventListener('message', (event: MessageEvent<ToWorker>) => {
