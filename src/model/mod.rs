@@ -92,7 +92,7 @@ impl Model {
         let activations = Activations::new(&gpu, &config, n_ctx)?;
         let cache = KvCache::new(&gpu, heads(&config), config.n_layer, n_ctx).await?;
         let dispatches =
-            Graph { gpu: &gpu, config: &config, n_ctx, weights: &weights, a: &activations, cache: &cache }
+            Graph { gpu: &gpu, config: &config, weights: &weights, a: &activations, cache: &cache }
                 .dispatches();
         let sampling = Sampling::new(&gpu, config.n_vocab, &activations.logits, &activations.batch)?;
         Ok(Self {
@@ -126,8 +126,8 @@ impl Model {
             return Ok(());
         }
         self.cache = self.cache.grown(&self.gpu, positions, self.n_ctx).await?;
-        let Self { gpu, config, n_ctx, weights, activations, cache, .. } = self;
-        self.dispatches = Graph { gpu, config, n_ctx: *n_ctx, weights, a: activations, cache }.dispatches();
+        let Self { gpu, config, weights, activations, cache, .. } = self;
+        self.dispatches = Graph { gpu, config, weights, a: activations, cache }.dispatches();
         Ok(())
     }
 
