@@ -27,6 +27,9 @@ pub const MAX_BATCH: usize = 256;
 /// Tokens of the first batch, and of all on a slow device: as many as a workgroup of matmul takes.
 const MIN_BATCH: usize = 64;
 
+/// Most tokens that are on their way from the GPU at once.
+pub const MAX_IN_FLIGHT: usize = 8;
+
 /// A loaded model with one KV cache.
 #[derive(Debug)]
 pub struct Model {
@@ -95,6 +98,7 @@ impl Model {
             Graph { gpu: &gpu, config: &config, weights: &weights, a: &activations, cache: &cache }
                 .dispatches();
         let sampling = Sampling::new(&gpu, config.n_vocab, &activations.logits, &activations.batch)?;
+        gpu.reserve_reads(MAX_IN_FLIGHT, sampling.sampled.size());
         Ok(Self {
             config,
             n_ctx,
@@ -288,6 +292,11 @@ impl Model {
     /// The token chosen; an error where the logits were not finite.
     pub async fn receive(&self, token: PendingToken) -> Result<u32> {
         sampling::token_at(&self.gpu.receive(token.read).await?, token.position)
+    }
+
+    /// Waits for a token that nobody wants any more.
+    pub async fn discard(&self, token: PendingToken) -> Result<()> {
+        self.gpu.receive(token.read).await.map(drop)
     }
 
     fn check_batch(&self, tokens: &[u32]) -> Result<()> {
