@@ -1,7 +1,7 @@
 // The reply's next token, as src/sampler.rs defines it, and its way back into the batch. One workgroup of 256.
 //
 // Filters keep all candidates whose key is at least a threshold, found digit by digit from the masses of the 128
-// values that a digit can have. Constants: N_VOCAB, RING.
+// values that a digit can have. Constants: RING.
 
 struct Params {
     temperature: f32, // 0: greedy
@@ -16,6 +16,7 @@ struct Params {
     frequency_penalty: f32,
     has_penalties: u32,
     has_bias: u32,
+    n_vocab: u32, // no constant, so that the self-test and the model share what is compiled
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;
@@ -106,6 +107,7 @@ const BY_TYPICAL = 2u; // most typical first, each of its own mass
 
 // The largest key down to which candidates have together a `share` of the mass of all, or are that many.
 fn threshold(order: u32, share: f32, kept: Kept, lid: u32) -> u32 {
+    let n_vocab = params.n_vocab;
     var digits = 0u;     // found so far
     var above = 0.0;     // mass of larger digits, used by lane 0
     var target_mass = share; // lane 0 multiplies it by the mass of all
@@ -115,7 +117,7 @@ fn threshold(order: u32, share: f32, kept: Kept, lid: u32) -> u32 {
             atomicStore(&mass_high[lid], 0u);
         }
         workgroupBarrier();
-        for (var id = lid; id < N_VOCAB; id += LANES) {
+        for (var id = lid; id < n_vocab; id += LANES) {
             let weight = weights[id];
             if (!keeps(kept, weight)) { continue; }
             var key = weight_key(weight);
@@ -156,13 +158,14 @@ fn weight_of_key(key: u32) -> u32 {
 }
 
 fn filtered(lid: u32) -> Kept {
+    let n_vocab = params.n_vocab;
     var kept = Kept(params.min_weight, 0u, 0.0, 0.0);
     if (params.top_k > 0.0) {
         kept.weight = max(kept.weight, weight_of_key(threshold(BY_COUNT, params.top_k, kept, lid)));
     }
     if (params.typical_p < 1.0) {
         var sum = vec2(0.0); // of weights, and of weights times their logarithms
-        for (var id = lid; id < N_VOCAB; id += LANES) {
+        for (var id = lid; id < n_vocab; id += LANES) {
             let weight = weights[id];
             if (weight >= kept.weight) { sum += f32(weight) * vec2(1.0, log(f32(weight))); }
         }
@@ -197,10 +200,11 @@ fn exponential(bits: u32) -> f32 {
 
 @compute @workgroup_size(256)
 fn main(@builtin(local_invocation_index) lid: u32) {
+    let n_vocab = params.n_vocab;
     let position = batch_pos() + batch_row() + 1u;
     var value = -3.4e38;
     var token = 0u;
-    for (var id = lid; id < N_VOCAB; id += LANES) {
+    for (var id = lid; id < n_vocab; id += LANES) {
         let l = adjusted(id);
         if ((bitcast<u32>(l) & 0x7f800000u) == 0x7f800000u) { atomicStore(&broken, 1u); }
         if (l > value) {
@@ -211,12 +215,12 @@ fn main(@builtin(local_invocation_index) lid: u32) {
     reduce_best(lid, value, token);
     if (params.temperature > 0.0) {
         let best = best_value[0];
-        for (var id = lid; id < N_VOCAB; id += LANES) {
+        for (var id = lid; id < n_vocab; id += LANES) {
             weights[id] = u32(exp((adjusted(id) - best) / params.temperature) * 0x1p31f);
         }
         let kept = filtered(lid);
         value = -1.0;
-        for (var id = lid; id < N_VOCAB; id += LANES) {
+        for (var id = lid; id < n_vocab; id += LANES) {
             let weight = weights[id];
             if (!keeps(kept, weight)) { continue; }
             let score = f32(weight) / exponential(random(position, id));

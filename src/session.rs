@@ -1,6 +1,6 @@
 //! One conversation's timeline: which tokens the KV cache holds, and how it grows.
 
-use crate::model::{Model, PendingToken};
+use crate::model::{MAX_IN_FLIGHT, Model, PendingToken};
 use crate::sampler::{Sampler, SamplingParams};
 use crate::{Error, Result};
 use std::collections::VecDeque;
@@ -13,6 +13,8 @@ const AHEAD_MS: f64 = 20.0;
 pub struct Session {
     model: Model,
     tokens: Vec<u32>,
+    /// Tokens that the GPU was asked for and that were not read yet; a generation that was dropped leaves some.
+    in_flight: VecDeque<PendingToken>,
     /// Milliseconds between the last two tokens that were read.
     interval: f64,
 }
@@ -45,7 +47,6 @@ pub struct Generation<'s> {
 enum Chooser {
     /// With the time when the last token was read.
     Gpu {
-        in_flight: VecDeque<PendingToken>,
         read: Option<f64>,
     },
     Cpu {
@@ -65,7 +66,7 @@ enum Last {
 impl Session {
     /// An empty timeline.
     pub fn new(model: Model) -> Self {
-        Self { model, tokens: Vec::new(), interval: AHEAD_MS }
+        Self { model, tokens: Vec::new(), in_flight: VecDeque::new(), interval: AHEAD_MS }
     }
 
     /// The model.
@@ -93,6 +94,9 @@ impl Session {
         }
         self.room_for(prompt.len() + limit)?;
         let sampler = Sampler::new(sampling.clone(), entropy)?;
+        while let Some(token) = self.in_flight.pop_front() {
+            self.model.discard(token).await?;
+        }
         self.tokens.truncate(self.common(prompt));
         while prompt.len() - self.tokens.len() > self.model.batch_size() {
             let batch = &prompt[self.tokens.len()..][..self.model.batch_size()];
@@ -106,7 +110,8 @@ impl Session {
             self.model.start_sampling(sampling, sampler.seed());
             let first = self.model.sample_after(last, self.tokens.len(), cancelled).await?;
             self.tokens.extend(last);
-            Chooser::Gpu { in_flight: VecDeque::from([first]), read: None }
+            self.in_flight.push_back(first);
+            Chooser::Gpu { read: None }
         };
         Ok(Generation { session: self, left: limit.saturating_sub(1), chooser })
     }
@@ -165,25 +170,25 @@ impl Generation<'_> {
     pub async fn next(&mut self) -> Result<Option<(u32, Vec<f32>)>> {
         let session = &mut *self.session;
         match &mut self.chooser {
-            Chooser::Gpu { in_flight, read } => {
+            Chooser::Gpu { read } => {
                 let ahead = (AHEAD_MS / session.interval).ceil() as usize;
-                while in_flight.len() < ahead.clamp(2, 8) && self.left > 0 {
-                    let position = session.tokens.len() + in_flight.len();
+                while session.in_flight.len() < ahead.clamp(2, MAX_IN_FLIGHT) && self.left > 0 {
+                    let position = session.tokens.len() + session.in_flight.len();
                     match unless_out_of_memory(session.model.sample_next(position).await)? {
                         Some(token) => {
-                            in_flight.push_back(token);
+                            session.in_flight.push_back(token);
                             self.left -= 1;
                         }
                         None => self.left = 0,
                     }
                 }
-                let Some(first) = in_flight.pop_front() else { return Ok(None) };
+                let Some(first) = session.in_flight.pop_front() else { return Ok(None) };
                 let token = session.model.receive(first).await?;
                 let now = session.model.now();
                 if let Some(before) = read.replace(now) {
                     session.interval = now - before;
                 }
-                if !in_flight.is_empty() {
+                if !session.in_flight.is_empty() {
                     session.tokens.push(token); // it is being run
                 }
                 Ok(Some((token, Vec::new())))

@@ -249,7 +249,7 @@ fn values(n: usize) -> Vec<f32> {
 /// What attention gives for a prompt, and for a token after it: f32 `[PROMPT + 1][n_head][head_dim]`.
 fn attend(gpu: &Gpu, heads: Heads, qkv: &[f32], inv_freq: &[f64]) -> Vec<f32> {
     let n_ctx = PROMPT + 1;
-    let turn = Turn { n_rot: heads.head_dim, neox: true, eps: 0.0, n_ctx };
+    let turn = Turn { n_rot: heads.head_dim, neox: true, eps: 0.0 };
     let floats = |values: &[f32]| gpu.buffer_with("values", bytemuck::cast_slice(values)).unwrap();
     let table = floats(&rope::table(inv_freq, 1.0, n_ctx));
     let bytes = (n_ctx * heads.n_kv_head) as u64 * gpu.caps.kv.head_bytes(heads.head_dim);

@@ -1,10 +1,10 @@
 // Rotary embedding (Su et al. 2021). The angle of position p is split as p = 256 * high + low; the table holds cos and
 // sin of both halves in f32 rounded from f64, because WGSL's own cos and sin are only good to 2^-11.
-// Constants: N_ROT, NEOX, HIGH_ROWS. The kernel binds rope_table: [HIGH_ROWS + 256][N_ROT / 2].
+// Constants: N_ROT, NEOX. The kernel binds rope_table: [256 low + n_ctx / 256 high][N_ROT / 2].
 
 fn rotation(pos: u32, pair: u32) -> vec2<f32> {
-    let a = rope_table[(pos >> 8u) * (N_ROT / 2u) + pair];
-    let b = rope_table[(HIGH_ROWS + (pos & 255u)) * (N_ROT / 2u) + pair];
+    let a = rope_table[(256u + (pos >> 8u)) * (N_ROT / 2u) + pair];
+    let b = rope_table[(pos & 255u) * (N_ROT / 2u) + pair];
     return vec2(a.x * b.x - a.y * b.y, a.x * b.y + a.y * b.x);
 }
 

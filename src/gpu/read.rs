@@ -4,7 +4,8 @@ use super::{Dispatch, Extent, Gpu};
 use crate::{Error, Result};
 use std::ops::Range;
 
-/// A buffer's bytes on their way to the CPU; dropped if nobody wants them any more.
+/// A buffer's bytes on their way to the CPU. To be received even if nobody wants them any more: else its staging buffer is
+/// lost and another must be made.
 #[derive(Debug)]
 pub struct PendingRead {
     staging: wgpu::Buffer,
@@ -78,12 +79,22 @@ impl Gpu {
         PendingRead { staging, bytes, submission, mapped }
     }
 
-    /// A free staging buffer, or a new one. Those whose read was dropped do not come back.
+    /// Makes staging buffers, so that `count` reads of `bytes` bytes can be on their way at once.
+    pub fn reserve_reads(&self, count: usize, bytes: u64) {
+        let made = std::iter::repeat_with(|| self.new_staging_buffer(bytes)).take(count);
+        self.staging.borrow_mut().extend(made);
+    }
+
+    /// A free staging buffer, or a new one.
     fn staging_buffer(&self, bytes: u64) -> wgpu::Buffer {
         let mut free = self.staging.borrow_mut();
-        if let Some(found) = free.iter().position(|buffer| buffer.size() >= bytes) {
-            return free.swap_remove(found);
+        match free.iter().position(|buffer| buffer.size() >= bytes) {
+            Some(found) => free.swap_remove(found),
+            None => self.new_staging_buffer(bytes),
         }
+    }
+
+    fn new_staging_buffer(&self, bytes: u64) -> wgpu::Buffer {
         self.count(|c| c.buffers += 1);
         self.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("staging"),

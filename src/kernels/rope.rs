@@ -60,13 +60,12 @@ pub fn table_bytes(n_rot: usize, n_ctx: usize) -> u64 {
     4 * ((coarse_rows(n_ctx) + FINE) * n_rot) as u64
 }
 
-/// Cos and sin of every pair at positions 0, 256, 512, ... and at 0 to 255, scaled by `mscale` once:
-/// f32 `[n_ctx / 256 + 256][n_rot / 2][2]`. `inv_freq` is the angle per position of each pair.
+/// Cos and sin of every pair at positions 0 to 255, scaled by `mscale`, and at 0, 256, 512, ...:
+/// f32 `[256 + n_ctx / 256][n_rot / 2][2]`. `inv_freq` is the angle per position of each pair.
 pub fn table(inv_freq: &[f64], mscale: f64, n_ctx: usize) -> Vec<f32> {
     let coarse = (0..coarse_rows(n_ctx)).map(|row| ((row * FINE) as f64, 1.0));
     let fine = (0..FINE).map(|row| (row as f64, mscale));
-    coarse
-        .chain(fine)
+    fine.chain(coarse)
         .flat_map(|(pos, scale)| {
             inv_freq.iter().flat_map(move |freq| {
                 let (sin, cos) = (pos * freq).sin_cos();
@@ -85,8 +84,6 @@ pub struct Turn {
     pub neox: bool,
     /// Of the head norms.
     pub eps: f32,
-    /// Positions that the table is for.
-    pub n_ctx: usize,
 }
 
 impl Buffers<'_> {
@@ -97,7 +94,6 @@ impl Buffers<'_> {
             ("N_ROT", turn.n_rot as u32),
             ("NEOX", turn.neox.into()),
             ("HEAD_NORM", self.head_norms.is_some().into()),
-            ("HIGH_ROWS", coarse_rows(turn.n_ctx) as u32),
         ]);
         constants
     }

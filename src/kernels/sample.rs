@@ -12,7 +12,7 @@ pub const NOT_A_TOKEN: u32 = u32::MAX;
 /// What [`sample`] binds.
 #[derive(Debug)]
 pub struct Buffers<'a> {
-    /// From [`crate::sampler::SamplingParams::words`].
+    /// From [`crate::sampler::SamplingParams::words`], then n_vocab.
     pub params: &'a wgpu::Buffer,
     /// f32 `[n_vocab]`.
     pub logits: &'a wgpu::Buffer,
@@ -30,7 +30,7 @@ pub struct Buffers<'a> {
 
 /// Chooses the token after the batch row whose logits are there.
 pub fn sample(gpu: &Gpu, n_vocab: usize, buffers: Buffers) -> Dispatch {
-    let constants = [("N_VOCAB", n_vocab as u32), ("RING", RING)];
+    let constants = [("RING", RING)];
     let parts = [shared::BATCH, include_str!("../../shaders/sample.wgsl")];
     let source = shader::compose(&gpu.caps, &constants, "", &parts);
     let binds = [

@@ -72,7 +72,6 @@ impl Activations {
 pub(super) struct Graph<'a> {
     pub gpu: &'a Gpu,
     pub config: &'a ModelConfig,
-    pub n_ctx: usize,
     pub weights: &'a Weights,
     pub a: &'a Activations,
     pub cache: &'a KvCache,
@@ -160,7 +159,7 @@ impl Graph<'_> {
 
     fn turn(&self) -> Turn {
         let rope = &self.config.rope;
-        Turn { n_rot: rope.n_rot, neox: rope.neox, eps: self.config.rms_eps, n_ctx: self.n_ctx }
+        Turn { n_rot: rope.n_rot, neox: rope.neox, eps: self.config.rms_eps }
     }
 
     fn rope_buffers<'b>(&'b self, layer: &'b Layer, cache: &'b (Buffer, Buffer)) -> rope::Buffers<'b> {

@@ -27,6 +27,9 @@ pub const MAX_BATCH: usize = 256;
 /// Tokens of the first batch, and of all on a slow device: as many as a workgroup of matmul takes.
 const MIN_BATCH: usize = 64;
 
+/// Most tokens that are on their way from the GPU at once.
+pub const MAX_IN_FLIGHT: usize = 8;
+
 /// A loaded model with one KV cache.
 #[derive(Debug)]
 pub struct Model {
@@ -92,9 +95,10 @@ impl Model {
         let activations = Activations::new(&gpu, &config, n_ctx)?;
         let cache = KvCache::new(&gpu, heads(&config), config.n_layer, n_ctx).await?;
         let dispatches =
-            Graph { gpu: &gpu, config: &config, n_ctx, weights: &weights, a: &activations, cache: &cache }
+            Graph { gpu: &gpu, config: &config, weights: &weights, a: &activations, cache: &cache }
                 .dispatches();
         let sampling = Sampling::new(&gpu, config.n_vocab, &activations.logits, &activations.batch)?;
+        gpu.reserve_reads(MAX_IN_FLIGHT, sampling.sampled.size());
         Ok(Self {
             config,
             n_ctx,
@@ -126,8 +130,8 @@ impl Model {
             return Ok(());
         }
         self.cache = self.cache.grown(&self.gpu, positions, self.n_ctx).await?;
-        let Self { gpu, config, n_ctx, weights, activations, cache, .. } = self;
-        self.dispatches = Graph { gpu, config, n_ctx: *n_ctx, weights, a: activations, cache }.dispatches();
+        let Self { gpu, config, weights, activations, cache, .. } = self;
+        self.dispatches = Graph { gpu, config, weights, a: activations, cache }.dispatches();
         Ok(())
     }
 
@@ -288,6 +292,11 @@ impl Model {
     /// The token chosen; an error where the logits were not finite.
     pub async fn receive(&self, token: PendingToken) -> Result<u32> {
         sampling::token_at(&self.gpu.receive(token.read).await?, token.position)
+    }
+
+    /// Waits for a token that nobody wants any more.
+    pub async fn discard(&self, token: PendingToken) -> Result<()> {
+        self.gpu.receive(token.read).await.map(drop)
     }
 
     fn check_batch(&self, tokens: &[u32]) -> Result<()> {

@@ -22,7 +22,8 @@ impl Sampling {
     /// A sampler of `logits` for the token after `batch`.
     pub fn new(gpu: &Gpu, n_vocab: usize, logits: &Buffer, batch: &Buffer) -> Result<Self> {
         let vocabulary = |what| gpu.buffer(what, 4 * n_vocab as u64);
-        let params = gpu.buffer("sampling parameters", 48)?;
+        let params = gpu.buffer("sampling parameters", 64)?;
+        gpu.write(&params, 48, bytemuck::bytes_of(&(n_vocab as u32)));
         let (bias, counts) = (vocabulary("logit bias")?, vocabulary("token counts")?);
         let weights = vocabulary("token weights")?;
         let sampled = gpu.buffer("sampled tokens", 4 * u64::from(RING))?;

@@ -1,6 +1,7 @@
-// What a decoded token costs in WebGPU calls, counted as `npm run bench` counts.
+// What decoded tokens cost in WebGPU calls, counted as `npm run bench` counts, and in memory.
 
 import { join } from 'node:path';
+import type { Page } from '@playwright/test';
 import { root } from '../../scripts/setup.mjs';
 import { expect, SMOLLM2, test } from './fixtures';
 
@@ -12,13 +13,19 @@ declare global {
   }
 }
 
-test('a decoded token is one pass in one submit, and makes and writes nothing', async ({ page, app }) => {
+test.beforeEach(async ({ page, app }) => {
   await page.addInitScript({ path: join(root, 'benches/counters.js') });
   await page.goto(app);
-  await page.evaluate(async (model) => {
-    // Vite's bundled worker finds the wasm by its own location, which the counters' worker does not have
+});
+
+/** Vite's bundled worker finds the wasm by its own location, which the counters' worker does not have. */
+const load = (page: Page, model: string) =>
+  page.evaluate(async (model) => {
     window.engine = await window.minke.createEngine({ model, nCtx: 512, workerUrl: 'dist/worker.js' });
-  }, SMOLLM2);
+  }, model);
+
+test('a decoded token is one pass in one submit, and makes and writes nothing', async ({ page }) => {
+  await load(page, SMOLLM2);
   const loading = await page.evaluate(() => window.webgpuCalls());
   // what must be 0 for a token is seen where it is not
   for (const name of ['bufferWrites', 'bytesWritten', 'bindGroups', 'buffers'])
@@ -51,4 +58,34 @@ test('a decoded token is one pass in one submit, and makes and writes nothing', 
     maps: 1,
     bytesMapped: expect.any(Number),
   });
+});
+
+/** Generates so many tokens in replies that end where the context or an end token ends them. */
+function generate(page: Page, tokens: number): Promise<void> {
+  return page.evaluate(async (tokens) => {
+    const messages = [{ role: 'user' as const, content: 'Go on.' }];
+    for (let made = 0; made < tokens;) {
+      const request = { messages, temperature: 1, seed: made, max_tokens: tokens - made };
+      made += (await window.engine.chat.completions.create(request)).usage.completion_tokens;
+    }
+  }, tokens);
+}
+
+test('the heap does not grow and no GPU buffer is made during 10,000 tokens', async ({ page, app }) => {
+  await load(page, 'golden/refuse/control-llama.gguf');
+  const memory = async () => {
+    // the worker's own instance of the module: a second import of the same address
+    const heap = await page.workers()[0]?.evaluate(async (url) => {
+      const { heapBytes } = (await import(url)) as { heapBytes(): number };
+      return heapBytes();
+    }, `${app}dist/generated/minke.js`);
+    return { heap, buffers: (await page.evaluate(() => window.webgpuCalls()))['buffers'] };
+  };
+  await generate(page, 1_000);
+  const before = await memory();
+  expect(before).toEqual({ heap: expect.any(Number), buffers: expect.any(Number) });
+  const start = Date.now();
+  await generate(page, 10_000);
+  console.log(`10,000 tokens in ${Math.round((Date.now() - start) / 1000)} s, with`, before);
+  expect(await memory()).toEqual(before);
 });

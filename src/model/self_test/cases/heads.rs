@@ -8,6 +8,7 @@ use crate::kernels::attention::attention;
 use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
 use crate::kernels::rope::{self, Heads, Turn, rope};
 use crate::kv_type::KvType;
+use crate::model::graph;
 use crate::reference;
 
 /// Tokens of two batches, the second of which crosses a multiple of 64 and of 256 and attends to the first, and of one
@@ -16,9 +17,10 @@ const BATCHES: [usize; 3] = [230, 40, 1];
 const LAST: usize = BATCHES[0] + BATCHES[1];
 const POSITIONS: usize = LAST + 1;
 
-/// RoPE with head norms, the KV cache, and attention, at the model's head size.
+/// RoPE with head norms, the KV cache, and attention, with the model's own heads: so the kernels are the model's, and are
+/// compiled once for both.
 pub fn heads(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Vec<Case>> {
-    let shape = Heads { n_head: 4, n_kv_head: 2, head_dim: config.head_dim };
+    let shape = graph::heads(config);
     let row = (shape.n_head + 2 * shape.n_kv_head) * shape.head_dim;
     let norms = config.architecture == Architecture::Qwen3;
     let inputs = HeadInputs {
@@ -39,10 +41,11 @@ pub fn heads(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Vec
         let first = ((position - first_position) * shape.n_head + h) * shape.head_dim;
         Case { first, ..case(kernel, output.clone(), want, scale, bound) }
     };
-    // query heads of either group, at the ends of the second batch
-    let ends = [(BATCHES[0], 0), (LAST - 1, 1), (LAST - 1, 3)];
+    // query heads of the first and the last group, at the ends of the second batch
+    let last = shape.n_head - 1;
+    let ends = [(BATCHES[0], 0), (LAST - 1, last / 2), (LAST - 1, last)];
     let many = ends.map(|(position, h)| case("rope and attention", &many, BATCHES[0], position, h));
-    let one = [0, 3].map(|h| case("decode_attention and combine", &one, LAST, LAST, h));
+    let one = [0, last].map(|h| case("decode_attention and combine", &one, LAST, LAST, h));
     Ok(many.into_iter().chain(one).collect())
 }
 
@@ -71,8 +74,7 @@ impl HeadInputs<'_> {
             Some((q, k)) => Some((floats(gpu, "q norm", q)?, floats(gpu, "k norm", k)?)),
             None => None,
         };
-        let turn =
-            Turn { n_rot: config.rope.n_rot, neox: config.rope.neox, eps: config.rms_eps, n_ctx: POSITIONS };
+        let turn = Turn { n_rot: config.rope.n_rot, neox: config.rope.neox, eps: config.rms_eps };
         let mut pos = 0;
         for n in BATCHES {
             let qkv = floats(gpu, "qkv", &self.qkv[pos * self.row..][..n * self.row])?;
