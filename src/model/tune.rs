@@ -45,7 +45,8 @@ async fn measured(gpu: &mut Gpu, config: &ModelConfig, ty: GgmlType, now: Clock,
     let mut batch = [0u32; BATCH_HEADER];
     batch[1] = TILE_TOKENS;
     let batch = gpu.buffer_with("tuning", bytemuck::cast_slice(&batch))?;
-    let output = Output { bias: None, accumulate: false, y: &y };
+    // as the model does, which so finds compiled what is chosen
+    let output = Output { bias: None, accumulate: true, y: &y };
 
     // what is likely best goes first, as it may be all that there is time for
     let tiles = match gpu.caps.cpu {
