@@ -60,14 +60,18 @@ test('a decoded token is one pass in one submit, and makes and writes nothing', 
   });
 });
 
-/** Generates so many tokens in replies that end where the context or an end token ends them. */
-function generate(page: Page, tokens: number): Promise<void> {
+/** Generates so many tokens, in replies that the context or an end token ends; how many the latter did. */
+function generate(page: Page, tokens: number): Promise<number> {
   return page.evaluate(async (tokens) => {
     const messages = [{ role: 'user' as const, content: 'Go on.' }];
+    let stopped = 0;
     for (let made = 0; made < tokens;) {
-      const request = { messages, temperature: 1, seed: made, max_tokens: tokens - made };
-      made += (await window.engine.chat.completions.create(request)).usage.completion_tokens;
+      const request = { messages, temperature: 100, seed: made, max_tokens: tokens - made };
+      const { choices, usage } = await window.engine.chat.completions.create(request);
+      made += usage.completion_tokens;
+      if (choices[0]?.finish_reason === 'stop') stopped++;
     }
+    return stopped;
   }, tokens);
 }
 
@@ -81,7 +85,8 @@ test('the heap does not grow and no GPU buffer is made during 10,000 tokens', as
   const before = await memory();
   expect(before).toEqual({ heap: expect.any(Number), buffers: expect.any(Number) });
   const start = Date.now();
-  await generate(page, 10_000);
-  console.log(`10,000 tokens in ${Math.round((Date.now() - start) / 1000)} s, with`, before);
+  const stopped = await generate(page, 10_000);
+  console.log(`10,000 tokens in ${Math.round((Date.now() - start) / 1000)} s, ${stopped} stops, with`, before);
+  expect(stopped).toBeGreaterThan(10); // a reply that stops leaves tokens in flight
   expect(await memory()).toEqual(before);
 });
