@@ -19,7 +19,7 @@ const LOWEST = -3.0e38;
 
 var<workgroup> query: array<f32, HEADS * HEAD_DIM>;
 var<workgroup> key: array<f32, HEAD_DIM>;
-var<workgroup> weights: array<array<f32, 64>, HEADS>; // scores, then weights
+var<workgroup> weights: array<array<vec4<f32>, 16>, HEADS>; // scores, then weights
 var<workgroup> scratch: array<f32, 64>;
 var<workgroup> parts: array<array<vec4<f32>, 64>, HEADS>; // of scores, then of outputs
 
@@ -112,27 +112,26 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var g = 0u; g < HEADS; g++) {
         var score = 0.0;
         for (var i = 0u; i < 4u; i++) { score += parts[g][(lid & 60u) + i][lid & 3u]; }
-        weights[g][lid] = select(LOWEST, score, lid < count);
+        weights[g][lid >> 2u][lid & 3u] = select(LOWEST, score, lid < count);
     }
     workgroupBarrier();
 
     // eight invocations a head
     let head = lid >> 3u;
     let lane = lid & 7u;
-    var most = LOWEST;
-    if (head < HEADS) {
-        for (var i = lane; i < 64u; i += 8u) { most = max(most, weights[head][i]); }
-    }
+    var largest = vec4(LOWEST);
+    if (head < HEADS) { largest = max(weights[head][lane], weights[head][lane + 8u]); }
+    var most = max(max(largest.x, largest.y), max(largest.z, largest.w));
     scratch[lid] = most;
     workgroupBarrier();
     for (var i = 0u; i < 8u; i++) { most = max(most, scratch[(lid & 56u) + i]); }
     var sum = 0.0;
     if (head < HEADS) {
-        for (var i = lane; i < count; i += 8u) {
-            let weight = exp(weights[head][i] - most);
-            weights[head][i] = weight;
-            sum += weight;
-        }
+        let low = exp(weights[head][lane] - most);
+        let high = exp(weights[head][lane + 8u] - most);
+        weights[head][lane] = low;
+        weights[head][lane + 8u] = high;
+        sum = dot(low + high, vec4(1.0));
     }
     workgroupBarrier();
     scratch[lid] = sum;
@@ -147,9 +146,11 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let slice = lid / D4;
     var acc: array<vec4<f32>, HEADS>;
     if (slice < SLICES) {
-        for (var i = slice; i < count; i += SLICES) {
-            let v = v_vec(cache_at + i * row + d);
-            for (var g = 0u; g < HEADS; g++) { acc[g] += weights[g][i] * v; }
+        // four positions at a time; what lies beyond the last weighs nothing
+        for (var i = 4u * slice; i < count; i += 4u * SLICES) {
+            let at = cache_at + min(i + vec4(0u, 1u, 2u, 3u), vec4(count - 1u)) * row + d;
+            let v = mat4x4(v_vec(at.x), v_vec(at.y), v_vec(at.z), v_vec(at.w));
+            for (var g = 0u; g < HEADS; g++) { acc[g] += v * weights[g][i >> 2u]; }
         }
     }
     for (var g = 0u; g < HEADS; g++) { parts[g][lid] = acc[g]; }
