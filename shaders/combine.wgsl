@@ -1,5 +1,5 @@
-// Joins what decode_attention.wgsl left of each 64 positions: out = sum(exp(most - largest) acc) / sum(exp(most -
-// largest) sum). One workgroup a head. Constants: N_HEAD, HEAD_DIM.
+// Joins the parts that decode_attention.wgsl left: out = sum(exp(most - largest) acc) / sum(exp(most - largest) sum).
+// One workgroup a head. Constants: N_HEAD, HEAD_DIM, TILES.
 
 @group(0) @binding(0) var<storage, read> partial: array<vec4<f32>>; // [splits][N_HEAD][HEAD_DIM + 4]
 @group(0) @binding(1) var<storage, read> batch: array<u32>;
@@ -12,7 +12,7 @@ var<workgroup> slices: array<vec4<f32>, 64>;
 
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
-    let splits = batch_pos() / 64u + 1u;
+    let splits = batch_pos() / (64u * TILES) + 1u;
     var most = -3.0e38;
     for (var s = lid; s < splits; s += 64u) { most = max(most, partial[(s * N_HEAD + group.x) * (D4 + 1u) + D4].x); }
     most = group_max(most, lid);

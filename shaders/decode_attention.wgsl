@@ -1,8 +1,8 @@
 // Attention of one token: RoPE (and Qwen3's head norms) of q and k, the write of k and v to the cache, and softmax(q .
-// K^T / sqrt(HEAD_DIM)) . V over 64 positions, for HEADS query heads that share a key head and so each load of K and V.
-// A workgroup a set of heads (group.x) and 64 positions (group.y); combine.wgsl joins what they leave (Dao et al. 2023).
-// Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, HEADS (at most 8), HEAD_NORM, EPS, SCALE, those of shared/rope.wgsl, and a
-// shared/kv_*.wgsl.
+// K^T / sqrt(HEAD_DIM)) . V over 64 TILES positions, for HEADS query heads that share a key head and so each load of K and
+// V. A workgroup a set of heads (group.x) and so many positions (group.y); combine.wgsl joins what they leave (Dao et al.
+// 2023). Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, HEADS (at most 8), TILES, HEAD_NORM, EPS, SCALE, those of
+// shared/rope.wgsl, and a shared/kv_*.wgsl.
 
 @group(0) @binding(0) var<storage, read> rope_table: array<vec2<f32>>;
 @group(0) @binding(1) var<storage, read> batch: array<u32>;
@@ -19,9 +19,10 @@ const LOWEST = -3.0e38;
 
 var<workgroup> query: array<f32, HEADS * HEAD_DIM>;
 var<workgroup> key: array<f32, HEAD_DIM>;
-var<workgroup> weights: array<array<vec4<f32>, 16>, HEADS>; // scores, then weights
-var<workgroup> scratch: array<f32, 64>;
-var<workgroup> parts: array<array<vec4<f32>, 64>, HEADS>; // of scores, then of outputs
+var<workgroup> parts: array<array<vec4<f32>, 64u * TILES>, HEADS>;   // of scores, then of outputs
+var<workgroup> weights: array<array<vec4<f32>, 16u * TILES>, HEADS>; // scores, then weights, of four positions
+var<workgroup> largest: array<array<f32, 16>, HEADS>;                // of an invocation's scores
+var<workgroup> sums: array<array<f32, 16>, HEADS>;                   // of an invocation's weights
 
 // The factor that RMS-normalises HEAD_DIM values of qkv.
 fn head_scale(at: u32, lid: u32) -> f32 {
@@ -46,13 +47,19 @@ fn query_vec(at: u32) -> vec4<f32> {
     return vec4(query[at], query[at + 1u], query[at + 2u], query[at + 3u]);
 }
 
+fn largest_of(head: u32) -> f32 {
+    var most = largest[head][0];
+    for (var i = 1u; i < 16u; i++) { most = max(most, largest[head][i]); }
+    return most;
+}
+
 @compute @workgroup_size(64)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let pos = batch_pos();
     let first_head = HEADS * group.x;
     let kv_head = first_head / (N_HEAD / N_KV_HEAD);
-    let first = 64u * group.y;
-    let count = min(64u, pos + 1u - first);
+    let first = 64u * TILES * group.y;
+    let count = min(64u * TILES, pos + 1u - first);
     let row = N_KV_HEAD * D4; // of the cache
     let cache_at = first * row + kv_head * D4;
 
@@ -98,48 +105,48 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         }
     }
     storageBarrier();
-    workgroupBarrier();
 
-    // four positions and every fourth vector of the heads an invocation, so that what it loads serves often
-    let rows = cache_at + min((lid & 60u) + vec4(0u, 1u, 2u, 3u), vec4(count - 1u)) * row;
-    var scores: array<vec4<f32>, HEADS>;
+    // four positions of each tile and every fourth vector of the heads an invocation, so that what it loads serves often
+    var scores: array<vec4<f32>, HEADS * TILES>;
     for (var i = lid & 3u; i < D4; i += 4u) {
-        let k = mat4x4(k_vec(rows.x + i), k_vec(rows.y + i), k_vec(rows.z + i), k_vec(rows.w + i));
-        for (var g = 0u; g < HEADS; g++) { scores[g] += query_vec(g * HEAD_DIM + 4u * i) * k; }
+        var q = array<vec4<f32>, HEADS>();
+        for (var g = 0u; g < HEADS; g++) { q[g] = query_vec(g * HEAD_DIM + 4u * i); }
+        for (var t = 0u; t < TILES; t++) {
+            let at = cache_at + min(64u * t + (lid & 60u) + vec4(0u, 1u, 2u, 3u), vec4(count - 1u)) * row + i;
+            let k = mat4x4(k_vec(at.x), k_vec(at.y), k_vec(at.z), k_vec(at.w));
+            for (var g = 0u; g < HEADS; g++) { scores[HEADS * t + g] += q[g] * k; }
+        }
     }
-    for (var g = 0u; g < HEADS; g++) { parts[g][lid] = scores[g]; }
-    workgroupBarrier();
-    for (var g = 0u; g < HEADS; g++) {
-        var score = 0.0;
-        for (var i = 0u; i < 4u; i++) { score += parts[g][(lid & 60u) + i][lid & 3u]; }
-        weights[g][lid >> 2u][lid & 3u] = select(LOWEST, score, lid < count);
+    for (var t = 0u; t < TILES; t++) {
+        for (var g = 0u; g < HEADS; g++) { parts[g][64u * t + lid] = scores[HEADS * t + g]; }
     }
     workgroupBarrier();
 
-    // eight invocations a head
-    let head = lid >> 3u;
-    let lane = lid & 7u;
-    var largest = vec4(LOWEST);
-    if (head < HEADS) { largest = max(weights[head][lane], weights[head][lane + 8u]); }
-    var most = max(max(largest.x, largest.y), max(largest.z, largest.w));
-    scratch[lid] = most;
-    workgroupBarrier();
-    for (var i = 0u; i < 8u; i++) { most = max(most, scratch[(lid & 56u) + i]); }
-    var sum = 0.0;
-    if (head < HEADS) {
-        let low = exp(weights[head][lane] - most);
-        let high = exp(weights[head][lane + 8u] - most);
-        weights[head][lane] = low;
-        weights[head][lane + 8u] = high;
-        sum = dot(low + high, vec4(1.0));
+    // four positions of each tile and every fourth head an invocation
+    let quad = lid & 15u;
+    for (var g = lid >> 4u; g < HEADS; g += 4u) {
+        var most = vec4(LOWEST);
+        for (var t = 0u; t < TILES; t++) {
+            let at = 64u * t + 4u * quad;
+            let score = parts[g][at] + parts[g][at + 1u] + parts[g][at + 2u] + parts[g][at + 3u];
+            let known = select(vec4(LOWEST), score, at + vec4(0u, 1u, 2u, 3u) < vec4(count));
+            weights[g][16u * t + quad] = known;
+            most = max(most, known);
+        }
+        largest[g][quad] = max(max(most.x, most.y), max(most.z, most.w));
     }
     workgroupBarrier();
-    scratch[lid] = sum;
-    workgroupBarrier();
-    if (lane == 0u && head < HEADS) {
-        for (var i = 1u; i < 8u; i++) { sum += scratch[lid + i]; }
-        partial[(group.y * N_HEAD + first_head + head) * (D4 + 1u) + D4] = vec4(most, sum, 0.0, 0.0);
+    for (var g = lid >> 4u; g < HEADS; g += 4u) {
+        let most = largest_of(g);
+        var sum = vec4(0.0);
+        for (var t = 0u; t < TILES; t++) {
+            let weight = exp(weights[g][16u * t + quad] - most);
+            weights[g][16u * t + quad] = weight;
+            sum += weight;
+        }
+        sums[g][quad] = dot(sum, vec4(1.0));
     }
+    workgroupBarrier();
 
     // a vector of the output and a slice of the positions an invocation
     let d = lid % D4;
@@ -155,10 +162,16 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     }
     for (var g = 0u; g < HEADS; g++) { parts[g][lid] = acc[g]; }
     workgroupBarrier();
+    let out = (group.y * N_HEAD + first_head) * (D4 + 1u);
     for (var i = lid; i < HEADS * D4; i += 64u) {
         let g = i / D4;
         var total = parts[g][i % D4];
         for (var s = 1u; s < SLICES; s++) { total += parts[g][i % D4 + s * D4]; }
-        partial[(group.y * N_HEAD + first_head + g) * (D4 + 1u) + i % D4] = total;
+        partial[out + g * (D4 + 1u) + i % D4] = total;
+    }
+    if (lid < HEADS) {
+        var sum = 0.0;
+        for (var i = 0u; i < 16u; i++) { sum += sums[lid][i]; }
+        partial[out + lid * (D4 + 1u) + D4] = vec4(largest_of(lid), sum, 0.0, 0.0);
     }
 }

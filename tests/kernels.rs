@@ -1,7 +1,7 @@
 //! Repack, matvec, matmul and embedding of every format against golden/kernels (float64 sums over ggml's
 //! dequantised values), in every tier the adapter allows; attention against the scalar twins.
 
-use minke::gpu::{Extent, Gpu, GpuOptions};
+use minke::gpu::{Extent, Gpu, GpuOptions, Splits, Tuning};
 use minke::kernels::attention::attention;
 use minke::kernels::decode_attention::{combine, decode_attention, partial_bytes};
 use minke::kernels::matvec::{Output, Spread, matvec, spread_matvec};
@@ -307,8 +307,10 @@ fn attend_exactly(kv: KvType, heads: Heads, qkv: &[f32], inv_freq: &[f64]) -> Ve
 /// On average, because a value at the middle between two that a cache can keep may become either.
 #[test]
 fn attention_agrees_with_the_scalar_twin_in_each_kv_type() {
-    for kv in KvType::ALL {
-        let options = GpuOptions { kv: Some(kv), ..GpuOptions::default() };
+    let ways = KvType::ALL.into_iter().flat_map(|kv| [Splits::Many, Splits::Few].map(|splits| (kv, splits)));
+    for (kv, attention) in ways {
+        let tuning = Some(Tuning { attention, ..Tuning::default() });
+        let options = GpuOptions { kv: Some(kv), tuning, ..GpuOptions::default() };
         let gpu = block_on(Gpu::request(&options)).expect("lavapipe or a GPU");
         for head_dim in [32, 40, 96, 128, 256].into_iter().filter(|n| kv.check(*n).is_ok()) {
             let heads = Heads { n_head: 6, n_kv_head: 2, head_dim };
@@ -320,7 +322,9 @@ fn attention_agrees_with_the_scalar_twin_in_each_kv_type() {
                 let want = attend_exactly(kept_as, heads, &qkv, &inv_freq);
                 let errors = got.iter().zip(want).map(|(got, want)| (f64::from(*got) - want).abs());
                 let mean = errors.sum::<f64>() / got.len() as f64;
-                println!("attention, heads of {head_dim}, cache {kv}, twin {kept_as}: mean error {mean:.1e}");
+                println!(
+                    "attention, heads of {head_dim}, {attention:?} splits, cache {kv}, twin {kept_as}: mean error {mean:.1e}"
+                );
                 assert_eq!(mean <= 5e-6, kv == kept_as, "{kv} {kept_as} {head_dim}");
             }
         }

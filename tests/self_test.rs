@@ -2,7 +2,7 @@
 
 use minke::Error;
 use minke::config::ModelConfig;
-use minke::gpu::{Gpu, GpuOptions, Tile, Tuning};
+use minke::gpu::{Gpu, GpuOptions, Splits, Tile, Tuning};
 use minke::kv_type::KvType;
 use minke::model::Model;
 use minke::model::self_test::{self, SelfTest};
@@ -136,6 +136,17 @@ fn wrong_kernels_are_caught_however_tuned() {
     let options =
         tuned(|label, s| if label == "matmul" { replace(s, "dot(w[7], v[7])", "0.0") } else { s }, cpu);
     refused_with(&options, "matmul");
+    let cpu = Tuning { attention: Splits::Few, ..Tuning::default() };
+    let options = tuned(
+        |label, s| match label {
+            "decode_attention" => {
+                replace(s, "for (var t = 0u; t < TILES; t++)", "for (var t = 0u; t < 1u; t++)")
+            }
+            _ => s,
+        },
+        cpu,
+    );
+    refused_with(&options, "decode_attention and combine");
     let many_cores = Tuning { invocations: 1, ..Tuning::default() };
     let options = tuned(
         |label, s| match label {

@@ -4,7 +4,7 @@ mod common;
 
 use minke::config::ModelConfig;
 use minke::gguf::HeaderParser;
-use minke::gpu::{Gpu, GpuOptions, Tile, Tuning};
+use minke::gpu::{Gpu, GpuOptions, Splits, Tile, Tuning};
 use minke::model::tune::tune;
 use minke::quant::GgmlType;
 use pollster::block_on;
@@ -31,6 +31,14 @@ fn slow(source: String, text: &str) -> String {
     if source.contains(text) { source.replace(chunks, "c < 100u * CHUNKS;") } else { source }
 }
 
+/// Makes attention by so many tiles go over its positions a hundred times.
+fn slow_attention(source: String, tiles: u32) -> String {
+    let positions = "i < count;";
+    assert!(source.contains(positions));
+    let slow = source.contains(&format!("const TILES: u32 = {tiles}u"));
+    if slow { source.replace(positions, "i < 100u * count;") } else { source }
+}
+
 #[test]
 fn the_faster_way_is_taken() {
     let patched = |patch| GpuOptions { patch: Some(patch), ..GpuOptions::default() };
@@ -44,6 +52,11 @@ fn the_faster_way_is_taken() {
     let many = patched(|label, s| if label == "matvec" { slow(s, "const OUTPUTS: u32 = 1u") } else { s });
     assert!(tuned(&few, unbounded).invocations > 0);
     assert_eq!(tuned(&many, unbounded).invocations, 0);
+
+    let few = patched(|label, s| if label == "decode_attention" { slow_attention(s, 2) } else { s });
+    assert_eq!(tuned(&few, unbounded).attention, Splits::Many);
+    let many = patched(|label, s| if label == "decode_attention" { slow_attention(s, 1) } else { s });
+    assert_eq!(tuned(&many, unbounded).attention, Splits::Few);
 }
 
 #[test]
@@ -58,12 +71,11 @@ fn a_way_that_the_driver_rejects_is_not_taken() {
 #[test]
 fn without_time_or_when_told_nothing_is_tried() {
     let none = GpuOptions { patch: Some(|label, _| panic!("{label} was compiled")), ..GpuOptions::default() };
-    let tile = if block_on(Gpu::request(&none)).expect("lavapipe or a GPU").caps.cpu {
-        Tile::Registers
-    } else {
-        Tile::Workgroup
+    let (matmul, attention) = match block_on(Gpu::request(&none)).expect("lavapipe or a GPU").caps.cpu {
+        true => (Tile::Registers, Splits::Few),
+        false => (Tile::Workgroup, Splits::Many),
     };
-    assert_eq!(tuned(&none, 0.0), Tuning { matmul: tile, invocations: 0 });
-    let told = Tuning { matmul: Tile::Workgroup, invocations: 12_345 };
+    assert_eq!(tuned(&none, 0.0), Tuning { matmul, invocations: 0, attention });
+    let told = Tuning { matmul: Tile::Workgroup, invocations: 12_345, attention: Splits::Many };
     assert_eq!(tuned(&GpuOptions { tuning: Some(told), ..none }, f64::INFINITY), told);
 }

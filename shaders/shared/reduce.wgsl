@@ -1,20 +1,24 @@
 // Sum and maximum over a workgroup of 64, the same value in every invocation.
-var<workgroup> reduce_scratch: array<vec4<f32>, 16>;
+var<workgroup> reduce_scratch: array<f32, 64>;
+
+fn four(i: u32) -> vec4<f32> {
+    return vec4(reduce_scratch[i], reduce_scratch[i + 1u], reduce_scratch[i + 2u], reduce_scratch[i + 3u]);
+}
 
 fn group_sum(v: f32, lid: u32) -> f32 {
     workgroupBarrier();
-    reduce_scratch[lid >> 2u][lid & 3u] = v;
+    reduce_scratch[lid] = v;
     workgroupBarrier();
     var sum = vec4(0.0);
-    for (var i = 0u; i < 16u; i++) { sum += reduce_scratch[i]; }
+    for (var i = 0u; i < 64u; i += 4u) { sum += four(i); }
     return sum.x + sum.y + sum.z + sum.w;
 }
 
 fn group_max(v: f32, lid: u32) -> f32 {
     workgroupBarrier();
-    reduce_scratch[lid >> 2u][lid & 3u] = v;
+    reduce_scratch[lid] = v;
     workgroupBarrier();
-    var most = reduce_scratch[0];
-    for (var i = 1u; i < 16u; i++) { most = max(most, reduce_scratch[i]); }
+    var most = four(0u);
+    for (var i = 4u; i < 64u; i += 4u) { most = max(most, four(i)); }
     return max(max(most.x, most.y), max(most.z, most.w));
 }

@@ -11,7 +11,7 @@ mod tuning;
 pub use caps::{Caps, GpuOptions};
 pub use dispatch::{Amount, Dispatch, Extent, Groups, Work};
 pub use read::PendingRead;
-pub use tuning::{Tile, Tuning};
+pub use tuning::{Splits, Tile, Tuning};
 /// The one type of wgpu that rooms above kernels/ see, so that they need not name wgpu.
 pub use wgpu::Buffer;
 

@@ -8,6 +8,8 @@ pub struct Tuning {
     pub matmul: Tile,
     /// Invocations that keep the device busy: of a matrix with few rows, each row gets more of them.
     pub invocations: u32,
+    /// How one token's attention is split.
+    pub attention: Splits,
 }
 
 /// Where a matmul keeps the weights that it has unpacked.
@@ -19,4 +21,15 @@ pub enum Tile {
     Workgroup,
     /// In registers: for devices where a load costs much more than arithmetic, as on a CPU.
     Registers,
+}
+
+/// Over how many workgroups the positions that a head attends to are split.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Splits {
+    /// As many as there can be: for GPUs.
+    #[default]
+    Many,
+    /// Half as many where workgroup memory allows: for devices of few cores, where each workgroup has its cost.
+    Few,
 }

@@ -3,27 +3,46 @@
 use super::attention;
 use super::rope::{Buffers, Heads, Turn};
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
+use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Splits, Work};
 
-/// Positions of a workgroup.
-const SPLIT: u32 = 64;
+/// Positions of a tile.
+const TILE: u32 = 64;
+/// Bytes of workgroup memory for heads: all that a device is sure to have, but for what the heads have in common.
+const MEMORY: u32 = 15 << 10;
+
+/// What a workgroup takes.
+struct Share {
+    /// Query heads that share a key head.
+    heads: u32,
+    /// Tiles of positions.
+    tiles: u32,
+}
+
+impl Share {
+    /// As many heads as share a key head, but at most 8, and no more than fit.
+    fn of(heads: Heads, splits: Splits) -> Self {
+        let group = (heads.n_head / heads.n_kv_head) as u32;
+        // the query; vectors of parts, and weights, of each position; the largest and the sum of 16 invocations
+        let bytes = |tiles: u32| 4 * (heads.head_dim as u32 + (16 + 4) * TILE / 4 * tiles + 2 * 16);
+        let together =
+            (1..=8).rev().find(|n| group.is_multiple_of(*n) && n * bytes(1) <= MEMORY).unwrap_or(1);
+        let two = splits == Splits::Few && together * bytes(2) <= MEMORY;
+        Self { heads: together, tiles: if two { 2 } else { 1 } }
+    }
+
+    fn positions(&self) -> u32 {
+        TILE * self.tiles
+    }
+}
 
 /// Bytes of what the workgroups leave for [`combine`], for a cache of so many positions.
 pub fn partial_bytes(heads: Heads, positions: usize) -> u64 {
-    let splits = positions.div_ceil(SPLIT as usize);
+    let splits = positions.div_ceil(TILE as usize);
     4 * (heads.n_head * splits * (heads.head_dim + 4)) as u64
 }
 
-/// Query heads that share a workgroup: as many as share a key head, but at most 8, and no more than fit its 16 KiB of
-/// memory with 2 KiB for all of them together.
-fn heads_together(heads: Heads) -> usize {
-    let group = heads.n_head / heads.n_kv_head;
-    let bytes = 4 * heads.head_dim + (4 + 16) * SPLIT as usize; // the query; weights, and vectors of parts
-    (1..=8).rev().find(|n| group.is_multiple_of(*n) && n * bytes <= 14 << 10).unwrap_or(1)
-}
-
 /// Turns and caches the token's heads and attends to all positions up to its own; `partial` is f32
-/// `[positions / 64][n_head][head_dim + 4]`.
+/// `[splits][n_head][head_dim + 4]`.
 pub fn decode_attention(
     gpu: &Gpu,
     heads: Heads,
@@ -31,9 +50,9 @@ pub fn decode_attention(
     buffers: Buffers,
     partial: &wgpu::Buffer,
 ) -> Dispatch {
-    let together = heads_together(heads);
+    let share = Share::of(heads, gpu.caps.tuning.attention);
     let mut constants = buffers.constants(heads, turn);
-    constants.push(("HEADS", together as u32));
+    constants.extend([("HEADS", share.heads), ("TILES", share.tiles)]);
     let scale = shader::float(1.0 / (heads.head_dim as f32).sqrt());
     let extra = format!("const EPS: f32 = {};\nconst SCALE: f32 = {scale};\n", shader::float(turn.eps));
     let kernel = include_str!("../../shaders/decode_attention.wgsl");
@@ -42,20 +61,23 @@ pub fn decode_attention(
     let mut binds = buffers.read_binds().to_vec();
     binds.push(Bind::Read(buffers.qkv));
     binds.extend([buffers.k_cache, buffers.v_cache, partial].map(Bind::Write));
-    let groups = [Groups::Fixed((heads.n_head / together) as u32), Groups::PerPositions(SPLIT)];
+    let groups = [Groups::Fixed(heads.n_head as u32 / share.heads), Groups::PerPositions(share.positions())];
     gpu.dispatch("decode_attention", source, &binds, groups).doing(attention::work(gpu, heads))
 }
 
 /// Joins the parts to f32 `[n_head][head_dim]`.
 pub fn combine(gpu: &Gpu, heads: Heads, [partial, batch, out]: [&wgpu::Buffer; 3]) -> Dispatch {
+    let share = Share::of(heads, gpu.caps.tuning.attention);
     let parts = [shared::BATCH, shared::REDUCE, include_str!("../../shaders/combine.wgsl")];
-    let source = shader::compose(&gpu.caps, &heads.constants(), "", &parts);
+    let mut constants = heads.constants();
+    constants.push(("TILES", share.tiles));
+    let source = shader::compose(&gpu.caps, &constants, "", &parts);
     let binds = [Bind::Read(partial), Bind::Read(batch), Bind::Write(out)];
     let groups = [Groups::Fixed(heads.n_head as u32), Groups::Fixed(1)];
-    let split = partial_bytes(heads, SPLIT as usize);
+    let floats = (heads.n_head * (heads.head_dim + 4)) as u64 / u64::from(share.positions());
     let work = Work {
-        bytes: Amount { per_position: split / u64::from(SPLIT), ..Amount::default() },
-        flops: Amount { per_position: split / 2 / u64::from(SPLIT), ..Amount::default() }, // two a float
+        bytes: Amount { per_position: 4 * floats, ..Amount::default() },
+        flops: Amount { per_position: 2 * floats, ..Amount::default() },
     };
     gpu.dispatch("combine", source, &binds, groups).doing(work)
 }

@@ -32,7 +32,7 @@ pub fn position_bytes(kv: KvType, heads: Heads) -> u64 {
 }
 
 /// What [`rope`] and [`super::decode_attention`] bind.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 pub struct Buffers<'a> {
     /// From [`table`].
     pub table: &'a wgpu::Buffer,

@@ -81,6 +81,10 @@ pub(super) fn heads(config: &ModelConfig) -> Heads {
     Heads { n_head: config.n_head, n_kv_head: config.n_kv_head, head_dim: config.head_dim }
 }
 
+pub(super) fn turn(config: &ModelConfig) -> Turn {
+    Turn { n_rot: config.rope.n_rot, neox: config.rope.neox, eps: config.rms_eps }
+}
+
 impl Graph<'_> {
     pub fn dispatches(&self) -> Dispatches {
         Dispatches { decode: self.decode(), prefill: self.prefill(), head: self.head() }
@@ -94,7 +98,7 @@ impl Graph<'_> {
         for (layer, cache) in self.weights.layers.iter().zip(&self.cache.layers) {
             all.extend(matvec(gpu, &layer.qkv, self.normed(&layer.attn_norm), self.qkv(layer)));
             let buffers = self.rope_buffers(layer, cache);
-            all.push(decode_attention(gpu, heads, self.turn(), buffers, partial));
+            all.push(decode_attention(gpu, heads, turn(self.config), buffers, partial));
             all.push(combine(gpu, heads, [partial, &a.batch, &a.heads]));
             all.extend(matvec(gpu, &layer.attn_output, &a.heads, self.attn_output(layer)));
             let gated = Output { bias: layer.gate_up_bias.as_ref(), accumulate: false, y: &a.gated };
@@ -112,7 +116,7 @@ impl Graph<'_> {
         for (layer, cache) in self.weights.layers.iter().zip(&self.cache.layers) {
             all.push(self.norm(&layer.attn_norm));
             all.extend(project(&layer.qkv, &a.normed, self.qkv(layer)));
-            all.push(rope(gpu, heads, self.turn(), self.rope_buffers(layer, cache)));
+            all.push(rope(gpu, heads, turn(self.config), self.rope_buffers(layer, cache)));
             all.push(attention(gpu, heads, [&a.qkv, &cache.0, &cache.1, &a.batch, &a.heads]));
             all.extend(project(&layer.attn_output, &a.heads, self.attn_output(layer)));
             all.push(self.norm(&layer.ffn_norm));
@@ -155,11 +159,6 @@ impl Graph<'_> {
 
     fn down<'b>(&'b self, layer: &'b Layer) -> Output<'b> {
         Output { bias: layer.down_bias.as_ref(), accumulate: true, y: &self.a.x }
-    }
-
-    fn turn(&self) -> Turn {
-        let rope = &self.config.rope;
-        Turn { n_rot: rope.n_rot, neox: rope.neox, eps: self.config.rms_eps }
     }
 
     fn rope_buffers<'b>(&'b self, layer: &'b Layer, cache: &'b (Buffer, Buffer)) -> rope::Buffers<'b> {

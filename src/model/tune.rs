@@ -1,10 +1,14 @@
-//! Which of the ways to multiply by a matrix is fastest on this device, found by trying them at load.
+//! Which of the ways to multiply by a matrix, and to attend, is fastest on this device, found by trying them at load.
 
+use super::graph::{heads, turn};
+use super::kv_cache::KvCache;
 use super::self_test::Clock;
-use crate::config::ModelConfig;
-use crate::gpu::{Dispatch, Gpu, Tile, Tuning};
+use crate::config::{Architecture, ModelConfig};
+use crate::gpu::{Dispatch, Extent, Gpu, Splits, Tile, Tuning};
+use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
 use crate::kernels::matmul::{TILE_TOKENS, matmul};
 use crate::kernels::matvec::{Output, Spread, spread_matvec};
+use crate::kernels::rope;
 use crate::kernels::{BATCH_HEADER, Matrix};
 use crate::quant::GgmlType;
 use crate::{Error, Result};
@@ -13,6 +17,8 @@ use crate::{Error, Result};
 pub const BUDGET_MS: f64 = 300.0;
 /// Milliseconds of work that are long enough to be timed: a browser's clock has steps of 1.
 const TRIAL_MS: f64 = 8.0;
+/// How long a conversation one token's attention is tried with: in a short one it costs little either way.
+const POSITIONS: usize = 4096;
 /// A way must take less than this part of another's time to be preferred: what is nearer may be chance.
 const CLEARLY: f64 = 0.9;
 
@@ -60,23 +66,60 @@ async fn measured(gpu: &mut Gpu, config: &ModelConfig, ty: GgmlType, now: Clock,
     let tile = fastest(gpu, &tiles, TILE_TOKENS, multiply, now, end).await?;
     let multiply = |gpu: &mut Gpu, spread| spread_matvec(gpu, &matrix, &x, output, spread);
     let spread = fastest(gpu, &Spread::ALL, 1, multiply, now, end).await?;
-    let few = spread == Spread::ALL[0];
-    Ok(Tuning { matmul: tile, invocations: if few { 0 } else { spread.invocations(&matrix) } })
+    let invocations = if spread == Spread::ALL[0] { 0 } else { spread.invocations(&matrix) };
+    let attention = splits(gpu, config, now, end).await?;
+    Ok(Tuning { matmul: tile, invocations, attention })
+}
+
+/// Tries one token's attention to [`POSITIONS`] positions.
+async fn splits(gpu: &mut Gpu, config: &ModelConfig, now: Clock, end: f64) -> Result<Splits> {
+    let heads = heads(config);
+    let positions = POSITIONS.min(KvCache::most_positions(gpu, heads));
+    let bytes = |n: usize| (4 * n) as u64;
+    let table = gpu.buffer("tuning", rope::table_bytes(config.rope.n_rot, positions))?;
+    let batch = gpu.buffer_with("tuning", bytemuck::cast_slice(&[positions as u32 - 1, 1, 0, 0]))?;
+    let qkv = gpu.buffer("tuning", bytes((heads.n_head + 2 * heads.n_kv_head) * heads.head_dim))?;
+    let cache = positions as u64 * rope::position_bytes(gpu.caps.kv, heads);
+    let (k_cache, v_cache) = (gpu.buffer("tuning", cache)?, gpu.buffer("tuning", cache)?);
+    let norm = gpu.buffer("tuning", bytes(heads.head_dim))?;
+    let buffers = rope::Buffers {
+        table: &table,
+        batch: &batch,
+        head_norms: (config.architecture == Architecture::Qwen3).then_some((&norm, &norm)),
+        qkv: &qkv,
+        k_cache: &k_cache,
+        v_cache: &v_cache,
+    };
+    let partial = gpu.buffer("tuning", partial_bytes(heads, positions))?;
+    let ways = match gpu.caps.cpu {
+        true => [Splits::Few, Splits::Many],
+        false => [Splits::Many, Splits::Few],
+    };
+    let attend = |gpu: &mut Gpu, splits| {
+        gpu.caps.tuning.attention = splits;
+        vec![
+            decode_attention(gpu, heads, turn(config), buffers, &partial),
+            combine(gpu, heads, [&partial, &batch, &qkv]),
+        ]
+    };
+    let extent = Extent { tokens: 1, positions: positions as u32 };
+    fastest(gpu, &ways, extent, attend, now, end).await
 }
 
 /// The first of `ways`, or another that is clearly faster, as far as there is time to try before `end`.
 async fn fastest<T: Copy>(
     gpu: &mut Gpu,
     ways: &[T],
-    tokens: u32,
+    extent: impl Into<Extent>,
     dispatches: impl Fn(&mut Gpu, T) -> Vec<Dispatch>,
     now: Clock,
     end: f64,
 ) -> Result<T> {
+    let extent = extent.into();
     let mut best = (ways[0], f64::INFINITY);
     for way in ways.iter().take_while(|_| now() < end) {
         let dispatches = dispatches(gpu, *way);
-        let time = milliseconds(gpu, &dispatches, tokens, now).await?;
+        let time = milliseconds(gpu, &dispatches, extent, now).await?;
         if time < CLEARLY * best.1 {
             best = (*way, time);
         }
@@ -85,13 +128,13 @@ async fn fastest<T: Copy>(
 }
 
 /// How long the dispatches take, once compiled.
-async fn milliseconds(gpu: &Gpu, dispatches: &[Dispatch], tokens: u32, now: Clock) -> Result<f64> {
-    gpu.submit(dispatches, tokens);
+async fn milliseconds(gpu: &Gpu, dispatches: &[Dispatch], extent: Extent, now: Clock) -> Result<f64> {
+    gpu.submit(dispatches, extent);
     gpu.finish().await?;
     let mut times = 1;
     loop {
         let start = now();
-        gpu.submit((0..times).flat_map(|_| dispatches), tokens);
+        gpu.submit((0..times).flat_map(|_| dispatches), extent);
         gpu.finish().await?;
         let elapsed = now() - start;
         if elapsed >= TRIAL_MS {

@@ -140,8 +140,8 @@ for (const cache of ['f32', 'f16'])
           // as the native tiers: so that every kernel runs
           tuning:
             limits === 'default'
-              ? ({ matmul: 'registers', invocations: 0xffffffff } as const)
-              : ({ matmul: 'workgroup', invocations: 0 } as const),
+              ? ({ matmul: 'registers', invocations: 0xffffffff, attention: 'few' } as const)
+              : ({ matmul: 'workgroup', invocations: 0, attention: 'many' } as const),
         };
         const caps = await golden.openKernels(page, options);
         const f16 = cache === 'f16' && adapter.f16;

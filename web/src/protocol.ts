@@ -32,6 +32,8 @@ export interface Tuning {
   matmul: 'workgroup' | 'registers';
   /** Invocations that keep the device busy; 0: any number. */
   invocations: number;
+  /** Over how many workgroups the positions that a token attends to are split. */
+  attention: 'many' | 'few';
 }
 
 /** Facts about the loaded model and the device it runs on. */

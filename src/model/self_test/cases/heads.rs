@@ -6,7 +6,7 @@ use crate::config::{Architecture, ModelConfig};
 use crate::gpu::{Buffer, Extent, Gpu};
 use crate::kernels::attention::attention;
 use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
-use crate::kernels::rope::{self, Heads, Turn, rope};
+use crate::kernels::rope::{self, Heads, rope};
 use crate::kv_type::KvType;
 use crate::model::graph;
 use crate::reference;
@@ -74,7 +74,7 @@ impl HeadInputs<'_> {
             Some((q, k)) => Some((floats(gpu, "q norm", q)?, floats(gpu, "k norm", k)?)),
             None => None,
         };
-        let turn = Turn { n_rot: config.rope.n_rot, neox: config.rope.neox, eps: config.rms_eps };
+        let turn = graph::turn(config);
         let mut pos = 0;
         for n in BATCHES {
             let qkv = floats(gpu, "qkv", &self.qkv[pos * self.row..][..n * self.row])?;
