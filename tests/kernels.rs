@@ -4,10 +4,11 @@
 use minke::gpu::{Extent, Gpu, GpuOptions, Splits, Tuning};
 use minke::kernels::attention::attention;
 use minke::kernels::decode_attention::{combine, decode_attention, partial_bytes};
+use minke::kernels::matmul::{matmul, matmul_few};
 use minke::kernels::matvec::{Output, Spread, matvec, spread_matvec};
 use minke::kernels::repack::Repack;
 use minke::kernels::rope::{self, Heads, Turn};
-use minke::kernels::{BATCH_HEADER, Matrix, embed::embed, matmul::matmul};
+use minke::kernels::{BATCH_HEADER, Matrix, embed::embed};
 use minke::kv_type::KvType;
 use minke::quant::GgmlType;
 use minke::reference;
@@ -110,6 +111,20 @@ fn check(gpu: &Gpu, case: &Case, w: &Matrix, spread: Spread) {
         let scale: Vec<f64> = case.y_abs.iter().map(|v| v * f64::from(factor.abs())).collect();
         let want = case.y.iter().map(|v| v * f64::from(*factor));
         assert_close(&format!("matmul {what} token {t}"), &got[t * n..][..n], want, &scale);
+    }
+
+    for few in [2, 5, 8] {
+        let mut header = [0u32; BATCH_HEADER];
+        header[1] = few;
+        let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&header)).unwrap();
+        let y = gpu.buffer("y", 4 * u64::from(few * case.rows)).unwrap();
+        gpu.submit(&matmul_few(gpu, w, &x, &batch, Output { y: &y, ..output }), few);
+        let got = read(gpu, &y, few as usize * n);
+        for (t, factor) in factors.iter().take(few as usize).enumerate() {
+            let scale: Vec<f64> = case.y_abs.iter().map(|v| v * f64::from(factor.abs())).collect();
+            let want = case.y.iter().map(|v| v * f64::from(*factor));
+            assert_close(&format!("matmul_few {what} token {t} of {few}"), &got[t * n..][..n], want, &scale);
+        }
     }
 
     let cols = case.cols as usize;

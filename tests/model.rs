@@ -2,7 +2,7 @@
 
 use minke::Error;
 use minke::gguf::TensorInfo;
-use minke::gpu::{Gpu, GpuOptions};
+use minke::gpu::{Gpu, GpuOptions, Tile};
 use minke::kv_type::KvType;
 use minke::session::Session;
 use pollster::block_on;
@@ -85,6 +85,34 @@ fn tiny_models_agree_with_the_reference() {
         table += &format!("{} {} models, worst logit error {most:.1e} |\n", checked[0].0, models.len());
     }
     println!("{table}");
+}
+
+/// Prompts that come a few tokens at a time, as the ends of long ones do.
+#[test]
+fn few_tokens_at_a_time_agree_with_the_reference() {
+    let name = common::stems("logits").remove(0);
+    let golden: Logits = common::vectors(&format!("logits/{name}.json"));
+    let path = common::vectors_dir().join(format!("models/{}.gguf", golden.model.trim_end_matches(".gguf")));
+    let tiled = |options: &GpuOptions| options.tuning.is_some_and(|tuning| tuning.matmul == Tile::Workgroup);
+    for options in common::tiers().into_iter().filter(tiled) {
+        let mut model = common::load(&path, &options, Some(512)).expect("a model");
+        let factor = common::kv_factor(model.gpu().caps.kv);
+        for case in &golden.cases {
+            let (mut pos, mut got) = (0, Vec::new());
+            for n in (2..=8).cycle() {
+                let piece = &case.ids[pos..case.ids.len().min(pos + n)];
+                if piece.is_empty() {
+                    break;
+                }
+                let wanted: Vec<_> = (0..piece.len()).filter(|i| case.positions.contains(&(pos + i))).collect();
+                got.extend(block_on(model.forward(piece, pos, &wanted, &|| false)).expect("logits"));
+                pos += piece.len();
+            }
+            assert_eq!(got.len(), case.logits.len());
+            let error = worst(&got, &case.logits);
+            assert!(error <= 2e-3 * factor, "{name} {}: logits differ by {error}", case.case);
+        }
+    }
 }
 
 /// Types that must be asked for, on a device that has nothing else to offer.

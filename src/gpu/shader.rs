@@ -18,6 +18,8 @@ pub mod shared {
     pub const BATCH: &str = include_str!("../../shaders/shared/batch.wgsl");
     /// Bindings and output of the kernels that multiply a matrix by a batch.
     pub const PRODUCT: &str = include_str!("../../shaders/shared/product.wgsl");
+    /// A chunk of weights and its product with a token's.
+    pub const DOT_CHUNK: &str = include_str!("../../shaders/shared/dot_chunk.wgsl");
     /// The gate's function.
     pub const SILU: &str = include_str!("../../shaders/shared/silu.wgsl");
     /// Rotary embedding.
@@ -28,6 +30,11 @@ pub mod shared {
     pub const CLUSTER_SUBGROUP: &str = include_str!("../../shaders/shared/cluster_subgroup.wgsl");
     /// Sum over 8 lanes through workgroup memory.
     pub const CLUSTER_WORKGROUP: &str = include_str!("../../shaders/shared/cluster_workgroup.wgsl");
+}
+
+/// The file of `shaders/shared/` that sums over 8 lanes.
+pub fn cluster(caps: &Caps) -> &'static str {
+    if caps.subgroups { shared::CLUSTER_SUBGROUP } else { shared::CLUSTER_WORKGROUP }
 }
 
 /// The file of `shaders/shared/` by which a kernel writes and reads the KV cache.

@@ -103,7 +103,6 @@ pub fn spread_matvec<'a>(
     let abreast = w.arrangement.abreast();
     let outputs = (spread.rows / abreast as u32).max(1);
     let tile = WORKGROUP / spread.lanes * outputs;
-    let cluster = if gpu.caps.subgroups { shared::CLUSTER_SUBGROUP } else { shared::CLUSTER_WORKGROUP };
     let constants = [
         ("LANES", spread.lanes),
         ("OUTPUTS", outputs),
@@ -118,7 +117,7 @@ pub fn spread_matvec<'a>(
     let mut dispatches = Vec::new();
     for slab in &w.slabs {
         let kernel = include_str!("../../shaders/matvec.wgsl");
-        let parts = [cluster, shared::BATCH, shared::REDUCE, shared::SILU, kernel];
+        let parts = [shader::cluster(&gpu.caps), shared::BATCH, shared::REDUCE, shared::SILU, kernel];
         let extra = format!("const EPS: f32 = {eps};\n{}", slab.wgsl(w.cols, tile, abreast));
         let source = shader::compose(&gpu.caps, &constants, &extra, &parts);
         let binds = [

@@ -9,7 +9,7 @@ use crate::gpu::{Buffer, Dispatch, Gpu};
 use crate::kernels::attention::attention;
 use crate::kernels::decode_attention::{combine, decode_attention};
 use crate::kernels::embed::embed;
-use crate::kernels::matmul::matmul;
+use crate::kernels::matmul::{FEW_TOKENS, matmul, matmul_few};
 use crate::kernels::matvec::{Input, Norm, Output, matvec};
 use crate::kernels::rms_norm::rms_norm;
 use crate::kernels::rope::{self, Heads, Turn, rope};
@@ -22,9 +22,18 @@ pub(super) struct Dispatches {
     /// One token through the layers.
     pub decode: Vec<Dispatch>,
     /// A batch of tokens through the layers.
-    pub prefill: Vec<Dispatch>,
+    prefill: Vec<Dispatch>,
+    /// The same for at most [`FEW_TOKENS`].
+    few: Vec<Dispatch>,
     /// Logits of the wanted row.
     pub head: Vec<Dispatch>,
+}
+
+impl Dispatches {
+    /// Several tokens through the layers.
+    pub fn batch(&self, tokens: usize) -> &[Dispatch] {
+        if tokens <= FEW_TOKENS as usize { &self.few } else { &self.prefill }
+    }
 }
 
 /// Buffers between kernels, f32, `[MAX_BATCH][..]`.
@@ -68,6 +77,9 @@ impl Activations {
     }
 }
 
+/// [`matmul`] or [`matmul_few`].
+type Product = fn(&Gpu, &Matrix, &wgpu::Buffer, &wgpu::Buffer, Output) -> Vec<Dispatch>;
+
 /// What the dispatches are made from.
 pub(super) struct Graph<'a> {
     pub gpu: &'a Gpu,
@@ -87,7 +99,12 @@ pub(super) fn turn(config: &ModelConfig) -> Turn {
 
 impl Graph<'_> {
     pub fn dispatches(&self) -> Dispatches {
-        Dispatches { decode: self.decode(), prefill: self.prefill(), head: self.head() }
+        Dispatches {
+            decode: self.decode(),
+            prefill: self.prefill(matmul),
+            few: self.prefill(matmul_few),
+            head: self.head(),
+        }
     }
 
     /// One token through all layers: six dispatches each, where no matrix is cut.
@@ -108,10 +125,10 @@ impl Graph<'_> {
         all
     }
 
-    /// A batch of tokens through all layers.
-    fn prefill(&self) -> Vec<Dispatch> {
+    /// A batch of tokens through all layers, multiplied by `product`.
+    fn prefill(&self, product: Product) -> Vec<Dispatch> {
         let (gpu, a, heads) = (self.gpu, self.a, heads(self.config));
-        let project = |w: &Matrix, x: &Buffer, output: Output| matmul(gpu, w, x, &a.batch, output);
+        let project = |w: &Matrix, x: &Buffer, output: Output| product(gpu, w, x, &a.batch, output);
         let mut all = self.embed();
         for (layer, cache) in self.weights.layers.iter().zip(&self.cache.layers) {
             all.push(self.norm(&layer.attn_norm));

@@ -46,7 +46,7 @@ pub struct Model {
     dispatches: Dispatches,
     sampling: Sampling,
     now: Clock,
-    /// Milliseconds that a dispatch of [`Dispatches::prefill`] takes for one token of the batch, as last measured.
+    /// Milliseconds that a dispatch of [`Dispatches::batch`] takes for one token of the batch, as last measured.
     pace: Option<f64>,
 }
 
@@ -211,7 +211,7 @@ impl Model {
 
     /// A batch through the layers, in submits of about [`SUBMIT_MS`] by what the last one took.
     async fn run_prefill(&mut self, extent: Extent, cancelled: &dyn Fn() -> bool) -> Result<()> {
-        let mut left = &self.dispatches.prefill[..];
+        let mut left = self.dispatches.batch(extent.tokens as usize);
         let tokens = f64::from(extent.tokens);
         while !left.is_empty() {
             if cancelled() {
@@ -268,10 +268,10 @@ impl Model {
     /// [`Error::Unsupported`] without [`Gpu::has_timestamps`].
     pub async fn time(&mut self, tokens: &[u32], pos: usize) -> Result<Vec<Timing>> {
         let extent = self.write_batch(tokens, pos, tokens.len().saturating_sub(1)).await?;
-        let Dispatches { decode, prefill, head } = &self.dispatches;
+        let Dispatches { decode, head, .. } = &self.dispatches;
         let parts = match tokens.len() {
             1 => vec![&decode[..], head, std::slice::from_ref(&self.sampling.dispatch)],
-            _ => vec![&prefill[..]],
+            n => vec![self.dispatches.batch(n)],
         };
         let passes: Vec<&[Dispatch]> = parts.into_iter().flat_map(|part| part.chunks(1)).collect();
         let times = self.gpu.time(&passes, extent).await?;

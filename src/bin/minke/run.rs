@@ -28,7 +28,7 @@ impl Logits {
     pub async fn run(&self, shared: &Shared) -> Result<()> {
         let tokens: Vec<u32> = json_file(&self.tokens)?;
         let positions = self.positions(tokens.len())?;
-        let (model, _) = load(&self.model, &shared.gpu(), shared.ctx).await?;
+        let (model, ..) = load(&self.model, &shared.gpu(), shared.ctx).await?;
         let mut session = Session::new(model);
         let logits = session.logits(&tokens, &positions).await?;
         println!("{}", json!({ "positions": positions, "logits": logits }));

@@ -9,7 +9,7 @@ use minke::{Error, Result};
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::Read;
-use std::time::UNIX_EPOCH;
+use std::time::{Instant, UNIX_EPOCH};
 
 /// Bytes asked of a server at a time while only the header is wanted.
 const RANGE: u64 = 1 << 20;
@@ -96,12 +96,12 @@ fn read_stream(mut source: Source, mut parser: HeaderParser) -> Result<(Header, 
     }
 }
 
-/// Loads a whole model.
+/// Loads a whole model; its header, and when its last byte had come.
 pub async fn load(
     model: &str,
     options: &GpuOptions,
     n_ctx: Option<usize>,
-) -> Result<(minke::model::Model, Header)> {
+) -> Result<(minke::model::Model, Header, Instant)> {
     let mut source = Source::open(model)?;
     let mut loader = Loader::new(Gpu::request(options).await?, n_ctx, source.length, now);
     let mut piece = vec![0; 4 << 20];
@@ -112,8 +112,9 @@ pub async fn load(
         }
         loader.push(&piece[..n]).await?;
     }
+    let last_byte = Instant::now();
     let header = loader.header().cloned().unwrap_or_default();
-    Ok((loader.finish().await?, header))
+    Ok((loader.finish().await?, header, last_byte))
 }
 
 fn now() -> f64 {
@@ -123,7 +124,7 @@ fn now() -> f64 {
 
 /// Loads a model with its tokenizer and template.
 pub async fn load_engine(model: &str, shared: &Shared) -> Result<Engine> {
-    let (model, header) = load(model, &shared.gpu(), shared.ctx).await?;
+    let (model, header, _) = load(model, &shared.gpu(), shared.ctx).await?;
     Ok(Engine::new(model, TextParts::from_metadata(&header.metadata)?))
 }
 

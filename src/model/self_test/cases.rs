@@ -6,7 +6,7 @@ use crate::Result;
 use crate::config::ModelConfig;
 use crate::gpu::{Buffer, Gpu};
 use crate::kernels::embed::embed;
-use crate::kernels::matmul::matmul;
+use crate::kernels::matmul::{matmul, matmul_few};
 use crate::kernels::matrix::Arrangement;
 use crate::kernels::matvec::{Input, Norm, Output, Spread, matvec, spread_matvec};
 use crate::kernels::repack::Repack;
@@ -27,6 +27,8 @@ const COLS: usize = 512;
 const TOKENS: usize = 3;
 /// More tokens than a workgroup of matmul takes.
 const MANY_TOKENS: usize = 70;
+/// Of the kernel for few.
+const FEW_TOKENS: usize = 7;
 /// Formats in one matrix: as many as Q, K and V may have. Every pipeline serves all of them.
 const MIXED: usize = 3;
 
@@ -205,10 +207,13 @@ async fn weights(
         let matvec = case("matvec", one, want[..rows].to_vec(), scale[..rows].to_vec(), SUM_BOUND);
         cases.push(by_format(ROWS, matvec));
     }
-    gpu.submit(
-        &matmul(gpu, &matrix, &x, &batch(gpu, 0, MANY_TOKENS)?, output(&bias, &all)),
-        MANY_TOKENS as u32,
-    );
+    let few = floats(gpu, "y", &before[..FEW_TOKENS * rows])?;
+    let product = matmul_few(gpu, &matrix, &x, &batch(gpu, 0, FEW_TOKENS)?, output(&bias, &few));
+    gpu.submit(&product, FEW_TOKENS as u32);
+    let of_few = |all: &[f64]| all[..FEW_TOKENS * rows].to_vec();
+    cases.push(by_format(ROWS, case("matmul_few", few, of_few(&want), of_few(&scale), SUM_BOUND)));
+    let product = matmul(gpu, &matrix, &x, &batch(gpu, 0, MANY_TOKENS)?, output(&bias, &all));
+    gpu.submit(&product, MANY_TOKENS as u32);
     cases.push(by_format(ROWS, case("matmul", all, want, scale, SUM_BOUND)));
     Ok(cases)
 }

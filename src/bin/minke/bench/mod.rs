@@ -37,6 +37,9 @@ pub struct Bench {
     record: Option<String>,
 }
 
+/// Tokens of the prompt before the first token, whose time after the file's last byte is told.
+const FIRST_PROMPT: usize = 16;
+
 /// Where the GPU's time goes.
 #[derive(Serialize)]
 struct Kernels {
@@ -56,13 +59,21 @@ impl Bench {
         }
         let machine = machine();
         let options = GpuOptions { timestamps: true, ..shared.gpu() };
-        let (mut model, _) = load(&self.model, &options, shared.ctx).await?;
+        let start = Instant::now();
+        let (mut model, _, last_byte) = load(&self.model, &options, shared.ctx).await?;
+        let load = start.elapsed();
         // any ids do: the time does not depend on them
         let prompt: Vec<u32> = (0..self.p).map(|i| (i * 7919 % model.config.n_vocab) as u32).collect();
+        model.start_sampling(&greedy(), 0);
+        let first = model.sample_after(&prompt[..self.p.min(FIRST_PROMPT)], 0, &|| false).await?;
+        model.receive(first).await?;
+        let first_token = last_byte.elapsed();
         let timed =
             if model.gpu().has_timestamps() { Some(self.time(&mut model, &prompt).await?) } else { None };
         let (ceilings, kernels) = timed.unzip();
         let mut report = self.speeds(Session::new(model), &prompt).await?;
+        report["load_ms"] = json!(load.as_millis());
+        report["first_token_ms"] = json!(first_token.as_millis());
         report["ceilings"] = json!(ceilings);
         report["kernels"] = json!(kernels);
         if let Some(name) = &self.record {
@@ -75,7 +86,6 @@ impl Bench {
     /// Before any session, for it leaves its own in the cache.
     async fn time(&self, model: &mut Model, prompt: &[u32]) -> Result<(Ceilings, Kernels)> {
         let ceilings = Ceilings::measure(model.gpu()).await?;
-        model.start_sampling(&greedy(), 0);
         let first = self.p.saturating_sub(MAX_BATCH);
         let prefill = table::measure(model, &prompt[first..], first, self.r, &ceilings).await?;
         let decode = table::measure(model, &prompt[..1], self.p, self.r, &ceilings).await?;
