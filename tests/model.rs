@@ -104,7 +104,8 @@ fn few_tokens_at_a_time_agree_with_the_reference() {
                 if piece.is_empty() {
                     break;
                 }
-                let wanted: Vec<_> = (0..piece.len()).filter(|i| case.positions.contains(&(pos + i))).collect();
+                let wanted: Vec<_> =
+                    (0..piece.len()).filter(|i| case.positions.contains(&(pos + i))).collect();
                 got.extend(block_on(model.forward(piece, pos, &wanted, &|| false)).expect("logits"));
                 pos += piece.len();
             }
