@@ -50,11 +50,11 @@ fn a_decoded_token_reads_the_weights_and_the_cache_once() {
 #[test]
 fn a_batch_multiplies_every_token_and_attends_to_what_is_before_it() {
     let mut model = model(true);
-    let timings = block_on(model.time(&[1, 2, 3, 4, 5], 3)).expect("timings");
+    let timings = block_on(model.time(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 3)).expect("timings");
     let [q, kv, layers] = sizes(&model);
-    assert_eq!(sum(&timings, "matmul", |t| t.flops), 5 * 2 * layers);
-    assert_eq!(sum(&timings, "attention", |t| t.flops), (4 + 5 + 6 + 7 + 8) * 4 * q);
-    assert_eq!(sum(&timings, "attention", |t| t.bytes), 8 * 2 * 4 * kv + 5 * 8 * q);
+    assert_eq!(sum(&timings, "matmul", |t| t.flops), 9 * 2 * layers);
+    assert_eq!(sum(&timings, "attention", |t| t.flops), (4..=12).sum::<u64>() * 4 * q);
+    assert_eq!(sum(&timings, "attention", |t| t.bytes), 12 * 2 * 4 * kv + 9 * 8 * q);
     assert_eq!(timings.len(), 9 * model.config.n_layer + 1);
 }
 
@@ -130,7 +130,10 @@ fn the_report_has_ceilings_and_a_row_for_every_kernel() {
     let keys: Vec<_> = report.as_object().expect("an object").keys().collect();
     let before = ["adapter", "self_test", "n_prompt", "n_decode", "repetitions", "prefill_tokens_per_second"];
     assert_eq!(keys[..6], before);
-    assert_eq!(keys[6..], ["decode_tokens_per_second", "per_decoded_token", "ceilings", "kernels"]);
+    let after =
+        ["decode_tokens_per_second", "per_decoded_token", "load_ms", "first_token_ms", "ceilings", "kernels"];
+    assert_eq!(keys[6..], after);
+    assert!(number(&report["load_ms"]) > 0.0 && number(&report["first_token_ms"]) > 0.0);
     let ceilings = report["ceilings"].as_object().expect("ceilings");
     assert!(ceilings.keys().eq(["bandwidth_gb_s", "fp32_gflop_s", "dispatch_gap_us"]));
     assert!(ceilings.values().all(|value| number(value).is_finite() && number(value) > 0.0), "{ceilings:?}");

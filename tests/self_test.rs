@@ -112,6 +112,10 @@ fn wrong_kernels_are_caught() {
         "matmul",
     );
     refused(
+        |label, s| if label == "matmul_few" { replace(s, "c += 8u", "c += 9u") } else { s },
+        "matmul_few",
+    );
+    refused(
         |label, s| {
             if label == "embed" {
                 replace(s, "const BYTE_SHIFT = vec4<u32>(0u, 8u", "const BYTE_SHIFT = vec4<u32>(0u, 9u")
@@ -182,6 +186,7 @@ fn a_wrong_format_is_named() {
     for (kernel, patch) in [
         ("embed Q8_0", (|label, s| wrong_q8_0(label, "embed", s)) as Patch),
         ("matvec Q8_0", |label, s| wrong_q8_0(label, "matvec", s)),
+        ("matmul_few Q8_0", |label, s| wrong_q8_0(label, "matmul_few", s)),
         ("matmul Q8_0", |label, s| wrong_q8_0(label, "matmul", s)),
     ] {
         assert_eq!(blamed(patch, &[Q4_1, Q8_0]), kernel);

@@ -11,6 +11,9 @@ pub const TILE_TOKENS: u32 = 64;
 /// Most tokens of [`matmul_few`].
 pub const FEW_TOKENS: u32 = 8;
 
+/// [`matmul`] or [`matmul_few`].
+pub type Product = fn(&Gpu, &Matrix, &wgpu::Buffer, &wgpu::Buffer, Output) -> Vec<Dispatch>;
+
 /// `y[t] = W x[t]`, with x f32 `[tokens][cols]`; one dispatch a slab.
 pub fn matmul(
     gpu: &Gpu,
@@ -19,11 +22,16 @@ pub fn matmul(
     batch: &wgpu::Buffer,
     output: Output,
 ) -> Vec<Dispatch> {
-    let (tile_rows, kernel) = match gpu.caps.tuning.matmul {
-        Tile::Workgroup => (64, &[include_str!("../../shaders/matmul_tiles.wgsl")][..]),
-        Tile::Registers => (128, &[shared::DOT_CHUNK, include_str!("../../shaders/matmul_rows.wgsl")][..]),
+    let kernel = match gpu.caps.tuning.matmul {
+        Tile::Workgroup => {
+            Kernel { label: "matmul", rows: 64, parts: &[include_str!("../../shaders/matmul_tiles.wgsl")] }
+        }
+        Tile::Registers => {
+            let parts = &[shared::DOT_CHUNK, include_str!("../../shaders/matmul_rows.wgsl")];
+            Kernel { label: "matmul", rows: 128, parts }
+        }
     };
-    product(gpu, w, x, batch, output, tile_rows, kernel)
+    product(gpu, w, x, batch, output, &kernel)
 }
 
 /// The same for at most [`FEW_TOKENS`].
@@ -36,23 +44,31 @@ pub fn matmul_few(
 ) -> Vec<Dispatch> {
     match gpu.caps.tuning.matmul {
         Tile::Workgroup => {
-            let kernel = include_str!("../../shaders/matmul_few.wgsl");
-            product(gpu, w, x, batch, output, 8, &[shared::DOT_CHUNK, shader::cluster(&gpu.caps), kernel])
+            let few = include_str!("../../shaders/matmul_few.wgsl");
+            let parts = &[shared::DOT_CHUNK, shader::cluster(&gpu.caps), few];
+            product(gpu, w, x, batch, output, &Kernel { label: "matmul_few", rows: 8, parts })
         }
         // takes the tokens that there are
         Tile::Registers => matmul(gpu, w, x, batch, output),
     }
 }
 
-/// By a kernel whose workgroups take `tile_rows` rows.
+/// A way to multiply.
+struct Kernel<'a> {
+    label: &'static str,
+    /// Rows of a workgroup.
+    rows: u32,
+    /// What follows shaders/shared/product.wgsl.
+    parts: &'a [&'a str],
+}
+
 fn product(
     gpu: &Gpu,
     w: &Matrix,
     x: &wgpu::Buffer,
     batch: &wgpu::Buffer,
     output: Output,
-    tile_rows: u32,
-    kernel: &[&str],
+    kernel: &Kernel,
 ) -> Vec<Dispatch> {
     let constants = [
         ("CHUNKS", w.cols / CHUNK),
@@ -60,10 +76,10 @@ fn product(
         ("BIAS", output.bias.is_some().into()),
         ("ACCUMULATE", output.accumulate.into()),
     ];
-    let parts = [&[shared::BATCH, shared::PRODUCT], kernel].concat();
+    let parts = [&[shared::BATCH, shared::PRODUCT], kernel.parts].concat();
     let mut dispatches = Vec::new();
     for slab in &w.slabs {
-        let source = shader::compose(&gpu.caps, &constants, &slab.wgsl(w.cols, tile_rows, 1), &parts);
+        let source = shader::compose(&gpu.caps, &constants, &slab.wgsl(w.cols, kernel.rows, 1), &parts);
         let binds = [
             Bind::Read(&slab.buffer),
             Bind::Read(&slab.buffer),
@@ -72,13 +88,13 @@ fn product(
             Bind::Write(output.y),
             Bind::Read(batch),
         ];
-        let groups = [Groups::Fixed(slab.groups(tile_rows, 1)), Groups::PerTokens(TILE_TOKENS)];
+        let groups = [Groups::Fixed(slab.groups(kernel.rows, 1)), Groups::PerTokens(TILE_TOKENS)];
         let (rows, cols) = (u64::from(slab.groups(1, 1)), u64::from(w.cols));
         let work = Work {
             bytes: Amount { fixed: slab.buffer.size(), per_token: 4 * (rows + cols), ..Amount::default() },
             flops: Amount { per_token: 2 * rows * cols, ..Amount::default() },
         };
-        dispatches.push(gpu.dispatch("matmul", source, &binds, groups).on(w.name).doing(work));
+        dispatches.push(gpu.dispatch(kernel.label, source, &binds, groups).on(w.name).doing(work));
     }
     dispatches
 }

@@ -9,7 +9,7 @@ use crate::gpu::{Buffer, Dispatch, Gpu};
 use crate::kernels::attention::attention;
 use crate::kernels::decode_attention::{combine, decode_attention};
 use crate::kernels::embed::embed;
-use crate::kernels::matmul::{FEW_TOKENS, matmul, matmul_few};
+use crate::kernels::matmul::{FEW_TOKENS, Product, matmul, matmul_few};
 use crate::kernels::matvec::{Input, Norm, Output, matvec};
 use crate::kernels::rms_norm::rms_norm;
 use crate::kernels::rope::{self, Heads, Turn, rope};
@@ -76,9 +76,6 @@ impl Activations {
         })
     }
 }
-
-/// [`matmul`] or [`matmul_few`].
-type Product = fn(&Gpu, &Matrix, &wgpu::Buffer, &wgpu::Buffer, Output) -> Vec<Dispatch>;
 
 /// What the dispatches are made from.
 pub(super) struct Graph<'a> {
