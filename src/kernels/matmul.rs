@@ -46,7 +46,7 @@ pub fn matmul_few(
         Tile::Workgroup => {
             let few = include_str!("../../shaders/matmul_few.wgsl");
             let parts = &[shared::DOT_CHUNK, shader::cluster(&gpu.caps), few];
-            product(gpu, w, x, batch, output, &Kernel { label: "matmul_few", rows: 8, parts })
+            product(gpu, w, x, batch, output, &Kernel { label: "matmul_few", rows: 16, parts })
         }
         // takes the tokens that there are
         Tile::Registers => matmul(gpu, w, x, batch, output),
