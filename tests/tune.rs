@@ -5,9 +5,10 @@ mod common;
 use minke::config::ModelConfig;
 use minke::gguf::HeaderParser;
 use minke::gpu::{Gpu, GpuOptions, Splits, Tile, Tuning};
-use minke::model::tune::tune;
+use minke::model::tune::{BUDGET_MS, tune};
 use minke::quant::GgmlType;
 use pollster::block_on;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 const MODEL: &str = "models/qwen3-yarn4-untied.gguf";
 
@@ -66,6 +67,25 @@ fn a_way_that_the_driver_rejects_is_not_taken() {
         ..GpuOptions::default()
     };
     assert_eq!(tuned(&options, f64::INFINITY).matmul, Tile::Workgroup);
+}
+
+/// A clock on which a trial takes 200 ms: it is asked five times for each.
+fn slow_clock() -> f64 {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    50.0 * f64::from(CALLS.fetch_add(1, Ordering::Relaxed))
+}
+
+#[test]
+fn nothing_is_tried_that_would_end_too_late() {
+    static COMPILED: AtomicU32 = AtomicU32::new(0);
+    let count = |_: &str, source| {
+        COMPILED.fetch_add(1, Ordering::Relaxed);
+        source
+    };
+    let options = GpuOptions { patch: Some(count), ..GpuOptions::default() };
+    let mut gpu = block_on(Gpu::request(&options)).expect("lavapipe or a GPU");
+    block_on(tune(&mut gpu, &config(), GgmlType::F32, slow_clock, BUDGET_MS)).expect("a choice");
+    assert_eq!(COMPILED.load(Ordering::Relaxed), 1, "a second trial would end after 400 ms");
 }
 
 #[test]

@@ -13,7 +13,7 @@ use crate::kernels::{BATCH_HEADER, Matrix};
 use crate::quant::GgmlType;
 use crate::{Error, Result};
 
-/// Milliseconds after which a load tries no further way.
+/// Milliseconds that trials may take.
 pub const BUDGET_MS: f64 = 300.0;
 /// Milliseconds of work that are long enough to be timed: a browser's clock has steps of 1.
 const TRIAL_MS: f64 = 8.0;
@@ -25,25 +25,34 @@ const CLEARLY: f64 = 0.9;
 /// The tensor whose shape and type are tried: a device has too few rows of the smallest projection first.
 pub const TENSOR: &str = "blk.0.attn_output.weight";
 
-/// Chooses [`Tuning`], if `gpu` was not told, with zeros in place of [`TENSOR`], which is of type `ty`; tries no further
-/// way after `budget` milliseconds.
+/// Chooses [`Tuning`], if `gpu` was not told, with zeros in place of [`TENSOR`], which is of type `ty`. A way is tried
+/// only if as long a trial as the longest so far would end within `budget` milliseconds.
 pub async fn tune(gpu: &mut Gpu, config: &ModelConfig, ty: GgmlType, now: Clock, budget: f64) -> Result<()> {
     if gpu.options.tuning.is_some() {
         return Ok(());
     }
-    gpu.caps.tuning = match measured(gpu, config, ty, now, now() + budget).await {
-        Err(Error::Shader { .. }) => {
-            // nobody needs what this driver rejects: the self-test sees to the usual way
-            *gpu = Gpu::request(&gpu.options).await?;
-            Tuning::default()
-        }
-        tuning => tuning?,
-    };
+    gpu.caps.tuning =
+        match measured(gpu, config, ty, &mut Budget { now, end: now() + budget, longest: 0.0 }).await {
+            Err(Error::Shader { .. }) => {
+                // nobody needs what this driver rejects: the self-test sees to the usual way
+                *gpu = Gpu::request(&gpu.options).await?;
+                Tuning::default()
+            }
+            tuning => tuning?,
+        };
     gpu.options.tuning = Some(gpu.caps.tuning); // should the self-test open the device again
     Ok(())
 }
 
-async fn measured(gpu: &mut Gpu, config: &ModelConfig, ty: GgmlType, now: Clock, end: f64) -> Result<Tuning> {
+/// The time that is left.
+struct Budget {
+    now: Clock,
+    end: f64,
+    /// Milliseconds of the longest trial so far: most of it is compiling, which cannot be broken off.
+    longest: f64,
+}
+
+async fn measured(gpu: &mut Gpu, config: &ModelConfig, ty: GgmlType, budget: &mut Budget) -> Result<Tuning> {
     let (rows, cols) = (config.n_embd, config.n_head * config.head_dim);
     let matrix = Matrix::new(gpu, cols as u32, &[(TENSOR, ty, rows as u32)]).await?;
     let x = gpu.buffer("tuning", 4 * u64::from(TILE_TOKENS) * cols as u64)?;
@@ -63,16 +72,16 @@ async fn measured(gpu: &mut Gpu, config: &ModelConfig, ty: GgmlType, now: Clock,
         gpu.caps.tuning.matmul = tile;
         matmul(gpu, &matrix, &x, &batch, output)
     };
-    let tile = fastest(gpu, &tiles, TILE_TOKENS, multiply, now, end).await?;
+    let tile = fastest(gpu, &tiles, TILE_TOKENS, multiply, budget).await?;
     let multiply = |gpu: &mut Gpu, spread| spread_matvec(gpu, &matrix, &x, output, spread);
-    let spread = fastest(gpu, &Spread::ALL, 1, multiply, now, end).await?;
+    let spread = fastest(gpu, &Spread::ALL, 1, multiply, budget).await?;
     let invocations = if spread == Spread::ALL[0] { 0 } else { spread.invocations(&matrix) };
-    let attention = splits(gpu, config, now, end).await?;
+    let attention = splits(gpu, config, budget).await?;
     Ok(Tuning { matmul: tile, invocations, attention })
 }
 
 /// Tries one token's attention to [`POSITIONS`] positions.
-async fn splits(gpu: &mut Gpu, config: &ModelConfig, now: Clock, end: f64) -> Result<Splits> {
+async fn splits(gpu: &mut Gpu, config: &ModelConfig, budget: &mut Budget) -> Result<Splits> {
     let heads = heads(config);
     let positions = POSITIONS.min(KvCache::most_positions(gpu, heads));
     let bytes = |n: usize| (4 * n) as u64;
@@ -103,23 +112,27 @@ async fn splits(gpu: &mut Gpu, config: &ModelConfig, now: Clock, end: f64) -> Re
         ]
     };
     let extent = Extent { tokens: 1, positions: positions as u32 };
-    fastest(gpu, &ways, extent, attend, now, end).await
+    fastest(gpu, &ways, extent, attend, budget).await
 }
 
-/// The first of `ways`, or another that is clearly faster, as far as there is time to try before `end`.
+/// The first of `ways`, or another that is clearly faster, as far as there is time to try.
 async fn fastest<T: Copy>(
     gpu: &mut Gpu,
     ways: &[T],
     extent: impl Into<Extent>,
     dispatches: impl Fn(&mut Gpu, T) -> Vec<Dispatch>,
-    now: Clock,
-    end: f64,
+    budget: &mut Budget,
 ) -> Result<T> {
     let extent = extent.into();
     let mut best = (ways[0], f64::INFINITY);
-    for way in ways.iter().take_while(|_| now() < end) {
+    for way in ways {
+        let start = (budget.now)();
+        if start + budget.longest >= budget.end {
+            break;
+        }
         let dispatches = dispatches(gpu, *way);
-        let time = milliseconds(gpu, &dispatches, extent, now).await?;
+        let time = milliseconds(gpu, &dispatches, extent, budget.now).await?;
+        budget.longest = budget.longest.max((budget.now)() - start);
         if time < CLEARLY * best.1 {
             best = (*way, time);
         }
