@@ -1,72 +1,32 @@
-// The reply's next token, as src/sampler.rs defines it, and its way back into the batch. One workgroup of 256.
+// The reply's next token from its candidates, as src/sampler.rs defines it, and its way back into the batch. One
+// workgroup of LANES; LANES / SPANS invocations walk the candidates of a span.
 //
 // Filters keep all candidates whose key is at least a threshold, found digit by digit from the masses of the 128
-// values that a digit can have. Constants: RING.
+// values that a digit can have. Constants: RING, and those of
+// shared/sampling.wgsl.
 
-struct Params {
-    temperature: f32, // 0: greedy
-    top_p: f32,
-    typical_p: f32,
-    top_k: f32,       // 0: off
-    min_weight: u32,  // at least 1
-    seed_low: u32,
-    seed_high: u32,
-    repetition_penalty: f32,
-    presence_penalty: f32,
-    frequency_penalty: f32,
-    has_penalties: u32,
-    has_bias: u32,
-    n_vocab: u32, // no constant, so that the self-test and the model share what is compiled
-}
+@group(0) @binding(1) var<storage, read> bests: array<Best>;            // [SPANS]
+@group(0) @binding(2) var<storage, read> candidates: array<vec2<u32>>;  // [1 + n][SPANS]: how many; id and weight
+@group(0) @binding(3) var<storage, read_write> counts: array<u32>;      // [n_vocab], how often the reply has a token
+@group(0) @binding(4) var<storage, read_write> batch: array<u32>;
+@group(0) @binding(5) var<storage, read_write> sampled: array<u32>;     // [RING], by position
 
-@group(0) @binding(0) var<storage, read> params: Params;
-@group(0) @binding(1) var<storage, read> logits: array<f32>;         // [n_vocab]
-@group(0) @binding(2) var<storage, read> bias: array<f32>;           // [n_vocab]
-@group(0) @binding(3) var<storage, read_write> counts: array<u32>;   // [n_vocab], how often the reply has a token
-@group(0) @binding(4) var<storage, read_write> weights: array<u32>;  // [n_vocab], scratch
-@group(0) @binding(5) var<storage, read_write> batch: array<u32>;
-@group(0) @binding(6) var<storage, read_write> sampled: array<u32>;  // [RING], by position
-
-const LANES = 256u;
 const KEY_BITS = 28u;
 const DIGIT_BITS = 7u;
 const DIGITS = 128u; // values of a digit
-const NOT_A_TOKEN = 0xffffffffu;
 
 var<workgroup> mass_low: array<atomic<u32>, DIGITS>;
 var<workgroup> mass_high: array<atomic<u32>, DIGITS>;
 var<workgroup> found: u32;
-var<workgroup> broken: atomic<u32>; // a logit is no finite number
-var<workgroup> best_value: array<f32, LANES>;
-var<workgroup> best_id: array<u32, LANES>;
 var<workgroup> sums: array<vec2<f32>, LANES>;
 
-fn adjusted(id: u32) -> f32 {
-    var l = logits[id];
-    if (params.has_bias == 1u) { l += bias[id]; }
-    if (params.has_penalties == 1u && counts[id] > 0u) {
-        l = select(l * params.repetition_penalty, l / params.repetition_penalty, l > 0.0);
-        l -= params.presence_penalty + params.frequency_penalty * f32(counts[id]);
-    }
-    return l;
+fn candidate_count(lid: u32) -> u32 {
+    return candidates[lid % SPANS].x;
 }
 
-// The lane with the largest value, of equals the lowest id, comes to lane 0.
-fn reduce_best(lid: u32, value: f32, id: u32) {
-    best_value[lid] = value;
-    best_id[lid] = id;
-    for (var half = LANES / 2u; half > 0u; half /= 2u) {
-        workgroupBarrier();
-        if (lid < half) {
-            let other = best_value[lid + half];
-            let other_id = best_id[lid + half];
-            if (other > best_value[lid] || (other == best_value[lid] && other_id < best_id[lid])) {
-                best_value[lid] = other;
-                best_id[lid] = other_id;
-            }
-        }
-    }
-    workgroupBarrier();
+// Number i of an invocation's span, id and weight.
+fn candidate(i: u32, lid: u32) -> vec2<u32> {
+    return candidates[(1u + i) * SPANS + lid % SPANS];
 }
 
 fn reduce_sums(lid: u32, value: vec2<f32>) -> vec2<f32> {
@@ -107,7 +67,7 @@ const BY_TYPICAL = 2u; // most typical first, each of its own mass
 
 // The largest key down to which candidates have together a `share` of the mass of all, or are that many.
 fn threshold(order: u32, share: f32, kept: Kept, lid: u32) -> u32 {
-    let n_vocab = params.n_vocab;
+    let count = candidate_count(lid);
     var digits = 0u;     // found so far
     var above = 0.0;     // mass of larger digits, used by lane 0
     var target_mass = share; // lane 0 multiplies it by the mass of all
@@ -117,8 +77,8 @@ fn threshold(order: u32, share: f32, kept: Kept, lid: u32) -> u32 {
             atomicStore(&mass_high[lid], 0u);
         }
         workgroupBarrier();
-        for (var id = lid; id < n_vocab; id += LANES) {
-            let weight = weights[id];
+        for (var i = lid / SPANS; i < count; i += LANES / SPANS) {
+            let weight = candidate(i, lid).y;
             if (!keeps(kept, weight)) { continue; }
             var key = weight_key(weight);
             if (order == BY_TYPICAL) { key = typicality(weight, kept); }
@@ -158,15 +118,15 @@ fn weight_of_key(key: u32) -> u32 {
 }
 
 fn filtered(lid: u32) -> Kept {
-    let n_vocab = params.n_vocab;
     var kept = Kept(params.min_weight, 0u, 0.0, 0.0);
     if (params.top_k > 0.0) {
         kept.weight = max(kept.weight, weight_of_key(threshold(BY_COUNT, params.top_k, kept, lid)));
     }
     if (params.typical_p < 1.0) {
         var sum = vec2(0.0); // of weights, and of weights times their logarithms
-        for (var id = lid; id < n_vocab; id += LANES) {
-            let weight = weights[id];
+        let count = candidate_count(lid);
+        for (var i = lid / SPANS; i < count; i += LANES / SPANS) {
+            let weight = candidate(i, lid).y;
             if (weight >= kept.weight) { sum += f32(weight) * vec2(1.0, log(f32(weight))); }
         }
         sum = reduce_sums(lid, sum);
@@ -198,47 +158,32 @@ fn exponential(bits: u32) -> f32 {
     return -log(1.0 - min(u, 0x1.fffffep-1f));
 }
 
-@compute @workgroup_size(256)
+@compute @workgroup_size(LANES)
 fn main(@builtin(local_invocation_index) lid: u32) {
-    let n_vocab = params.n_vocab;
     let position = batch_pos() + batch_row() + 1u;
-    var value = -3.4e38;
-    var token = 0u;
-    for (var id = lid; id < n_vocab; id += LANES) {
-        let l = adjusted(id);
-        if ((bitcast<u32>(l) & 0x7f800000u) == 0x7f800000u) { atomicStore(&broken, 1u); }
-        if (l > value) {
-            value = l;
-            token = id;
-        }
-    }
-    reduce_best(lid, value, token);
+    var best = NONE;
+    if (lid < SPANS) { best = bests[lid]; }
+    best = group_best(best, lid);
     if (params.temperature > 0.0) {
-        let best = best_value[0];
-        for (var id = lid; id < n_vocab; id += LANES) {
-            weights[id] = u32(exp((adjusted(id) - best) / params.temperature) * 0x1p31f);
-        }
         let kept = filtered(lid);
-        value = -1.0;
-        for (var id = lid; id < n_vocab; id += LANES) {
-            let weight = weights[id];
-            if (!keeps(kept, weight)) { continue; }
-            let score = f32(weight) / exponential(random(position, id));
-            if (score > value) {
-                value = score;
-                token = id;
+        var first = Best(-1.0, 0u);
+        let count = candidate_count(lid);
+        for (var i = lid / SPANS; i < count; i += LANES / SPANS) {
+            let c = candidate(i, lid);
+            if (keeps(kept, c.y)) {
+                first = better(first, Best(f32(c.y) / exponential(random(position, c.x)), c.x));
             }
         }
-        workgroupBarrier();
-        reduce_best(lid, value, token);
+        first = group_best(first, lid);
+        if (best.id != NOT_A_TOKEN) { best = first; }
     }
     if (lid == 0u) {
-        token = best_id[0];
+        sampled[position % RING] = best.id;
+        let token = select(best.id, 0u, best.id == NOT_A_TOKEN);
         counts[token] += 1u;
         batch[0] = position;
         batch[1] = 1u;
         batch[2] = 0u;
         batch[4] = token;
-        sampled[position % RING] = select(token, NOT_A_TOKEN, atomicLoad(&broken) == 1u);
     }
 }

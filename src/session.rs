@@ -94,13 +94,18 @@ impl Session {
         }
         self.room_for(prompt.len() + limit)?;
         let sampler = Sampler::new(sampling.clone(), entropy)?;
-        while let Some(token) = self.in_flight.pop_front() {
+        while let Some(token) = self.in_flight.front_mut() {
             self.model.discard(token).await?;
+            self.in_flight.pop_front();
         }
+        self.model.reserve(prompt.len()).await?;
         self.tokens.truncate(self.common(prompt));
-        while prompt.len() - self.tokens.len() > self.model.batch_size() {
-            let batch = &prompt[self.tokens.len()..][..self.model.batch_size()];
-            self.extend(batch, &[], cancelled).await?;
+        loop {
+            let (left, size) = (&prompt[self.tokens.len()..], self.model.batch_size(self.tokens.len()));
+            if left.len() <= size {
+                break;
+            }
+            self.extend(&left[..size], &[], cancelled).await?;
         }
         let last = &prompt[self.tokens.len()..];
         let chooser = if logits {
@@ -144,7 +149,7 @@ impl Session {
         let mut logits = Vec::new();
         let mut rest = tokens;
         while !rest.is_empty() {
-            let (batch, later) = rest.split_at(self.model.batch_size().min(rest.len()));
+            let (batch, later) = rest.split_at(self.model.batch_size(self.tokens.len()).min(rest.len()));
             let pos = self.tokens.len();
             let here = |p: &&usize| (pos..pos + batch.len()).contains(*p);
             let wanted: Vec<_> = positions.iter().filter(here).map(|p| p - pos).collect();
@@ -165,8 +170,8 @@ impl Generation<'_> {
     /// The next token, with its logits if they were wanted; None after `limit` tokens, or where the device has no
     /// memory for a larger KV cache.
     ///
-    /// The timeline gets all tokens but the last, which the model need not run. Dropped early, the
-    /// generation leaves no trace of what was in flight.
+    /// The timeline gets all tokens but the last, which the model need not run. Dropped early, also while this waits,
+    /// the generation leaves no trace of what was in flight.
     pub async fn next(&mut self) -> Result<Option<(u32, Vec<f32>)>> {
         let session = &mut *self.session;
         match &mut self.chooser {
@@ -182,8 +187,10 @@ impl Generation<'_> {
                         None => self.left = 0,
                     }
                 }
-                let Some(first) = session.in_flight.pop_front() else { return Ok(None) };
-                let token = session.model.receive(first).await?;
+                let Some(first) = session.in_flight.front_mut() else { return Ok(None) };
+                let token = session.model.receive(first).await;
+                session.in_flight.pop_front();
+                let token = token?;
                 let now = session.model.now();
                 if let Some(before) = read.replace(now) {
                     session.interval = now - before;

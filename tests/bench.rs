@@ -43,7 +43,7 @@ fn a_decoded_token_reads_the_weights_and_the_cache_once() {
     assert_eq!(sum(&timings, "matvec", |t| t.flops), 2 * (layers + (c.n_embd * c.n_vocab) as u64));
     assert_eq!(sum(&timings, "decode_attention", |t| t.bytes), 100 * 2 * 4 * kv + 8 * q);
     assert_eq!(sum(&timings, "decode_attention", |t| t.flops), 100 * 4 * q);
-    assert_eq!(timings.len(), 6 * c.n_layer + 3);
+    assert_eq!(timings.len(), 6 * c.n_layer + 5);
     assert!(timings.iter().all(|t| t.bytes > 0 && t.microseconds > 0.0), "{timings:?}");
 }
 
@@ -143,7 +143,13 @@ fn the_report_has_ceilings_and_a_row_for_every_kernel() {
     let decode = kernels["decode"].as_array().expect("rows").iter().map(|row| row["kernel"].as_str());
     let expected =
         ["embed", "matvec qkv", "decode_attention", "combine", "matvec attn_output", "matvec gate_up"];
-    assert!(decode.flatten().eq(expected.into_iter().chain(["matvec down", "matvec output", "sample"])));
+    assert!(decode.flatten().eq(expected.into_iter().chain([
+        "matvec down",
+        "matvec output",
+        "best",
+        "candidates",
+        "sample"
+    ])));
 
     for (key, value) in report.as_object().expect("an object") {
         assert_eq!(&record[key], value, "{key} of the record");

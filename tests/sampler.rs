@@ -56,7 +56,7 @@ impl OnGpu {
         while (tokens.len() as u32) < n {
             let first = tokens.len();
             let steps = (n as usize - first).min(RING as usize);
-            self.gpu.submit(std::iter::repeat_n(&self.sampling.dispatch, steps), 1);
+            self.gpu.submit(std::iter::repeat_n(&self.sampling.dispatches, steps).flatten(), 1);
             let ring = block_on(self.gpu.read(&self.sampling.sampled, u64::from(4 * RING)))?;
             for position in first..first + steps {
                 tokens.push(token_at(&ring, position)?);

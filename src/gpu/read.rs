@@ -30,12 +30,12 @@ impl Gpu {
 
     /// Reads the first `bytes` bytes of `buffer` after all submitted work.
     pub async fn read(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<u8>> {
-        self.receive(self.send_and_read(self.encoder(), &[(buffer, 0..bytes)])).await
+        self.receive(&mut self.send_and_read(self.encoder(), &[(buffer, 0..bytes)])).await
     }
 
     /// Reads bytes (multiples of 4) of several buffers after all submitted work, with one map for all.
     pub async fn read_all(&self, parts: &[(&wgpu::Buffer, Range<u64>)]) -> Result<Vec<Vec<u8>>> {
-        let mut rest = self.receive(self.send_and_read(self.encoder(), parts)).await?;
+        let mut rest = self.receive(&mut self.send_and_read(self.encoder(), parts)).await?;
         let mut take = |(_, range): &(_, Range<u64>)| {
             let after = rest.split_off((range.end - range.start) as usize);
             std::mem::replace(&mut rest, after)
@@ -43,17 +43,17 @@ impl Gpu {
         Ok(parts.iter().map(&mut take).collect())
     }
 
-    /// The bytes that [`Gpu::submit_and_read`] asked for.
-    pub async fn receive(&self, read: PendingRead) -> Result<Vec<u8>> {
-        self.wait(Some(read.submission));
-        let mapped = read.mapped.await;
+    /// The bytes that [`Gpu::submit_and_read`] asked for, once.
+    pub async fn receive(&self, read: &mut PendingRead) -> Result<Vec<u8>> {
+        self.wait(Some(read.submission.clone()));
+        let mapped = (&mut read.mapped).await;
         self.check_shaders().await?;
         self.check()?;
         let failed = |why: String| Error::Device(format!("reading a buffer back failed: {why}"));
         mapped.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
         let data = read.staging.get_mapped_range(..read.bytes).map_err(|e| failed(e.to_string()))?.to_vec();
         read.staging.unmap();
-        self.staging.borrow_mut().push(read.staging);
+        self.staging.borrow_mut().push(read.staging.clone());
         Ok(data)
     }
 

@@ -18,6 +18,10 @@ pub mod shared {
     pub const BATCH: &str = include_str!("../../shaders/shared/batch.wgsl");
     /// Bindings and output of the kernels that multiply a matrix by a batch.
     pub const PRODUCT: &str = include_str!("../../shaders/shared/product.wgsl");
+    /// The reply's parameters, and the best token of a workgroup.
+    pub const SAMPLING: &str = include_str!("../../shaders/shared/sampling.wgsl");
+    /// The logits after bias and penalties.
+    pub const ADJUSTED: &str = include_str!("../../shaders/shared/adjusted.wgsl");
     /// A chunk of weights and its product with a token's.
     pub const DOT_CHUNK: &str = include_str!("../../shaders/shared/dot_chunk.wgsl");
     /// The gate's function.

@@ -73,7 +73,8 @@ pub fn combine(gpu: &Gpu, heads: Heads, [partial, batch, out]: [&wgpu::Buffer; 3
     constants.push(("TILES", share.tiles));
     let source = shader::compose(&gpu.caps, &constants, "", &parts);
     let binds = [Bind::Read(partial), Bind::Read(batch), Bind::Write(out)];
-    let groups = [Groups::Fixed(heads.n_head as u32), Groups::Fixed(1)];
+    let fours = (heads.head_dim as u32 / 4).div_ceil(4);
+    let groups = [Groups::Fixed(heads.n_head as u32), Groups::Fixed(fours)];
     let floats = (heads.n_head * (heads.head_dim + 4)) as u64 / u64::from(share.positions());
     let work = Work {
         bytes: Amount { per_position: 4 * floats, ..Amount::default() },

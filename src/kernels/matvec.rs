@@ -55,15 +55,19 @@ pub struct Spread {
 
 /// Invocations of a workgroup.
 const WORKGROUP: u32 = 64;
+/// Workgroups of a dispatch along an axis (WebGPU, maxComputeWorkgroupsPerDimension).
+const MOST_GROUPS: u32 = 65_535;
 
 impl Spread {
     /// From the fewest invocations for a row to the most.
     pub const ALL: [Self; 3] =
         [Self { lanes: 8, rows: 4 }, Self { lanes: 8, rows: 1 }, Self { lanes: WORKGROUP, rows: 1 }];
 
-    /// The first that keeps the device busy, as far as each invocation has a chunk to unpack.
+    /// The first that keeps the device busy, as far as each invocation has a chunk to unpack and one dispatch has so
+    /// many workgroups.
     pub fn of(gpu: &Gpu, w: &Matrix) -> Self {
-        let fits = |spread: &&Self| spread.lanes <= (w.cols / CHUNK).max(8);
+        let fits =
+            |spread: &&Self| spread.lanes <= (w.cols / CHUNK).max(8) && spread.groups(w) <= MOST_GROUPS;
         let busy = |spread: &Self| spread.invocations(w) >= gpu.caps.tuning.invocations;
         let mut last = Self::ALL[0];
         for spread in Self::ALL.iter().filter(fits) {
@@ -78,6 +82,19 @@ impl Spread {
     /// All that [`Spread::of`] may say.
     pub fn in_use(gpu: &Gpu) -> &'static [Self] {
         if gpu.caps.tuning.invocations == 0 { &Self::ALL[..1] } else { &Self::ALL }
+    }
+
+    /// Rows of a part that a workgroup and that a set of lanes takes, with so many parts abreast.
+    fn tile(self, abreast: usize) -> (u32, u32) {
+        let outputs = (self.rows / abreast as u32).max(1);
+        (WORKGROUP / self.lanes * outputs, outputs)
+    }
+
+    /// Workgroups of the largest slab's dispatch.
+    fn groups(self, w: &Matrix) -> u32 {
+        let abreast = w.arrangement.abreast();
+        let groups = w.slabs.iter().map(|slab| slab.groups(self.tile(abreast).0, abreast));
+        groups.max().unwrap_or(0)
     }
 
     /// How many invocations share the work on a matrix.
@@ -101,8 +118,7 @@ pub fn spread_matvec<'a>(
 ) -> Vec<Dispatch> {
     let Input { x, norm } = input.into();
     let abreast = w.arrangement.abreast();
-    let outputs = (spread.rows / abreast as u32).max(1);
-    let tile = WORKGROUP / spread.lanes * outputs;
+    let (tile, outputs) = spread.tile(abreast);
     let constants = [
         ("LANES", spread.lanes),
         ("OUTPUTS", outputs),

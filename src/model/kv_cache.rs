@@ -9,6 +9,13 @@ use crate::kv_type::KvType;
 /// Positions of the smallest cache.
 const FIRST: usize = 1024;
 
+/// Positions to make room for where `needed` are: steps of about a fifth, so that little lies idle, and copying costs
+/// nothing beside the replies that are so long.
+fn capacity(needed: usize, n_ctx: usize) -> usize {
+    let step = FIRST.max(needed.next_power_of_two() / 8);
+    needed.next_multiple_of(step).min(n_ctx)
+}
+
 /// The cache and what attention over it needs, for a number of positions that grows with use.
 #[derive(Debug)]
 pub struct KvCache {
@@ -34,13 +41,12 @@ impl KvCache {
 
     /// An empty cache. Errors: [`crate::Error::OutOfMemory`].
     pub async fn new(gpu: &Gpu, heads: Heads, n_layer: usize, n_ctx: usize) -> Result<Self> {
-        Self::allocate(gpu, heads, n_layer, FIRST.min(n_ctx)).await
+        Self::allocate(gpu, heads, n_layer, capacity(1, n_ctx)).await
     }
 
     /// A cache with the same contents and room for `needed` positions of at most `n_ctx`.
     pub async fn grown(&self, gpu: &Gpu, needed: usize, n_ctx: usize) -> Result<Self> {
-        let capacity = needed.next_power_of_two().min(n_ctx);
-        let grown = Self::allocate(gpu, self.heads, self.layers.len(), capacity).await?;
+        let grown = Self::allocate(gpu, self.heads, self.layers.len(), capacity(needed, n_ctx)).await?;
         let pairs = self.layers.iter().zip(&grown.layers);
         let copies: Vec<_> = pairs.flat_map(|(old, new)| [(&old.0, &new.0), (&old.1, &new.1)]).collect();
         gpu.copy(&copies);
@@ -53,9 +59,17 @@ impl KvCache {
         let make = || {
             let layer = |_| Ok((gpu.buffer(&what, bytes)?, gpu.buffer(&what, bytes)?));
             let layers = (0..n_layer).map(layer).collect::<Result<_>>()?;
-            Ok((layers, gpu.buffer("the parts of attention", partial_bytes(heads, capacity))?))
+            let partial = gpu.buffer("the parts of attention", partial_bytes(heads, capacity))?;
+            Ok(Self { layers, partial, capacity, heads })
         };
-        let (layers, partial) = gpu.allocate(&what, 2 * n_layer as u64 * bytes, make).await?;
-        Ok(Self { layers, partial, capacity, heads })
+        gpu.allocate(&what, 2 * n_layer as u64 * bytes, make).await
+    }
+}
+
+/// A browser frees a buffer when its garbage is collected, which knows nothing of a GPU's memory.
+impl Drop for KvCache {
+    fn drop(&mut self) {
+        self.layers.iter().for_each(|(k, v)| [k, v].into_iter().for_each(Buffer::destroy));
+        self.partial.destroy();
     }
 }

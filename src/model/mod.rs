@@ -3,6 +3,7 @@
 mod graph;
 pub mod kv_cache;
 pub mod loader;
+pub mod pace;
 pub mod plan;
 pub mod sampling;
 pub mod self_test;
@@ -18,14 +19,17 @@ use crate::sampler::SamplingParams;
 use crate::{Error, Result};
 use graph::{Activations, Dispatches, Graph, heads};
 use kv_cache::KvCache;
+use pace::{Pace, Piece};
 use sampling::Sampling;
 use self_test::{Clock, SelfTest};
 use weights::Weights;
 
 /// Most tokens of one batch.
-pub const MAX_BATCH: usize = 256;
-/// Tokens of the first batch, and of all on a slow device: as many as a workgroup of matmul takes.
-const MIN_BATCH: usize = 64;
+pub const MAX_BATCH: usize = 512;
+/// Tokens of the first batch, before anything was timed: as many as a workgroup of matmul takes.
+const FIRST_BATCH: usize = 64;
+/// Tokens of a batch on the slowest device.
+const MIN_BATCH: usize = 16;
 
 /// Most tokens that are on their way from the GPU at once.
 pub const MAX_IN_FLIGHT: usize = 8;
@@ -46,12 +50,8 @@ pub struct Model {
     dispatches: Dispatches,
     sampling: Sampling,
     now: Clock,
-    /// Milliseconds that a dispatch of [`Dispatches::batch`] takes for one token of the batch, as last measured.
-    pace: Option<f64>,
+    pace: Pace,
 }
-
-/// Most milliseconds that a submit for a prompt should take: a page must stay smooth, and an abort be heard.
-const SUBMIT_MS: f64 = 50.0;
 
 /// A token that the GPU is about to choose.
 #[derive(Debug)]
@@ -71,6 +71,16 @@ pub struct Timing {
     pub flops: u64,
     /// How long it took.
     pub microseconds: f64,
+}
+
+/// `tokens` tokens from position `pos`.
+fn extent(pos: usize, tokens: usize) -> Extent {
+    Extent { tokens: tokens as u32, positions: (pos + tokens) as u32 }
+}
+
+fn pieces(dispatches: &[Dispatch], extent: Extent) -> impl Iterator<Item = Piece<'_>> {
+    let work = move |d: &Dispatch| d.work.bytes.at(extent) + d.work.flops.at(extent);
+    dispatches.iter().map(move |dispatch| (dispatch.label.as_str(), work(dispatch) as f64))
 }
 
 impl Model {
@@ -110,7 +120,7 @@ impl Model {
             dispatches,
             sampling,
             now,
-            pace: None,
+            pace: Pace::default(),
         })
     }
 
@@ -121,8 +131,10 @@ impl Model {
         self.gpu.write(&self.activations.rope, 0, bytemuck::cast_slice(&table));
     }
 
-    /// Makes room for so many positions: the cache grows by doubling, and keeps what it holds.
-    async fn reserve(&mut self, positions: usize) -> Result<()> {
+    /// Makes room in the cache, which keeps what it holds, for so many positions.
+    ///
+    /// [`Error::ContextFull`] beyond `n_ctx`, [`Error::OutOfMemory`].
+    pub async fn reserve(&mut self, positions: usize) -> Result<()> {
         if positions > self.n_ctx {
             return Err(Error::ContextFull { needed: positions, n_ctx: self.n_ctx });
         }
@@ -148,7 +160,7 @@ impl Model {
     /// Runs `tokens` (at most [`MAX_BATCH`]) at positions `pos`, `pos + 1`, ..., writing their keys and
     /// values. Returns the logits, `[n_vocab]` each, of the batch rows `wanted`.
     ///
-    /// `cancelled` is asked every [`SUBMIT_MS`] or so; then [`Error::Aborted`].
+    /// `cancelled` is asked between submits; then [`Error::Aborted`].
     pub async fn forward(
         &mut self,
         tokens: &[u32],
@@ -174,10 +186,18 @@ impl Model {
         Ok(logits)
     }
 
-    /// How many tokens to run at once: as many as take a dispatch no longer than a submit should take.
-    pub fn batch_size(&self) -> usize {
-        let size = self.pace.map_or(0.0, |ms| SUBMIT_MS / ms) as usize;
-        size.next_multiple_of(MIN_BATCH).clamp(MIN_BATCH, MAX_BATCH)
+    /// How many tokens to run at once from position `pos`: as many as take no dispatch longer than a submit should
+    /// take.
+    pub fn batch_size(&self, pos: usize) -> usize {
+        let mut size = MAX_BATCH;
+        while size > MIN_BATCH {
+            match self.pace.each_fits(pieces(self.dispatches.batch(size), extent(pos, size))) {
+                Some(true) => break,
+                Some(false) => size /= 2,
+                None => return FIRST_BATCH,
+            }
+        }
+        size
     }
 
     /// Writes the batch and, if it is of several tokens, runs it through the layers.
@@ -201,7 +221,7 @@ impl Model {
         let header = [pos as u32, tokens.len() as u32, wanted as u32, 0];
         let batch: Vec<u32> = header.iter().chain(tokens).copied().collect();
         self.gpu.write(&self.activations.batch, 0, bytemuck::cast_slice(&batch));
-        Ok(Extent { tokens: tokens.len() as u32, positions: (pos + tokens.len()) as u32 })
+        Ok(extent(pos, tokens.len()))
     }
 
     /// What [`Model::begin`] has left to do of the layers: all of one token's, which need no pieces.
@@ -209,24 +229,18 @@ impl Model {
         if extent.tokens == 1 { &self.dispatches.decode } else { &[] }
     }
 
-    /// A batch through the layers, in submits of about [`SUBMIT_MS`] by what the last one took.
+    /// A batch through the layers, in submits that [`Pace`] measures out.
     async fn run_prefill(&mut self, extent: Extent, cancelled: &dyn Fn() -> bool) -> Result<()> {
         let mut left = self.dispatches.batch(extent.tokens as usize);
-        let tokens = f64::from(extent.tokens);
         while !left.is_empty() {
             if cancelled() {
                 return Err(Error::Aborted);
             }
-            // the first time, a layer
-            let guess =
-                self.pace.map_or(left.len() / self.config.n_layer, |ms| (SUBMIT_MS / (ms * tokens)) as usize);
-            let (now, later) = left.split_at(guess.clamp(1, left.len()));
+            let (now, later) = left.split_at(self.pace.take(pieces(left, extent)));
             let start = (self.now)();
             self.gpu.submit(now, extent);
             self.gpu.finish().await?;
-            // a browser's clock has steps of a millisecond
-            let elapsed = ((self.now)() - start).max(0.5);
-            self.pace = Some(elapsed / (now.len() as f64 * tokens));
+            self.pace.took(&pieces(now, extent).collect::<Vec<_>>(), (self.now)() - start);
             left = later;
         }
         Ok(())
@@ -256,7 +270,7 @@ impl Model {
 
     fn submit_sampling(&self, extent: Extent) -> PendingToken {
         let dispatches =
-            self.rest(extent).iter().chain(&self.dispatches.head).chain([&self.sampling.dispatch]);
+            self.rest(extent).iter().chain(&self.dispatches.head).chain(&self.sampling.dispatches);
         let ring = &self.sampling.sampled;
         let read = self.gpu.submit_and_read(dispatches, extent, ring, ring.size());
         PendingToken { read, position: extent.positions as usize }
@@ -270,7 +284,7 @@ impl Model {
         let extent = self.write_batch(tokens, pos, tokens.len().saturating_sub(1)).await?;
         let Dispatches { decode, head, .. } = &self.dispatches;
         let parts = match tokens.len() {
-            1 => vec![&decode[..], head, std::slice::from_ref(&self.sampling.dispatch)],
+            1 => vec![&decode[..], head, &self.sampling.dispatches],
             n => vec![self.dispatches.batch(n)],
         };
         let passes: Vec<&[Dispatch]> = parts.into_iter().flat_map(|part| part.chunks(1)).collect();
@@ -289,14 +303,14 @@ impl Model {
         (self.now)()
     }
 
-    /// The token chosen; an error where the logits were not finite.
-    pub async fn receive(&self, token: PendingToken) -> Result<u32> {
-        sampling::token_at(&self.gpu.receive(token.read).await?, token.position)
+    /// The token chosen; an error where the logits were not finite. What is broken off can be asked again.
+    pub async fn receive(&self, token: &mut PendingToken) -> Result<u32> {
+        sampling::token_at(&self.gpu.receive(&mut token.read).await?, token.position)
     }
 
     /// Waits for a token that nobody wants any more.
-    pub async fn discard(&self, token: PendingToken) -> Result<()> {
-        self.gpu.receive(token.read).await.map(drop)
+    pub async fn discard(&self, token: &mut PendingToken) -> Result<()> {
+        self.gpu.receive(&mut token.read).await.map(drop)
     }
 
     fn check_batch(&self, tokens: &[u32]) -> Result<()> {

@@ -37,9 +37,9 @@ impl MemoryPlan {
         let k = config.n_kv_head * config.head_dim;
         let row = 2 * config.n_embd + 2 * q + 2 * k + 3 * config.n_ff;
         let staging = crate::kernels::repack::STAGE;
-        // the vocabulary: logits, and the sampler's bias, counts and weights
+        // the vocabulary: logits, and the sampler's bias, counts and candidates, which are two words each
         let activations =
-            (4 * (MAX_BATCH * row + 4 * config.n_vocab) + staging) as u64 + partial_bytes(heads, n_ctx);
+            (4 * (MAX_BATCH * row + 5 * config.n_vocab) + staging) as u64 + partial_bytes(heads, n_ctx);
         Ok(Self { n_ctx, weights, kv, kv_cache, activations, total: weights + kv_cache + activations })
     }
 }

@@ -2,10 +2,10 @@
 
 use crate::Result;
 use crate::gpu::{Buffer, Dispatch, Gpu};
-use crate::kernels::sample::{Buffers, RING, sample};
+use crate::kernels::sample::{BESTS_BYTES, Buffers, RING, candidates_bytes, sample};
 use crate::sampler::SamplingParams;
 
-/// Buffers of the sampler and its dispatch.
+/// Buffers of the sampler and its dispatches.
 #[derive(Debug)]
 pub struct Sampling {
     params: Buffer,
@@ -13,8 +13,8 @@ pub struct Sampling {
     counts: Buffer,
     /// Tokens by position, see [`RING`].
     pub sampled: Buffer,
-    /// Chooses a token from the logits and makes it the batch.
-    pub dispatch: Dispatch,
+    /// Choose a token from the logits and make it the batch.
+    pub dispatches: [Dispatch; 3],
     n_vocab: usize,
 }
 
@@ -25,19 +25,21 @@ impl Sampling {
         let params = gpu.buffer("sampling parameters", 64)?;
         gpu.write(&params, 48, bytemuck::bytes_of(&(n_vocab as u32)));
         let (bias, counts) = (vocabulary("logit bias")?, vocabulary("token counts")?);
-        let weights = vocabulary("token weights")?;
+        let bests = gpu.buffer("the likeliest tokens", BESTS_BYTES)?;
+        let candidates = gpu.buffer("candidates", candidates_bytes(n_vocab))?;
         let sampled = gpu.buffer("sampled tokens", 4 * u64::from(RING))?;
         let buffers = Buffers {
             params: &params,
             logits,
             bias: &bias,
             counts: &counts,
-            weights: &weights,
+            bests: &bests,
+            candidates: &candidates,
             batch,
             sampled: &sampled,
         };
-        let dispatch = sample(gpu, n_vocab, buffers);
-        Ok(Self { params, bias, counts, sampled, dispatch, n_vocab })
+        let dispatches = sample(gpu, n_vocab, buffers);
+        Ok(Self { params, bias, counts, sampled, dispatches, n_vocab })
     }
 
     /// Begins a reply, with parameters that [`SamplingParams::check`] has passed.

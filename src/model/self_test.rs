@@ -4,7 +4,7 @@
 mod cases;
 
 use crate::config::ModelConfig;
-use crate::gpu::{Gpu, GpuOptions};
+use crate::gpu::{Gpu, GpuOptions, Tuning};
 use crate::kv_type::KvType;
 use crate::quant::GgmlType;
 use crate::{Error, Result};
@@ -29,14 +29,15 @@ pub struct SelfTest {
 pub struct Failure {
     /// Its name, and the format where it has one.
     pub kernel: String,
-    /// The features it was compiled for.
+    /// The features it was compiled for, and whether it was one that [`Tuning`] had preferred.
     pub tier: String,
     /// How far it was off, or the device's own words.
     pub problem: String,
 }
 
-/// Tests `gpu` for a model with matrices of `types`; where it fails, opens the device again without subgroups, then
-/// without half precision and with an f32 KV cache, then without both.
+/// Tests `gpu` for a model with matrices of `types`; where it fails, opens the device again with the usual kernels instead
+/// of those that are faster there, then without subgroups, then without half precision and with an f32 KV cache, then
+/// without both.
 ///
 /// [`Error::SelfTest`] if the last tier fails too.
 pub async fn choose(gpu: &mut Gpu, config: &ModelConfig, types: &[GgmlType], now: Clock) -> Result<SelfTest> {
@@ -62,10 +63,17 @@ fn lower_tiers(gpu: &Gpu) -> Vec<GpuOptions> {
     let without = |(subgroups, f16): (bool, bool)| GpuOptions {
         no_subgroups: gpu.options.no_subgroups || subgroups,
         no_f16: gpu.options.no_f16 || f16,
+        tuning: Some(Tuning::default()),
         kv: if f16 { Some(KvType::F32) } else { gpu.options.kv },
         ..gpu.options.clone()
     };
-    [(true, false), (false, true), (true, true)].into_iter().filter(has).map(without).collect()
+    let untuned = is_tuned(gpu).then_some((false, false));
+    let fewer = [(true, false), (false, true), (true, true)];
+    untuned.into_iter().chain(fewer.into_iter().filter(has)).map(without).collect()
+}
+
+fn is_tuned(gpu: &Gpu) -> bool {
+    gpu.caps.tuning != Tuning::default()
 }
 
 async fn run(gpu: &Gpu, config: &ModelConfig, types: &[GgmlType]) -> Result<Option<Failure>> {
@@ -77,7 +85,8 @@ async fn run(gpu: &Gpu, config: &ModelConfig, types: &[GgmlType]) -> Result<Opti
         Err(Error::Device(problem)) => ("a kernel".into(), problem),
         Err(other) => return Err(other),
     };
-    Ok(Some(Failure { kernel, tier: tier(gpu), problem }))
+    let tuned = if is_tuned(gpu) { ", tuned" } else { "" };
+    Ok(Some(Failure { kernel, tier: tier(gpu) + tuned, problem }))
 }
 
 fn tier(gpu: &Gpu) -> String {

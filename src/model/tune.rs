@@ -3,6 +3,7 @@
 use super::graph::{heads, turn};
 use super::kv_cache::KvCache;
 use super::self_test::Clock;
+use crate::Result;
 use crate::config::{Architecture, ModelConfig};
 use crate::gpu::{Dispatch, Extent, Gpu, Splits, Tile, Tuning};
 use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
@@ -11,7 +12,6 @@ use crate::kernels::matvec::{Output, Spread, spread_matvec};
 use crate::kernels::rope;
 use crate::kernels::{BATCH_HEADER, Matrix};
 use crate::quant::GgmlType;
-use crate::{Error, Result};
 
 /// Milliseconds that trials may take.
 pub const BUDGET_MS: f64 = 300.0;
@@ -26,15 +26,16 @@ const CLEARLY: f64 = 0.9;
 pub const TENSOR: &str = "blk.0.attn_output.weight";
 
 /// Chooses [`Tuning`], if `gpu` was not told, with zeros in place of [`TENSOR`], which is of type `ty`. A way is tried
-/// only if as long a trial as the longest so far would end within `budget` milliseconds.
+/// only if as long a trial as the longest so far would end within `budget` milliseconds. A device that fails at it is
+/// opened again and left as it is.
 pub async fn tune(gpu: &mut Gpu, config: &ModelConfig, ty: GgmlType, now: Clock, budget: f64) -> Result<()> {
     if gpu.options.tuning.is_some() {
         return Ok(());
     }
     gpu.caps.tuning =
         match measured(gpu, config, ty, &mut Budget { now, end: now() + budget, longest: 0.0 }).await {
-            Err(Error::Shader { .. }) => {
-                // nobody needs what this driver rejects: the self-test sees to the usual way
+            Err(_) => {
+                // nobody needs what this driver rejects or has no memory for: the self-test sees to the usual way
                 *gpu = Gpu::request(&gpu.options).await?;
                 Tuning::default()
             }

@@ -9,6 +9,8 @@ use crate::model::Loader;
 use crate::{Error, Result};
 use js_sys::{Function, Object, Reflect};
 use serde::{Deserialize, Serialize};
+use std::pin::Pin;
+use std::task::Poll;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
 
@@ -69,14 +71,14 @@ impl WasmEngine {
         signal: Option<AbortSignal>,
     ) -> std::result::Result<JsValue, JsValue> {
         let cancelled = || signal.as_ref().is_some_and(AbortSignal::aborted);
-        let done = async {
+        let answer = async {
             let request: ChatRequest = serde_wasm_bindgen::from_value(request)
                 .map_err(|e| Error::InvalidRequest { param: "request".into(), problem: e.to_string() })?;
             let mut show =
                 |delta: Delta, logprobs: Logprobs| call(&on_delta, &delta_value(&delta, &logprobs));
             self.engine.chat(&request, moment(), &mut show, &cancelled).await
         };
-        let done = done.await.map_err(error_value)?;
+        let done = unless_aborted(answer, signal.as_ref()).await.map_err(error_value)?;
         to_js(&serde_json::json!({
             "finish_reason": done.finish_reason,
             "content": done.text,
@@ -91,6 +93,37 @@ impl WasmEngine {
             },
         }))
     }
+}
+
+/// Breaks `work` off as soon as `signal` says so: a slow device's token may take longer than an abort should.
+async fn unless_aborted<T>(work: impl Future<Output = Result<T>>, signal: Option<&AbortSignal>) -> Result<T> {
+    let (sender, mut aborted) = futures_channel::oneshot::channel();
+    let listener = Closure::once(move || {
+        let _ = sender.send(()); // nobody waits once the work is done
+    });
+    if let Some(signal) = signal {
+        signal.set_onabort(Some(listener.as_ref().unchecked_ref()));
+    }
+    let mut work = std::pin::pin!(work);
+    let result = std::future::poll_fn(|context| match Pin::new(&mut aborted).poll(context) {
+        Poll::Ready(Ok(())) => Poll::Ready(Err(Error::Aborted)),
+        _ => work.as_mut().poll(context),
+    });
+    let result = result.await;
+    if let Some(signal) = signal {
+        signal.set_onabort(None);
+    }
+    result
+}
+
+/// Milliseconds since the page began: unlike the date, this never goes back.
+fn now() -> f64 {
+    #[wasm_bindgen]
+    extern "C" {
+        #[wasm_bindgen(js_namespace = performance, js_name = now)]
+        fn performance_now() -> f64;
+    }
+    performance_now()
 }
 
 /// The engine's version.
@@ -114,8 +147,7 @@ async fn load(
     let options: LoadOptions = serde_wasm_bindgen::from_value(options)
         .map_err(|e| Error::InvalidRequest { param: "options".into(), problem: e.to_string() })?;
     let mut source = source::Source::open(source, signal).await?;
-    let mut loader =
-        Loader::new(Gpu::request(&options.gpu).await?, options.n_ctx, source.length, js_sys::Date::now);
+    let mut loader = Loader::new(Gpu::request(&options.gpu).await?, options.n_ctx, source.length, now);
     let mut piece = Vec::new();
     let mut text = None;
     let mut reported = 0;

@@ -9,7 +9,8 @@ use minke::{Error, Result};
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::Read;
-use std::time::{Instant, UNIX_EPOCH};
+use std::sync::LazyLock;
+use std::time::Instant;
 
 /// Bytes asked of a server at a time while only the header is wanted.
 const RANGE: u64 = 1 << 20;
@@ -118,8 +119,8 @@ pub async fn load(
 }
 
 fn now() -> f64 {
-    // a clock before 1970 has no time to tell
-    UNIX_EPOCH.elapsed().map_or(0.0, |since| 1e3 * since.as_secs_f64())
+    static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+    1e3 * START.elapsed().as_secs_f64()
 }
 
 /// Loads a model with its tokenizer and template.

@@ -334,7 +334,7 @@ fn choice(gpu: &Gpu) -> Result<Case> {
     let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&[u32::MAX, 1, 0, 0, 0]))?;
     let sampling = Sampling::new(gpu, COLS, &floats(gpu, "logits", &logits)?, &batch)?;
     sampling.start(gpu, &params, sampler.seed());
-    gpu.submit(std::iter::repeat_n(&sampling.dispatch, want.len()), 1);
+    gpu.submit(std::iter::repeat_n(&sampling.dispatches, want.len()).flatten(), 1);
     let scale = vec![0.0; want.len()];
     Ok(Case { integers: true, ..case("sample", sampling.sampled, want, scale, 0.0) })
 }

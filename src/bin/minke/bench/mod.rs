@@ -45,7 +45,7 @@ const FIRST_PROMPT: usize = 16;
 struct Kernels {
     /// Of the token after the prompt, its choice included.
     decode: Vec<Row>,
-    /// Of the prompt's last 256 tokens, through the layers.
+    /// Of the prompt's last [`MAX_BATCH`] tokens, through the layers.
     prefill: Vec<Row>,
 }
 
@@ -65,8 +65,8 @@ impl Bench {
         // any ids do: the time does not depend on them
         let prompt: Vec<u32> = (0..self.p).map(|i| (i * 7919 % model.config.n_vocab) as u32).collect();
         model.start_sampling(&greedy(), 0);
-        let first = model.sample_after(&prompt[..self.p.min(FIRST_PROMPT)], 0, &|| false).await?;
-        model.receive(first).await?;
+        let mut first = model.sample_after(&prompt[..self.p.min(FIRST_PROMPT)], 0, &|| false).await?;
+        model.receive(&mut first).await?;
         let first_token = last_byte.elapsed();
         let timed =
             if model.gpu().has_timestamps() { Some(self.time(&mut model, &prompt).await?) } else { None };

@@ -1,0 +1,65 @@
+//! How much of a prompt's work goes into one submit, by how long earlier ones took.
+
+use std::collections::{BTreeSet, HashMap};
+
+/// Most milliseconds that a submit for a prompt should take: a page must stay smooth, and an abort be heard.
+const SUBMIT_MS: f64 = 50.0;
+/// What is shorter cannot be told apart: a browser's clock has steps, and the shortest submit is taken for waiting.
+const LEAST_MS: f64 = 0.1;
+
+/// A kernel about to run: [`crate::gpu::Dispatch::label`], and its bytes and operations.
+pub type Piece<'a> = (&'a str, f64);
+
+/// What is known of the device's speed.
+#[derive(Debug, Default)]
+pub struct Pace {
+    /// Milliseconds for a byte or an operation of each kernel: some are bound by the one, some by the other, and a
+    /// small one may cost a hundred times less than a large one.
+    rates: HashMap<String, f64>,
+    /// Milliseconds of the shortest submit: so long takes the waiting alone.
+    shortest: Option<f64>,
+}
+
+impl Pace {
+    /// How many of `pieces` to submit at once: as many as should take [`SUBMIT_MS`], but at least one. One that was
+    /// never timed goes alone.
+    pub fn take<'a>(&self, pieces: impl IntoIterator<Item = Piece<'a>>) -> usize {
+        let mut left = SUBMIT_MS;
+        let fits = |piece: &Piece| {
+            left -= self.time(piece).unwrap_or(f64::INFINITY);
+            left >= 0.0
+        };
+        pieces.into_iter().take_while(fits).count().max(1)
+    }
+
+    /// Whether each of `pieces` should end in [`SUBMIT_MS`]; None if one was never timed.
+    pub fn each_fits<'a>(&self, pieces: impl IntoIterator<Item = Piece<'a>>) -> Option<bool> {
+        let mut times = pieces.into_iter().map(|piece| self.time(&piece));
+        times.try_fold(true, |fits, time| Some(fits && time? <= SUBMIT_MS))
+    }
+
+    /// Learns from a submit of `pieces` that took so many milliseconds.
+    pub fn took(&mut self, pieces: &[Piece], milliseconds: f64) {
+        let shortest = self.shortest.map_or(milliseconds, |shortest| shortest.min(milliseconds));
+        self.shortest = Some(shortest);
+        let spent = (milliseconds - shortest).max(LEAST_MS);
+        let expected: Option<f64> = pieces.iter().map(|piece| self.time(piece)).sum();
+        match expected {
+            // at most twice as fast as was known, so that the next submit is at most twice as long
+            Some(expected) => {
+                let factor = (spent / expected).max(0.5);
+                for label in pieces.iter().map(|(label, _)| *label).collect::<BTreeSet<_>>() {
+                    self.rates.entry(label.into()).and_modify(|rate| *rate *= factor);
+                }
+            }
+            None => {
+                let work: f64 = pieces.iter().map(|(_, work)| work).sum();
+                self.rates.extend(pieces.iter().map(|(label, _)| ((*label).into(), spent / work.max(1.0))));
+            }
+        }
+    }
+
+    fn time(&self, (label, work): &Piece) -> Option<f64> {
+        self.rates.get(*label).map(|rate| rate * work.max(1.0))
+    }
+}
