@@ -130,3 +130,44 @@ test('what cannot be loaded gives a typed error, and the next load works', async
   }, SMOLLM2);
   expect(aborted).toBe('AbortError');
 });
+
+test('what was measured is kept for the next load, and nothing else is', async ({ page, app }) => {
+  await page.goto(app);
+  const tuningOf = (options: object = {}) =>
+    page.evaluate(async (options) => {
+      const engine = await window.minke.createEngine({ model: 'golden/refuse/control-qwen2.gguf', ...options });
+      await engine.dispose();
+      return engine.info.device.tuning;
+    }, options);
+  /** What is kept, after `text` took the place of the only entry. */
+  const kept = (text?: string) =>
+    page.evaluate(async (text) => {
+      const cache = await caches.open('minke-tuning');
+      const keys = await cache.keys();
+      if (keys[0] && text !== undefined) await cache.put(keys[0], new Response(text));
+      return Promise.all(keys.map(async (key) => (await cache.match(key))?.text()));
+    }, text);
+  const parsed = async () => (await kept()).map((text) => JSON.parse(text ?? '') as unknown);
+  const other = { matmul: 'workgroup', invocations: 54_321, attention: 'few' }; // nothing is ever measured so
+
+  expect(await tuningOf({ tuning: other })).toEqual(other);
+  expect(await kept(), "a caller's").toEqual([]);
+  const measured = await tuningOf();
+  expect(await parsed()).toEqual([measured]);
+
+  await kept(JSON.stringify(other));
+  // a worker of another origin is a blob that imports it; so is this one
+  const workerUrl = await page.evaluate(() => {
+    const script = `import ${JSON.stringify(new URL('dist/worker.js', location.href).href)};`;
+    return URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+  });
+  expect(await tuningOf({ workerUrl })).toEqual(other);
+
+  await kept(JSON.stringify({ ...other, attention: 'all' }));
+  const again = await tuningOf();
+  expect(await parsed(), 'in place of what is no tuning').toEqual([again]);
+
+  await kept(JSON.stringify(other));
+  expect(await tuningOf({ defaultLimits: true }), 'with other limits').not.toEqual(other);
+  expect(await kept()).toHaveLength(2);
+});

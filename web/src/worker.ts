@@ -26,11 +26,11 @@ async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): 
   await init({ module_or_path: url });
   const adapter = await bestAdapter();
   const options = enableSubgroups(adapter, message.options);
-  const tuning = options.tuning ?? (await recall(adapter.info));
+  const tuning = options.tuning ?? (await recall(adapter.info, options));
   const onProgress = (progress: LoadProgress) => post({ type: 'progress', progress });
   engine = await WasmEngine.load(message.source, tuning ? { ...options, tuning } : options, onProgress, signal);
   const info = engine.info() as Omit<EngineInfo, 'heapBytes'>;
-  await remember(adapter.info, info.device.tuning);
+  if (!tuning) await remember(adapter.info, options, info.device.tuning);
   post({ type: 'loaded', info: { ...info, heapBytes: heapBytes() } });
 }
 
