@@ -77,12 +77,15 @@ test('createEngine and chat.completions in OpenAI shapes', async ({ page, app, l
     ends.push(after.choices[0]?.message.content ?? '');
     ends.push(await completions.create({ messages, temperature: -1 }).then(String, codeOf));
     ends.push(await completions.create({ messages: 'hello' as never }).then(String, codeOf));
+    const [unsendable] = messages.map((message) => ({ ...message, print: () => {} }));
+    ends.push(await completions.create({ messages: [unsendable as never] }).then(String, codeOf));
     const running = completions.create({ messages }).then(String, codeOf);
     await window.engine.dispose();
     ends.push(await running, await completions.create({ messages }).then(String, codeOf));
     return ends;
   }, QUESTION);
-  expect(ends).toEqual(['aborted', 'The capital', 'invalid_request', 'invalid_request', 'aborted', 'aborted']);
+  const invalid = Array<string>(3).fill('invalid_request');
+  expect(ends).toEqual(['aborted', 'The capital', ...invalid, 'aborted', 'aborted']);
   expect(log.problems).toEqual([]);
 });
 
@@ -121,6 +124,21 @@ test('what cannot be loaded gives a typed error, and the next load works', async
     'invalid_request',
     expect.stringContaining('q8_0'),
   ]);
+  expect(await codeOf('http://')).toEqual(['invalid_request', 'model: "http://" is no URL']);
+  for (const param of ['workerUrl', 'wasmUrl'])
+    expect(await codeOf('never read', { [param]: 'http://' })).toEqual([
+      'invalid_request',
+      `${param}: "http://" is no URL`,
+    ]);
+  for (const param of ['workerUrl', 'wasmUrl'])
+    expect(await codeOf('never read', { [param]: 'not/there' })).toEqual([
+      'worker',
+      expect.stringMatching(new RegExp(`cannot be loaded \\(${param}: .*not/there\\)`)),
+    ]);
+  const unsendable = page.evaluate(() =>
+    window.minke.createEngine({ model: 'never read', print: () => {} } as never).catch(String),
+  );
+  expect(await unsendable).toMatch(/^EngineError: options: .*could not be cloned/);
   expect(await codeOf('golden/refuse/control-qwen2.gguf', { kv: 'f16' })).toBe('loaded');
   const aborted = await page.evaluate(async (model) => {
     const controller = new AbortController();
