@@ -4,6 +4,7 @@ import { createServer } from 'node:http';
 import { existsSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { test as base } from '@playwright/test';
 import { buildGolden } from '../../scripts/build.mjs';
 import { serve } from '../../scripts/serve.mjs';
@@ -38,7 +39,7 @@ interface WorkerFixtures {
   golden: string;
   /** Address of an app that installed the package from its tarball; `window.minke` is the package. */
   app: string;
-  /** Address of a server that answers badly: /html, /cut, /missing. */
+  /** Address of a server of another origin that answers badly or oddly: /html, /cut, /short, /gzip, /missing. */
   hostile: string;
 }
 
@@ -54,6 +55,7 @@ async function listening(mounts: [string, string][]): Promise<{ url: string; clo
 }
 
 function answerBadly(): ReturnType<typeof createServer> {
+  const model = () => readFileSync(join(vectors, 'refuse/control-qwen3.gguf'));
   return createServer((request, response) => {
     const cors = { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' };
     if (request.url === '/html') {
@@ -62,6 +64,11 @@ function answerBadly(): ReturnType<typeof createServer> {
       response.writeHead(200, { ...cors, 'Content-Length': 98_362_432 });
       response.write(readFileSync(join(root, '.cache', SMOLLM2)).subarray(0, 5_000_000));
       setTimeout(() => response.destroy(), 500);
+    } else if (request.url === '/short') {
+      response.writeHead(200, cors).end(model().subarray(0, 20_000));
+    } else if (request.url === '/gzip') {
+      const body = gzipSync(model());
+      response.writeHead(200, { ...cors, 'Content-Encoding': 'gzip', 'Content-Length': body.length }).end(body);
     } else {
       response.writeHead(404, cors).end();
     }
