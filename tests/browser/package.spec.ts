@@ -1,7 +1,11 @@
-// The package's API, from the tarball, on a real model.
+// The package's API, from the tarball, on a real model and on tiny ones.
 
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type * as Minke from 'minke';
-import { expect, SMOLLM2, test } from './fixtures';
+import { parse, string, write } from '../../scripts/gguf.mjs';
+import { modelsFolder } from '../../scripts/setup.mjs';
+import { expect, SMOLLM2, test, vectors } from './fixtures';
 
 declare global {
   interface Window {
@@ -149,6 +153,54 @@ test('what cannot be loaded gives a typed error, and the next load works', async
     return loading.catch((error: Error) => error.name);
   }, SMOLLM2);
   expect(aborted).toBe('AbortError');
+});
+
+const tinyModel = () => parse(readFileSync(join(vectors, 'refuse/control-qwen2.gguf')));
+
+/** Writes a model to where the server finds it; its address. */
+function served(name: string, model: { entries: object[]; tensors: object[] }): string {
+  writeFileSync(join(modelsFolder, name), write(model));
+  return `models/${name}`;
+}
+
+/** A tiny model whose template is `template`. */
+function withTemplate(template: string): string {
+  const { entries, tensors } = tinyModel();
+  const changed = entries.map((entry) =>
+    entry.key === 'tokenizer.chat_template' ? { ...entry, value: string(template) } : entry,
+  );
+  return served('tiny-template.gguf', { entries: changed, tensors });
+}
+
+test('what a request asks for is done, or refused by name', async ({ page, app }) => {
+  await page.goto(app);
+  await page.evaluate(async (model) => {
+    window.engine = await window.minke.createEngine({ model });
+  }, withTemplate('{{ messages[0].content }}{% for tool in tools %}{{ tool.function.name }}{% endfor %}'));
+  const ask = (request: object) =>
+    page.evaluate((request) => {
+      const messages = [{ role: 'user' as const, content: 'Hello' }];
+      const whole = { messages, max_tokens: 1, ...request, stream: false as const };
+      return window.engine.chat.completions.create(whole).then(
+        ({ usage }) => usage.prompt_tokens,
+        (error: Minke.EngineError) => [error.code, error.message],
+      );
+    }, request as Partial<Minke.ChatCompletionRequest>);
+  const alone = await ask({ n: 1, response_format: { type: 'text' }, user: 'of no concern' });
+  expect(alone).toBeGreaterThan(0);
+  const tools: Minke.ChatCompletionRequest['tools'] = [{ type: 'function', function: { name: 'weather' } }];
+  expect(await ask({ tools })).toBeGreaterThan(Number(alone));
+
+  for (const [request, message] of [
+    [{ n: 2 }, 'n: it is 2, but only 1 reply can be made'],
+    [{ max_tokens: 0 }, 'max_tokens: it must be at least 1'],
+    [{ response_format: { type: 'json_object' } }, /^response_format: .*json_object/],
+    [{ top_logprobs: 2 }, 'top_logprobs: it needs logprobs: true'],
+    [{ logprobs: true, top_logprobs: 21 }, 'top_logprobs: 21 is more than 20'],
+  ] as const) {
+    const words: unknown = typeof message === 'string' ? message : expect.stringMatching(message);
+    expect(await ask(request)).toEqual(['invalid_request', words]);
+  }
 });
 
 test('what was measured is kept for the next load, and nothing else is', async ({ page, app }) => {

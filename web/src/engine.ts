@@ -36,6 +36,8 @@ export interface ChatMessage {
 /** A request in OpenAI's shape. What is left out takes DeepSeek's recommendation for R1 (temperature 0.6, top_p 0.95). */
 export interface ChatCompletionRequest {
   messages: ChatMessage[];
+  /** Functions in OpenAI's form, for the model's template to show. What the model then calls is text of its reply. */
+  tools?: object[] | null;
   stream?: boolean | null;
   /** 0 is greedy. */
   temperature?: number | null;
