@@ -9,6 +9,7 @@ import { test as base } from '@playwright/test';
 import { buildGolden } from '../../scripts/build.mjs';
 import { serve } from '../../scripts/serve.mjs';
 import { modelsFolder, root } from '../../scripts/setup.mjs';
+import { mounts } from '../../scripts/start.mjs';
 import { installedApp } from './app/install';
 
 export { expect } from '@playwright/test';
@@ -33,7 +34,7 @@ interface Fixtures {
 }
 
 interface WorkerFixtures {
-  /** Address of the built page, with the local models beside it. */
+  /** Address of the page as `npm start` serves it; `static/` below it is the page as any web server delivers it. */
   site: string;
   /** Address of a page with the bindings of golden.rs in /wasm/. */
   golden: string;
@@ -78,7 +79,7 @@ function answerBadly(): ReturnType<typeof createServer> {
 export const test = base.extend<Fixtures, WorkerFixtures>({
   site: [
     async ({}, use) => {
-      const { url, close } = await listening([['/', join(root, 'site')]]);
+      const { url, close } = await listening([['/static/', join(root, 'site')], ...mounts()]);
       await use(url);
       close();
     },
