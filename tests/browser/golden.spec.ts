@@ -44,7 +44,7 @@ const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'));
 const floats = (hex: string) => new Float32Array(bytes(hex).buffer);
 
 /** As many tokens as fill more than one tile, each another multiple of x. */
-const FACTORS = Array.from({ length: 37 }, (_, t) => 1 - 0.25 * t);
+const FACTORS = Array.from({ length: 70 }, (_, t) => 1 - 0.25 * t);
 
 /** The worst error of matvec and matmul, in units of `y_abs`. */
 async function checkKernels(page: Page): Promise<string> {
