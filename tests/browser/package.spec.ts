@@ -4,8 +4,8 @@ import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type * as Minke from 'minke';
 import { parse, string, write } from '../../scripts/gguf.mjs';
-import { modelsFolder } from '../../scripts/setup.mjs';
-import { expect, SMOLLM2, test, vectors } from './fixtures';
+import { modelsFolder, root } from '../../scripts/setup.mjs';
+import { DEEPSEEK_HEAD, expect, SMOLLM2, test, vectors } from './fixtures';
 
 declare global {
   interface Window {
@@ -201,6 +201,32 @@ test('what a request asks for is done, or refused by name', async ({ page, app }
     const words: unknown = typeof message === 'string' ? message : expect.stringMatching(message);
     expect(await ask(request)).toEqual(['invalid_request', words]);
   }
+});
+
+/** A tiny model with the tokenizer of DeepSeek R1 Distill Qwen 7B: 152,064 tokens and their merges. */
+function withLargeVocabulary(): string {
+  const large = parse(readFileSync(join(root, '.cache', DEEPSEEK_HEAD)));
+  const { entries, tensors } = tinyModel();
+  const isText = ({ key }: { key: string }) => key.startsWith('tokenizer.');
+  const [embedding, ...others] = tensors;
+  const shape = [32, 152_064];
+  const data = Buffer.alloc(152_064 * 34); // a row is one block of Q8_0
+  return served('tiny-152k.gguf', {
+    entries: [...entries.filter((entry) => !isText(entry)), ...large.entries.filter(isText)],
+    tensors: [{ ...embedding, shape, data }, ...others],
+  });
+}
+
+test('the heap stays under 64 MiB with a vocabulary of 152 k', async ({ page, app }) => {
+  await page.goto(app);
+  const { model, heapBytes } = await page.evaluate(async (model) => {
+    const engine = await window.minke.createEngine({ model, nCtx: 64 });
+    await engine.dispose();
+    return engine.info;
+  }, withLargeVocabulary());
+  expect(model.nVocab).toBe(152_064);
+  console.log(`wasm heap after loading 152 k tokens: ${(heapBytes / 2 ** 20).toFixed(1)} MiB`);
+  expect(heapBytes).toBeLessThan(64 * 2 ** 20);
 });
 
 test('what was measured is kept for the next load, and nothing else is', async ({ page, app }) => {
