@@ -87,7 +87,8 @@ fn assert_same(what: &str, got: &[f32], want: &[f32]) {
 fn check(gpu: &Gpu, case: &Case, w: &Matrix, spread: Spread) {
     let what = format!("{} {}", case.ty, case.kind);
     let x: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.x_f32_hex));
-    let factors: Vec<f32> = (0..37).map(|t| 1.0 - 0.25 * t as f32).collect();
+    // as many tokens as fill more than one tile
+    let factors: Vec<f32> = (0..70).map(|t| 1.0 - 0.25 * t as f32).collect();
     let tokens = factors.len();
     let xs: Vec<f32> = factors.iter().flat_map(|f| x.iter().map(move |v| v * f)).collect();
     let x = gpu.buffer_with("x", bytemuck::cast_slice(&xs)).unwrap();

@@ -38,17 +38,32 @@ pub struct GenerateOptions {
     /// How many of the likeliest tokens to name beside each.
     #[serde(default)]
     pub top_logprobs: usize,
+    /// How many replies: only 1 can be made.
+    #[serde(default)]
+    pub n: Option<usize>,
+    /// What the reply is held to: only `{"type": "text"}`, which is nothing.
+    #[serde(default)]
+    pub response_format: Option<Json>,
 }
 
 impl GenerateOptions {
-    /// [`Error::InvalidRequest`] names the first parameter that makes no sense.
+    /// [`Error::InvalidRequest`] names the first parameter that makes no sense, or asks for what is not done here.
     pub(super) fn check(&self) -> Result<()> {
-        let problem = match self.top_logprobs {
-            n if n > MAX_TOP_LOGPROBS => format!("{n} is more than {MAX_TOP_LOGPROBS}"),
-            n if n > 0 && !self.logprobs => "it needs logprobs: true".into(),
+        let (param, problem) = match self {
+            Self { max_tokens: Some(0), .. } => ("max_tokens", "it must be at least 1".into()),
+            Self { n: Some(n), .. } if *n != 1 => ("n", format!("it is {n}, but only 1 reply can be made")),
+            Self { response_format: Some(format), .. } if format["type"] != "text" => {
+                ("response_format", format!(r#"{format} is not supported, only {{"type":"text"}} is"#))
+            }
+            Self { top_logprobs: n, .. } if *n > MAX_TOP_LOGPROBS => {
+                ("top_logprobs", format!("{n} is more than {MAX_TOP_LOGPROBS}"))
+            }
+            Self { top_logprobs: 1.., logprobs: false, .. } => {
+                ("top_logprobs", "it needs logprobs: true".into())
+            }
             _ => return self.sampling.check(),
         };
-        Err(Error::InvalidRequest { param: "top_logprobs".into(), problem })
+        Err(Error::InvalidRequest { param: param.into(), problem })
     }
 }
 

@@ -147,7 +147,8 @@ async fn load(
     let options: LoadOptions = serde_wasm_bindgen::from_value(options)
         .map_err(|e| Error::InvalidRequest { param: "options".into(), problem: e.to_string() })?;
     let mut source = source::Source::open(source, signal).await?;
-    let mut loader = Loader::new(Gpu::request(&options.gpu).await?, options.n_ctx, source.length, now);
+    let length = source.length.filter(|_| source.exact);
+    let mut loader = Loader::new(Gpu::request(&options.gpu).await?, options.n_ctx, length, now);
     let mut piece = Vec::new();
     let mut text = None;
     let mut reported = 0;

@@ -15,27 +15,29 @@ pub struct Source {
     name: String,
     received: u64,
     signal: Option<AbortSignal>,
-    /// Length of the whole, where known.
+    /// Length of the whole, where known: for progress.
     pub length: Option<u64>,
+    /// Whether `length` can be nothing else than the file's.
+    pub exact: bool,
 }
 
 impl Source {
     /// Opens a URL (string) or a Blob. [`Error::Http`] for an error status.
     pub async fn open(source: JsValue, signal: Option<&AbortSignal>) -> Result<Self> {
         let signal = signal.cloned();
-        let (stream, name, length) = match source.dyn_into::<Blob>() {
-            Ok(blob) => (blob.stream(), "the file".to_owned(), Some(blob.size() as u64)),
+        let (stream, name, length, exact) = match source.dyn_into::<Blob>() {
+            Ok(blob) => (blob.stream(), "the file".to_owned(), Some(blob.size() as u64), true),
             Err(other) => {
                 let url = other.as_string().ok_or_else(|| Error::InvalidRequest {
                     param: "model".into(),
                     problem: "it is neither a URL nor a Blob".into(),
                 })?;
-                let (stream, length) = fetch(&url, signal.as_ref()).await?;
-                (stream, url, length)
+                let (stream, length, exact) = fetch(&url, signal.as_ref()).await?;
+                (stream, url, length, exact)
             }
         };
         let reader = stream.get_reader().unchecked_into();
-        Ok(Self { reader, name, received: 0, signal, length })
+        Ok(Self { reader, name, received: 0, signal, length, exact })
     }
 
     /// Puts the next bytes into `piece`; false at the end.
@@ -53,6 +55,7 @@ impl Source {
         piece.resize(bytes.length() as usize, 0);
         bytes.copy_to(piece);
         self.received += piece.len() as u64;
+        self.length = self.length.filter(|length| self.received <= *length); // else it was of something else
         Ok(true)
     }
 }
@@ -63,7 +66,8 @@ impl Drop for Source {
     }
 }
 
-async fn fetch(url: &str, signal: Option<&AbortSignal>) -> Result<(ReadableStream, Option<u64>)> {
+/// The body, its length, and whether the length is exact.
+async fn fetch(url: &str, signal: Option<&AbortSignal>) -> Result<(ReadableStream, Option<u64>, bool)> {
     let failed = |e: JsValue| failure(url, 0, &e, signal);
     let init = RequestInit::new();
     init.set_signal(signal);
@@ -77,8 +81,10 @@ async fn fetch(url: &str, signal: Option<&AbortSignal>) -> Result<(ReadableStrea
     let headers = response.headers();
     let compressed = headers.has("content-encoding").unwrap_or(false); // then the length is not the stream's
     let length = headers.get("content-length").ok().flatten().filter(|_| !compressed);
+    // of another origin's answer the length can be read, but not whether it is that of compressed bytes
+    let exact = Reflect::get(&response, &"type".into()).is_ok_and(|ty| ty == "basic");
     let body = response.body().ok_or_else(|| failure(url, 0, &"the response has no body".into(), signal))?;
-    Ok((body, length.and_then(|v| v.parse().ok())))
+    Ok((body, length.and_then(|v| v.parse().ok()), exact))
 }
 
 fn failure(url: &str, received: u64, cause: &JsValue, signal: Option<&AbortSignal>) -> Error {

@@ -4,10 +4,12 @@ import { createServer } from 'node:http';
 import { existsSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
+import { gzipSync } from 'node:zlib';
 import { test as base } from '@playwright/test';
 import { buildGolden } from '../../scripts/build.mjs';
 import { serve } from '../../scripts/serve.mjs';
 import { modelsFolder, root } from '../../scripts/setup.mjs';
+import { mounts } from '../../scripts/start.mjs';
 import { installedApp } from './app/install';
 
 export { expect } from '@playwright/test';
@@ -32,13 +34,13 @@ interface Fixtures {
 }
 
 interface WorkerFixtures {
-  /** Address of the built page, with the local models beside it. */
+  /** Address of the page as `npm start` serves it; `static/` below it is the page as any web server delivers it. */
   site: string;
   /** Address of a page with the bindings of golden.rs in /wasm/. */
   golden: string;
   /** Address of an app that installed the package from its tarball; `window.minke` is the package. */
   app: string;
-  /** Address of a server that answers badly: /html, /cut, /missing. */
+  /** Address of a server of another origin that answers badly or oddly: /html, /cut, /short, /gzip, /missing. */
   hostile: string;
 }
 
@@ -54,6 +56,7 @@ async function listening(mounts: [string, string][]): Promise<{ url: string; clo
 }
 
 function answerBadly(): ReturnType<typeof createServer> {
+  const model = () => readFileSync(join(vectors, 'refuse/control-qwen3.gguf'));
   return createServer((request, response) => {
     const cors = { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' };
     if (request.url === '/html') {
@@ -62,6 +65,11 @@ function answerBadly(): ReturnType<typeof createServer> {
       response.writeHead(200, { ...cors, 'Content-Length': 98_362_432 });
       response.write(readFileSync(join(root, '.cache', SMOLLM2)).subarray(0, 5_000_000));
       setTimeout(() => response.destroy(), 500);
+    } else if (request.url === '/short') {
+      response.writeHead(200, cors).end(model().subarray(0, 20_000));
+    } else if (request.url === '/gzip') {
+      const body = gzipSync(model());
+      response.writeHead(200, { ...cors, 'Content-Encoding': 'gzip', 'Content-Length': body.length }).end(body);
     } else {
       response.writeHead(404, cors).end();
     }
@@ -71,7 +79,7 @@ function answerBadly(): ReturnType<typeof createServer> {
 export const test = base.extend<Fixtures, WorkerFixtures>({
   site: [
     async ({}, use) => {
-      const { url, close } = await listening([['/', join(root, 'site')]]);
+      const { url, close } = await listening([['/static/', join(root, 'site')], ...mounts()]);
       await use(url);
       close();
     },

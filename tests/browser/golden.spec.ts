@@ -44,7 +44,7 @@ const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'));
 const floats = (hex: string) => new Float32Array(bytes(hex).buffer);
 
 /** As many tokens as fill more than one tile, each another multiple of x. */
-const FACTORS = Array.from({ length: 37 }, (_, t) => 1 - 0.25 * t);
+const FACTORS = Array.from({ length: 70 }, (_, t) => 1 - 0.25 * t);
 
 /** The worst error of matvec and matmul, in units of `y_abs`. */
 async function checkKernels(page: Page): Promise<string> {
@@ -248,7 +248,7 @@ test('tokenizers and chat templates', async ({ page, golden: url }) => {
   table.push(`| every tier | ${tokenizers} tokenizer files | ${chats.length} template files |`);
 });
 
-test('a vocabulary of 152 k loads in 700 ms and 100 kB of text are tokenized in 200 ms', async ({
+test('a vocabulary of 152 k loads in 2.1 s and 100 kB of text are tokenized in 0.6 s', async ({
   page,
   golden: url,
 }) => {
@@ -265,7 +265,7 @@ test('a vocabulary of 152 k loads in 700 ms and 100 kB of text are tokenized in 
   const times = await golden.textTimes(page, `/${DEEPSEEK_HEAD}`, text.slice(0, 100_000));
   const [load, encode] = [golden.median(times.map((t) => t.load)), golden.median(times.map((t) => t.encode))];
   console.log(`152 k vocabulary in ${load.toFixed(0)} ms, 100 kB of text in ${encode.toFixed(0)} ms (median of 3)`);
-  // the bounds are three times the bars, because a machine may be busy
+  // three times the aims, 700 ms and 200 ms, which are for an idle machine: what is logged says whether they are met
   expect(load).toBeLessThan(3 * 700);
   expect(encode).toBeLessThan(3 * 200);
 });

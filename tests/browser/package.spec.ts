@@ -1,7 +1,11 @@
-// The package's API, from the tarball, on a real model.
+// The package's API, from the tarball, on a real model and on tiny ones.
 
+import { readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import type * as Minke from 'minke';
-import { expect, SMOLLM2, test } from './fixtures';
+import { parse, string, write } from '../../scripts/gguf.mjs';
+import { modelsFolder, root } from '../../scripts/setup.mjs';
+import { DEEPSEEK_HEAD, expect, SMOLLM2, test, vectors } from './fixtures';
 
 declare global {
   interface Window {
@@ -77,12 +81,15 @@ test('createEngine and chat.completions in OpenAI shapes', async ({ page, app, l
     ends.push(after.choices[0]?.message.content ?? '');
     ends.push(await completions.create({ messages, temperature: -1 }).then(String, codeOf));
     ends.push(await completions.create({ messages: 'hello' as never }).then(String, codeOf));
+    const [unsendable] = messages.map((message) => ({ ...message, print: () => {} }));
+    ends.push(await completions.create({ messages: [unsendable as never] }).then(String, codeOf));
     const running = completions.create({ messages }).then(String, codeOf);
     await window.engine.dispose();
     ends.push(await running, await completions.create({ messages }).then(String, codeOf));
     return ends;
   }, QUESTION);
-  expect(ends).toEqual(['aborted', 'The capital', 'invalid_request', 'invalid_request', 'aborted', 'aborted']);
+  const invalid = Array<string>(3).fill('invalid_request');
+  expect(ends).toEqual(['aborted', 'The capital', ...invalid, 'aborted', 'aborted']);
   expect(log.problems).toEqual([]);
 });
 
@@ -102,6 +109,8 @@ test('what cannot be loaded gives a typed error, and the next load works', async
   expect(await codeOf(`${hostile}/missing`)).toEqual(['http', `${hostile}/missing answered with HTTP status 404`]);
   expect(await codeOf(`${hostile}/html`)).toEqual(['not_gguf', expect.stringContaining('HTML')]);
   expect(await codeOf(`${hostile}/cut`)).toEqual(['network', expect.stringContaining(`${hostile}/cut failed after`)]);
+  expect(await codeOf(`${hostile}/short`)).toEqual(['gguf_truncated', expect.stringContaining('ends at byte 20000')]);
+  expect(await codeOf(`${hostile}/gzip`)).toBe('loaded');
   expect(await codeOf('http://localhost:9/closed')).toEqual(['network', expect.stringContaining('localhost:9')]);
   expect(await codeOf('blob: no model')).toEqual(['not_gguf', expect.stringContaining('starts with "blob"')]);
   expect(await codeOf('golden/refuse/gemma2.gguf')).toEqual(['unsupported', expect.stringContaining('gemma2')]);
@@ -121,6 +130,21 @@ test('what cannot be loaded gives a typed error, and the next load works', async
     'invalid_request',
     expect.stringContaining('q8_0'),
   ]);
+  expect(await codeOf('http://')).toEqual(['invalid_request', 'model: "http://" is no URL']);
+  for (const param of ['workerUrl', 'wasmUrl'])
+    expect(await codeOf('never read', { [param]: 'http://' })).toEqual([
+      'invalid_request',
+      `${param}: "http://" is no URL`,
+    ]);
+  for (const param of ['workerUrl', 'wasmUrl'])
+    expect(await codeOf('never read', { [param]: 'not/there' })).toEqual([
+      'worker',
+      expect.stringMatching(new RegExp(`cannot be loaded \\(${param}: .*not/there\\)`)),
+    ]);
+  const unsendable = page.evaluate(() =>
+    window.minke.createEngine({ model: 'never read', print: () => {} } as never).catch(String),
+  );
+  expect(await unsendable).toMatch(/^EngineError: options: .*could not be cloned/);
   expect(await codeOf('golden/refuse/control-qwen2.gguf', { kv: 'f16' })).toBe('loaded');
   const aborted = await page.evaluate(async (model) => {
     const controller = new AbortController();
@@ -129,4 +153,119 @@ test('what cannot be loaded gives a typed error, and the next load works', async
     return loading.catch((error: Error) => error.name);
   }, SMOLLM2);
   expect(aborted).toBe('AbortError');
+});
+
+const tinyModel = () => parse(readFileSync(join(vectors, 'refuse/control-qwen2.gguf')));
+
+/** Writes a model to where the server finds it; its address. */
+function served(name: string, model: { entries: object[]; tensors: object[] }): string {
+  writeFileSync(join(modelsFolder, name), write(model));
+  return `models/${name}`;
+}
+
+/** A tiny model whose template is `template`. */
+function withTemplate(template: string): string {
+  const { entries, tensors } = tinyModel();
+  const changed = entries.map((entry) =>
+    entry.key === 'tokenizer.chat_template' ? { ...entry, value: string(template) } : entry,
+  );
+  return served('tiny-template.gguf', { entries: changed, tensors });
+}
+
+test('what a request asks for is done, or refused by name', async ({ page, app }) => {
+  await page.goto(app);
+  await page.evaluate(async (model) => {
+    window.engine = await window.minke.createEngine({ model });
+  }, withTemplate('{{ messages[0].content }}{% for tool in tools %}{{ tool.function.name }}{% endfor %}'));
+  const ask = (request: object) =>
+    page.evaluate((request) => {
+      const messages = [{ role: 'user' as const, content: 'Hello' }];
+      const whole = { messages, max_tokens: 1, ...request, stream: false as const };
+      return window.engine.chat.completions.create(whole).then(
+        ({ usage }) => usage.prompt_tokens,
+        (error: Minke.EngineError) => [error.code, error.message],
+      );
+    }, request as Partial<Minke.ChatCompletionRequest>);
+  const alone = await ask({ n: 1, response_format: { type: 'text' }, user: 'of no concern' });
+  expect(alone).toBeGreaterThan(0);
+  const tools: Minke.ChatCompletionRequest['tools'] = [{ type: 'function', function: { name: 'weather' } }];
+  expect(await ask({ tools })).toBeGreaterThan(Number(alone));
+
+  for (const [request, message] of [
+    [{ n: 2 }, 'n: it is 2, but only 1 reply can be made'],
+    [{ max_tokens: 0 }, 'max_tokens: it must be at least 1'],
+    [{ response_format: { type: 'json_object' } }, /^response_format: .*json_object/],
+    [{ top_logprobs: 2 }, 'top_logprobs: it needs logprobs: true'],
+    [{ logprobs: true, top_logprobs: 21 }, 'top_logprobs: 21 is more than 20'],
+  ] as const) {
+    const words: unknown = typeof message === 'string' ? message : expect.stringMatching(message);
+    expect(await ask(request)).toEqual(['invalid_request', words]);
+  }
+});
+
+/** A tiny model with the tokenizer of DeepSeek R1 Distill Qwen 7B: 152,064 tokens and their merges. */
+function withLargeVocabulary(): string {
+  const large = parse(readFileSync(join(root, '.cache', DEEPSEEK_HEAD)));
+  const { entries, tensors } = tinyModel();
+  const isText = ({ key }: { key: string }) => key.startsWith('tokenizer.');
+  const [embedding, ...others] = tensors;
+  const shape = [32, 152_064];
+  const data = Buffer.alloc(152_064 * 34); // a row is one block of Q8_0
+  return served('tiny-152k.gguf', {
+    entries: [...entries.filter((entry) => !isText(entry)), ...large.entries.filter(isText)],
+    tensors: [{ ...embedding, shape, data }, ...others],
+  });
+}
+
+test('the heap stays under 64 MiB with a vocabulary of 152 k', async ({ page, app }) => {
+  await page.goto(app);
+  const { model, heapBytes } = await page.evaluate(async (model) => {
+    const engine = await window.minke.createEngine({ model, nCtx: 64 });
+    await engine.dispose();
+    return engine.info;
+  }, withLargeVocabulary());
+  expect(model.nVocab).toBe(152_064);
+  console.log(`wasm heap after loading 152 k tokens: ${(heapBytes / 2 ** 20).toFixed(1)} MiB`);
+  expect(heapBytes).toBeLessThan(64 * 2 ** 20);
+});
+
+test('what was measured is kept for the next load, and nothing else is', async ({ page, app }) => {
+  await page.goto(app);
+  const tuningOf = (options: object = {}) =>
+    page.evaluate(async (options) => {
+      const engine = await window.minke.createEngine({ model: 'golden/refuse/control-qwen2.gguf', ...options });
+      await engine.dispose();
+      return engine.info.device.tuning;
+    }, options);
+  /** What is kept, after `text` took the place of the only entry. */
+  const kept = (text?: string) =>
+    page.evaluate(async (text) => {
+      const cache = await caches.open('minke-tuning');
+      const keys = await cache.keys();
+      if (keys[0] && text !== undefined) await cache.put(keys[0], new Response(text));
+      return Promise.all(keys.map(async (key) => (await cache.match(key))?.text()));
+    }, text);
+  const parsed = async () => (await kept()).map((text) => JSON.parse(text ?? '') as unknown);
+  const other = { matmul: 'workgroup', invocations: 54_321, attention: 'few' }; // nothing is ever measured so
+
+  expect(await tuningOf({ tuning: other })).toEqual(other);
+  expect(await kept(), "a caller's").toEqual([]);
+  const measured = await tuningOf();
+  expect(await parsed()).toEqual([measured]);
+
+  await kept(JSON.stringify(other));
+  // a worker of another origin is a blob that imports it; so is this one
+  const workerUrl = await page.evaluate(() => {
+    const script = `import ${JSON.stringify(new URL('dist/worker.js', location.href).href)};`;
+    return URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
+  });
+  expect(await tuningOf({ workerUrl })).toEqual(other);
+
+  await kept(JSON.stringify({ ...other, attention: 'all' }));
+  const again = await tuningOf();
+  expect(await parsed(), 'in place of what is no tuning').toEqual([again]);
+
+  await kept(JSON.stringify(other));
+  expect(await tuningOf({ defaultLimits: true }), 'with other limits').not.toEqual(other);
+  expect(await kept()).toHaveLength(2);
 });

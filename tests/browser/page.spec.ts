@@ -137,6 +137,13 @@ test('reasoning is folded away, history has no reasoning, errors and Stop are sh
   expect(log.problems).toEqual([]);
 });
 
+test('a server without the small model does not list it, nor is it asked', async ({ page, site, log }) => {
+  await page.goto(`${site}static/`);
+  await expect(page.getByRole('button', { name: /DeepSeek/ })).toHaveCount(4);
+  await expect(page.getByRole('button', { name: /SmolLM2/ })).toHaveCount(0);
+  expect(log.requests.filter((url) => !/\/(static\/|assets\/[^/]+|icon\.svg)$/.test(url))).toEqual([]);
+});
+
 test('a browser without WebGPU is told so', async ({ page, site }) => {
   await page.addInitScript(() => Reflect.deleteProperty(Navigator.prototype, 'gpu'));
   await page.goto(site);

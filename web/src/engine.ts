@@ -36,6 +36,8 @@ export interface ChatMessage {
 /** A request in OpenAI's shape. What is left out takes DeepSeek's recommendation for R1 (temperature 0.6, top_p 0.95). */
 export interface ChatCompletionRequest {
   messages: ChatMessage[];
+  /** Functions in OpenAI's form, for the model's template to show. What the model then calls is text of its reply. */
+  tools?: object[] | null;
   stream?: boolean | null;
   /** 0 is greedy. */
   temperature?: number | null;
@@ -113,7 +115,7 @@ export class Engine {
     readonly info: EngineInfo,
   ) {
     worker.onmessage = (event: MessageEvent<FromWorker>) => this.#receive(event.data);
-    worker.onerror = (event) => this.#fail(new EngineError('worker', `the engine's worker failed: ${event.message}`));
+    worker.onerror = (event) => this.#fail(workerError(event));
   }
 
   /** Frees the GPU and the worker; running requests end with an abort error. */
@@ -165,7 +167,13 @@ export class Engine {
     });
     // OpenAI's clients write null for "not given"
     const given = Object.fromEntries(Object.entries(rest).filter(([, value]) => value !== null && value !== undefined));
-    this.worker.postMessage({ type: 'complete', id, request: given } satisfies ToWorker);
+    try {
+      this.worker.postMessage({ type: 'complete', id, request: given } satisfies ToWorker);
+    } catch (error) {
+      // something in it, such as a function, cannot be sent
+      const refused = { code: 'invalid_request', message: `request: ${words(error)}` };
+      this.#receive({ type: 'error', id, error: refused });
+    }
     return abort;
   }
 
@@ -234,20 +242,37 @@ interface Create {
   (request: ChatCompletionRequest): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>>;
 }
 
-/** The address of a model: of a listed id, or the URL itself, made absolute for the worker. */
+const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Makes an address absolute, for the worker's own may be another. */
+function absolute(param: string, url: string | URL): URL {
+  try {
+    return new URL(url, globalThis.location?.href);
+  } catch {
+    throw new EngineError('invalid_request', `${param}: "${url}" is no URL`);
+  }
+}
+
+/** The address of a model: of a listed id, or the URL itself. */
 function sourceOf(model: EngineOptions['model']): string | Blob {
   if (model instanceof Blob) return model;
   const listed = models.find((listed) => listed.id === model);
-  return new URL(listed?.url ?? model, globalThis.location?.href).href;
+  return absolute('model', listed?.url ?? model).href;
 }
 
 function startWorker(workerUrl: string | URL | undefined): Worker {
   if (workerUrl === undefined) return new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  const url = new URL(workerUrl, location.href);
+  const url = absolute('workerUrl', workerUrl);
   if (url.origin === location.origin) return new Worker(url, { type: 'module' });
   // a worker must be of the page's own origin, but may import from another
   const shim = new Blob([`import ${JSON.stringify(url.href)};`], { type: 'text/javascript' });
   return new Worker(URL.createObjectURL(shim), { type: 'module' });
+}
+
+/** Why the worker failed: the browser gives no message where it could not load the script. */
+function workerError({ message }: ErrorEvent, workerUrl: string | URL = 'worker.js beside the package'): EngineError {
+  const problem = message === undefined ? `it cannot be loaded (workerUrl: ${workerUrl})` : message;
+  return new EngineError('worker', `the engine's worker failed: ${problem}`);
 }
 
 /**
@@ -261,6 +286,7 @@ export function createEngine(options: EngineOptions): Promise<Engine> {
   return new Promise((resolve, reject) => {
     if (signal?.aborted) throw new EngineAbortError();
     const source = sourceOf(model);
+    const wasm = wasmUrl === undefined ? undefined : absolute('wasmUrl', wasmUrl).href;
     const worker = startWorker(workerUrl);
     const end = (settle: () => void) => {
       signal?.removeEventListener('abort', abort);
@@ -269,14 +295,17 @@ export function createEngine(options: EngineOptions): Promise<Engine> {
     const fail = (error: EngineError) => end(() => (worker.terminate(), reject(error)));
     const abort = () => fail(new EngineAbortError());
     signal?.addEventListener('abort', abort);
-    worker.onerror = (event) => fail(new EngineError('worker', `the engine's worker failed: ${event.message}`));
+    worker.onerror = (event) => fail(workerError(event, workerUrl));
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if (data.type === 'progress') onProgress?.(data.progress);
       if (data.type === 'error') fail(engineError(data.error));
       if (data.type === 'loaded')
         end(() => resolve(new Engine(worker, String(source instanceof Blob ? 'file' : source), data.info)));
     };
-    const wasm = wasmUrl === undefined ? undefined : new URL(wasmUrl, location.href).href;
-    worker.postMessage({ type: 'load', source, options: device, wasmUrl: wasm } satisfies ToWorker);
+    try {
+      worker.postMessage({ type: 'load', source, options: device, wasmUrl: wasm } satisfies ToWorker);
+    } catch (error) {
+      fail(new EngineError('invalid_request', `options: ${words(error)}`));
+    }
   });
 }

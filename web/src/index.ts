@@ -9,7 +9,6 @@ export type {
 export { EngineAbortError, EngineError } from './errors.js';
 export { type ListedModel, models } from './models.js';
 export type {
-  Delta,
   DeviceOptions,
   EngineInfo,
   KvType,

@@ -22,7 +22,7 @@ export interface DeviceOptions {
   noSubgroups?: boolean;
   /** Keep to WebGPU's default limits. */
   defaultLimits?: boolean;
-  /** Not to be measured at load. Default: as an earlier load found, else measured. */
+  /** Not to be measured at load, nor kept for later ones. Default: as an earlier load found, else measured. */
   tuning?: Tuning;
 }
 

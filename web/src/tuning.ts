@@ -1,27 +1,44 @@
 // What was found fastest on this device at an earlier load. It stays in the browser, beside the page's other data.
 
 import { version } from './generated/minke.js';
-import type { Tuning } from './protocol.js';
+import type { DeviceOptions, Tuning } from './protocol.js';
 
 const CACHE = 'minke-tuning';
 
-function key({ vendor, architecture, device, description }: GPUAdapterInfo): string {
-  return `/minke-tuning/${[version(), vendor, architecture, device, description].map(encodeURIComponent).join('/')}`;
+/** Of the device, and of the options that change what is measured on it. Absolute: a worker may be a blob. */
+function key(adapter: GPUAdapterInfo, { kv, noF16, noSubgroups, defaultLimits }: DeviceOptions): string {
+  const { vendor, architecture, device, description } = adapter;
+  const facts = [version(), vendor, architecture, device, description, kv, noF16, noSubgroups, defaultLimits];
+  return new URL(`/minke-tuning/${facts.map((fact) => encodeURIComponent(String(fact))).join('/')}`, self.origin).href;
+}
+
+/** Whether it is what `remember` writes: any script of the page's origin may have changed it. */
+function isTuning(kept: unknown): kept is Tuning {
+  const { matmul, invocations, attention } = (kept ?? {}) as { [key in keyof Tuning]: unknown };
+  return (
+    (matmul === 'workgroup' || matmul === 'registers') &&
+    (attention === 'many' || attention === 'few') &&
+    typeof invocations === 'number' &&
+    Number.isInteger(invocations) &&
+    invocations >= 0 &&
+    invocations <= 2 ** 20
+  );
 }
 
 /** Undefined where nothing is kept, or nothing may be. */
-export async function recall(adapter: GPUAdapterInfo): Promise<Tuning | undefined> {
+export async function recall(adapter: GPUAdapterInfo, options: DeviceOptions): Promise<Tuning | undefined> {
   try {
-    const kept = await (await caches.open(CACHE)).match(key(adapter));
-    return (await kept?.json()) as Tuning | undefined;
+    const kept = await (await caches.open(CACHE)).match(key(adapter, options));
+    const tuning: unknown = await kept?.json();
+    return isTuning(tuning) ? tuning : undefined;
   } catch {
     return undefined; // then it is measured again
   }
 }
 
-export async function remember(adapter: GPUAdapterInfo, tuning: Tuning): Promise<void> {
+export async function remember(adapter: GPUAdapterInfo, options: DeviceOptions, tuning: Tuning): Promise<void> {
   try {
-    await (await caches.open(CACHE)).put(key(adapter), Response.json(tuning));
+    await (await caches.open(CACHE)).put(key(adapter, options), Response.json(tuning));
   } catch {
     // a browser that keeps nothing for this page
   }

@@ -13,24 +13,28 @@ function post(message: FromWorker): void {
   (self as unknown as { postMessage(message: FromWorker): void }).postMessage(message);
 }
 
+const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 /** What wasm throws is `{ code, message }`; anything else is a bug or a trap. */
 function plainError(error: unknown): { code: string; message: string } {
   if (typeof error === 'object' && error !== null && 'code' in error && 'message' in error) {
     return { code: String(error.code), message: String(error.message) };
   }
-  return { code: 'worker', message: `the engine failed: ${error instanceof Error ? error.message : String(error)}` };
+  return { code: 'worker', message: `the engine failed: ${words(error)}` };
 }
 
 async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): Promise<void> {
   const url = message.wasmUrl ?? new URL('./engine.wasm', import.meta.url);
-  await init({ module_or_path: url });
+  await init({ module_or_path: url }).catch((error: unknown) => {
+    throw { code: 'worker', message: `the engine's wasm cannot be loaded (wasmUrl: ${url}): ${words(error)}` };
+  });
   const adapter = await bestAdapter();
   const options = enableSubgroups(adapter, message.options);
-  const tuning = options.tuning ?? (await recall(adapter.info));
+  const tuning = options.tuning ?? (await recall(adapter.info, options));
   const onProgress = (progress: LoadProgress) => post({ type: 'progress', progress });
   engine = await WasmEngine.load(message.source, tuning ? { ...options, tuning } : options, onProgress, signal);
   const info = engine.info() as Omit<EngineInfo, 'heapBytes'>;
-  await remember(adapter.info, info.device.tuning);
+  if (!tuning) await remember(adapter.info, options, info.device.tuning);
   post({ type: 'loaded', info: { ...info, heapBytes: heapBytes() } });
 }
 

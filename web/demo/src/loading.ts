@@ -3,15 +3,22 @@
 import { signal } from '@preact/signals';
 import { createEngine, type Engine, EngineAbortError, type ListedModel, type LoadProgress, models } from 'minke';
 
-/** The listed models, and the small one that `npm start` serves beside the page. */
+/** The small model's address, where `npm start` serves the page (scripts/start.mjs). */
+const small = document.querySelector<HTMLMetaElement>('meta[name=small-model]')?.content;
+
+/** The listed models, and the small one where this page's server has it. */
 export const choices: readonly ListedModel[] = [
   ...models,
-  {
-    id: 'smollm2-135m-instruct',
-    name: 'SmolLM2 135M Instruct (small test model, from this server)',
-    url: 'models/smollm2-135m-instruct-q4_1.gguf',
-    bytes: 98_362_432,
-  },
+  ...(small
+    ? [
+        {
+          id: 'smollm2-135m-instruct',
+          name: 'SmolLM2 135M Instruct (small test model, from this server)',
+          url: small,
+          bytes: 98_362_432,
+        },
+      ]
+    : []),
 ];
 
 export interface Loading {
