@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 mod common;
 
-use common::gguf::{self, array, string, text, uint};
+use common::gguf::{self, array, bpe, spm, text, tokenizer as open, uint};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -144,37 +144,6 @@ fn unknown_pre_tokenizers_are_errors() {
         assert!(error.contains(name), "{error}");
     }
     assert!(HeaderParser::default().push(b"GGUF").unwrap().is_none());
-}
-
-/// A header with `tokens`, each with its type, and nothing else that a tokenizer reads.
-fn vocabulary(model: &str, tokens: &[(&str, i32)]) -> gguf::File {
-    let mut file = gguf::tiny();
-    let texts: Vec<u8> = tokens.iter().flat_map(|token| string(token.0)).collect();
-    let types: Vec<u8> = tokens.iter().flat_map(|token| token.1.to_le_bytes()).collect();
-    file.set("tokenizer.ggml.model", text(model));
-    file.set("tokenizer.ggml.tokens", array(8, tokens.len() as u64, &texts));
-    file.set("tokenizer.ggml.token_type", array(5, tokens.len() as u64, &types));
-    file
-}
-
-fn bpe(tokens: &[(&str, i32)], merges: &[&str]) -> gguf::File {
-    let mut file = vocabulary("gpt2", tokens);
-    let merged: Vec<u8> = merges.iter().flat_map(|merge| string(merge)).collect();
-    file.set("tokenizer.ggml.pre", text("gpt-2"));
-    file.set("tokenizer.ggml.merges", array(8, merges.len() as u64, &merged));
-    file
-}
-
-fn spm(tokens: &[(&str, i32)]) -> gguf::File {
-    let mut file = vocabulary("llama", tokens);
-    let scores: Vec<u8> = (0..tokens.len()).flat_map(|i| (-(i as f32)).to_le_bytes()).collect();
-    file.set("tokenizer.ggml.scores", array(6, tokens.len() as u64, &scores));
-    file
-}
-
-fn open(file: &gguf::File) -> minke::Result<Tokenizer> {
-    let header = HeaderParser::default().push(&file.header()).unwrap().expect("a header");
-    Tokenizer::from_metadata(&header.metadata)
 }
 
 #[test]

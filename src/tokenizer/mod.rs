@@ -142,7 +142,8 @@ impl Tokenizer {
     }
 
     /// Like [`Tokenizer::encode`] with [`Special::Parse`], for a prompt in which `mark` (see
-    /// [`crate::chat::template::Prompt`]) keeps a person's words from being read as control tokens.
+    /// [`crate::chat::template::Prompt`]) keeps a person's words from being read as control tokens: it stands in
+    /// them, or after one that has but one character.
     pub fn encode_marked(&self, text: &str, special: Special, mark: Option<char>) -> Result<Vec<u32>> {
         let mut ids = Vec::new();
         let finder = match special {
@@ -151,8 +152,12 @@ impl Tokenizer {
         };
         let mut at = 0;
         for found in finder.automaton.find_iter(text) {
+            let id = finder.ids[found.pattern()];
+            if self.is_control(id) && mark.is_some_and(|mark| text[found.end()..].starts_with(mark)) {
+                continue;
+            }
             self.encode_text(&text[at..found.start()], mark, &mut ids)?;
-            ids.push(finder.ids[found.pattern()]);
+            ids.push(id);
             at = found.end();
         }
         self.encode_text(&text[at..], mark, &mut ids)?;
