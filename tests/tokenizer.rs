@@ -200,6 +200,31 @@ fn many_special_tokens_take_no_time() {
     assert!(start.elapsed().as_secs() < 3, "{:?}", start.elapsed());
 }
 
+/// Bytes of memory that this process had at most, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib << 10)
+}
+
+/// Few enough for a table of all states and bytes, which would take 1 GiB.
+#[test]
+fn long_special_tokens_take_bounded_memory() {
+    let chars: Vec<char> = (' '..='~').chain('\u{80}'..='\u{7ff}').collect();
+    let long = |i: usize| (0..6_500).map(|at| chars[(at * at + 1_009 * at * i + i) % chars.len()]).collect();
+    let texts: Vec<String> = (0..80).map(long).collect();
+    let tokens: Vec<(&str, i32)> = texts.iter().map(|text| (text.as_str(), 4)).collect();
+    let before = peak_memory();
+    let tokenizer = open(&bpe(&tokens, &[])).unwrap();
+    assert_eq!(tokenizer.encode(&texts[7], Special::Text).unwrap(), [7]);
+    let Some((before, after)) = before.zip(peak_memory()) else {
+        println!("skipped: this system does not tell");
+        return;
+    };
+    println!("{} MiB more", (after - before) >> 20);
+    assert!(after - before < 400 << 20, "{after} bytes after {before}");
+}
+
 #[test]
 fn a_reply_ends_by_id_or_by_name() {
     let tokens = [("<|im_end|>", 4), ("<|eot_id|>", 3), ("</s>", 1), ("<think>", 4), ("a", 1), ("b", 1)];
