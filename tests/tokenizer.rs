@@ -133,7 +133,18 @@ fn half_a_character_waits() {
     assert_eq!(stream.push("é".as_bytes().split_at(1).0), "");
     assert_eq!(stream.push("é".as_bytes().split_at(1).1), "é");
     assert_eq!(stream.push(&[b'a', 0xff, b'b', 0xe2, 0x82]), "a\u{fffd}b");
+    assert_eq!(stream.push(&[0xff]), "\u{fffd}\u{fffd}"); // no more of that one comes, and none of this
+    assert_eq!(stream.push(&[0xf0, 0x9f]), "");
+    assert_eq!(stream.push(&[0x98, 0x80, 0xc3]), "😀");
     assert_eq!(stream.finish(), "\u{fffd}");
+}
+
+#[test]
+fn many_bytes_that_are_no_text_take_no_time() {
+    let start = std::time::Instant::now();
+    let text = DecodeStream::default().push(&vec![0xff; 1 << 20]);
+    assert_eq!(text.chars().filter(|c| *c == '\u{fffd}').count(), 1 << 20);
+    assert!(start.elapsed().as_secs() < 3, "{:?}", start.elapsed());
 }
 
 #[test]

@@ -252,25 +252,20 @@ impl DecodeStream {
     pub fn push(&mut self, bytes: &[u8]) -> String {
         self.held.extend_from_slice(bytes);
         let mut text = String::new();
-        loop {
-            match std::str::from_utf8(&self.held) {
-                Ok(rest) => {
-                    text.push_str(rest);
-                    self.held.clear();
-                    return text;
-                }
-                Err(error) => {
-                    let valid = error.valid_up_to();
-                    text.push_str(&String::from_utf8_lossy(&self.held[..valid]));
-                    let Some(bad) = error.error_len() else {
-                        self.held.drain(..valid);
-                        return text;
-                    };
-                    text.push(char::REPLACEMENT_CHARACTER);
-                    self.held.drain(..valid + bad);
-                }
+        let mut done = 0;
+        for chunk in self.held.utf8_chunks() {
+            text.push_str(chunk.valid());
+            done += chunk.valid().len();
+            let bad = chunk.invalid();
+            let unfinished = std::str::from_utf8(bad).is_err_and(|e| e.error_len().is_none());
+            if bad.is_empty() || (unfinished && done + bad.len() == self.held.len()) {
+                break; // the end, or a character of which more may come
             }
+            text.push(char::REPLACEMENT_CHARACTER);
+            done += bad.len();
         }
+        self.held.drain(..done);
+        text
     }
 
     /// What is left when no more tokens come.
