@@ -13,7 +13,7 @@ use pollster::block_on;
 
 mod common;
 
-use common::gguf::{EPS, I32, Q4_K, Tensor, array, f32s, float, text, tiny, uint};
+use common::gguf::{EPS, I32, Q4_K, Tensor, array, f32s, float, string, text, tiny, uint};
 
 fn parse(bytes: &[u8]) -> Result<Header> {
     let mut parser = HeaderParser::default();
@@ -277,6 +277,19 @@ fn wrong_types_for_the_gpu_are_refused() {
         file.tensor(name).ty = I32;
         assert_refused(load(&file.whole()), "tensor_type", &[name, "I32", supported]);
     }
+}
+
+#[test]
+fn tokens_without_a_row_in_the_embedding_are_refused() {
+    let mut file = tiny();
+    let tokens = |n: usize| array(8, n as u64, &string("a").repeat(n));
+    file.set("tokenizer.ggml.tokens", tokens(39)); // real models have rows to spare
+    load(&file.whole()).expect("a model");
+    file.set("tokenizer.ggml.tokens", tokens(41));
+    let mut loader = loader(None);
+    let words = ["tokenizer.ggml.tokens", "41", "token_embd.weight", "40"];
+    assert_refused(block_on(loader.push(&file.header())), "metadata_value", &words);
+    assert_eq!(loader.gpu().unwrap().counters().buffers, 0);
 }
 
 /// Every byte of a real header with one bit flipped: whatever comes of it, nothing panics.
