@@ -8,6 +8,7 @@ use minke::gpu::{Gpu, GpuOptions};
 use minke::kv_type::KvType;
 use minke::model::plan::MemoryPlan;
 use minke::model::{Loader, Model};
+use minke::sampler::SamplingParams;
 use minke::{Error, Result};
 use pollster::block_on;
 
@@ -290,6 +291,19 @@ fn tokens_without_a_row_in_the_embedding_are_refused() {
     let words = ["tokenizer.ggml.tokens", "41", "token_embd.weight", "40"];
     assert_refused(block_on(loader.push(&file.header())), "metadata_value", &words);
     assert_eq!(loader.gpu().unwrap().counters().buffers, 0);
+}
+
+/// It is not the device that failed.
+#[test]
+fn logits_that_are_no_numbers_have_an_error_of_their_own() {
+    let mut bytes = tiny().whole();
+    let tensors = parse(&bytes).expect("a header").tensors;
+    let norm = tensors.iter().find(|t| t.name == "output_norm.weight").expect("the last norm");
+    bytes[norm.offset as usize..][..norm.bytes as usize].fill(0xff); // NaN
+    let mut model = load(&bytes).expect("a model");
+    model.start_sampling(&SamplingParams::default(), 0);
+    let token = block_on(model.sample_after(&[1], 0, &|| false)).expect("a token on its way");
+    assert_refused(block_on(model.receive(token)), "not_finite", &["logits"]);
 }
 
 /// Every byte of a real header with one bit flipped: whatever comes of it, nothing panics.

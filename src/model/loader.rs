@@ -187,7 +187,7 @@ impl Tensors {
             }
             Some(_) => {}
             None => {
-                let architecture = format!("{:?}", self.model.config.architecture);
+                let architecture = self.model.config.architecture.name().into();
                 return Err(Error::TensorUnknown { name: name.clone(), architecture });
             }
         }
@@ -233,6 +233,8 @@ impl Tensors {
                 before += bytes;
             }
         }
-        Err(Error::Device(format!("tensor {} is longer than its rows", self.header.tensors[self.index].name)))
+        let tensor = &self.header.tensors[self.index];
+        let problem = "it is longer than its rows".into();
+        Err(Error::Malformed { what: tensor.name.clone(), offset: tensor.offset, problem })
     }
 }
