@@ -69,6 +69,8 @@ refused! {
         |f| f.n_tensors = Some(u64::MAX);
     countless_entries: "too_large" ["number of metadata entries", "65537"] |f| f.n_entries = Some(65_537);
     endless_array: "too_large" ["the array x"] |f| f.set("x", array(4, u64::MAX, &[]));
+    many_arrays: "too_large" ["array elements up to e", "5242880"]
+        |f| "abcde".chars().for_each(|key| f.set(&key.to_string(), array(0, 1 << 20, &[0; 1 << 20])));
     endless_string: "too_large" ["string in x"] |f| f.set("x", (8, vec![0xff; 8]));
     endless_string_in_array: "too_large" ["string in x"] |f| f.set("x", array(8, 1, &[0xff; 8]));
     endless_key: "too_large" ["a metadata key"] |f| f.entries[0].0 = u64::MAX.to_le_bytes().into();

@@ -1,7 +1,9 @@
 //! The header, read incrementally. Every length is checked against a cap before anything is allocated.
 
 use super::metadata::{Strings, Value};
-use super::{Header, MAX_ALIGNMENT, MAX_ARRAY, MAX_ENTRIES, MAX_HEADER, MAX_NAME, MAX_STRING, TensorInfo};
+use super::{
+    Header, MAX_ALIGNMENT, MAX_ARRAY, MAX_ELEMENTS, MAX_ENTRIES, MAX_HEADER, MAX_NAME, MAX_STRING, TensorInfo,
+};
 use crate::quant::GgmlType;
 use crate::{Error, Result};
 
@@ -24,6 +26,8 @@ pub struct HeaderParser {
 struct Counts {
     tensors: u64,
     entries: u64,
+    /// Of all arrays so far.
+    elements: u64,
 }
 
 #[derive(Debug, Default)]
@@ -126,7 +130,7 @@ impl HeaderParser {
         };
         cap("the number of tensors", tensors, MAX_ENTRIES)?;
         cap("the number of metadata entries", entries, MAX_ENTRIES)?;
-        self.counts = Counts { tensors, entries };
+        self.counts = Counts { tensors, entries, elements: 0 };
         self.next_entry()
     }
 
@@ -157,6 +161,8 @@ impl HeaderParser {
                 return Ok(None);
             };
             cap(&format!("the array {key}"), left, MAX_ARRAY)?;
+            self.counts.elements += left;
+            cap(&format!("the number of array elements up to {key}"), self.counts.elements, MAX_ELEMENTS)?;
             let value = match kind {
                 0..=5 | 7 | 10 | 11 => Value::Ints(Vec::new()),
                 6 | 12 => Value::Floats(Vec::new()),
