@@ -232,6 +232,17 @@ fn a_cut_file_names_the_tensor() {
     assert_refused(block_on(unknown.finish()), "gguf_truncated", &["the GGUF header"]);
 }
 
+#[test]
+fn a_tensor_in_the_wrong_place_is_told_with_that_place() {
+    let mut file = tiny();
+    let data = parse(&file.header()).expect("a header").data_offset;
+    file.tensor("attn_q").offset -= 32;
+    match parse(&file.header()) {
+        Err(Error::Malformed { offset, .. }) => assert_eq!(offset, data + 128 - 32),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The first 99.6 MB of a model of 4.7 GB.
 #[test]
 fn the_head_of_a_real_model_is_cut() {
