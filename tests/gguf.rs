@@ -277,6 +277,17 @@ fn pieces_of_any_size_give_the_same_header() {
     }
 }
 
+#[test]
+fn no_plan_overflows() {
+    let header = parse(&tiny().header()).expect("a header");
+    let config = ModelConfig::from_header(&header).expect("a model");
+    let plan = |n_ctx| MemoryPlan::new(&config, &header, Some(n_ctx), KvType::F32);
+    assert!(plan(1 << 24).expect("a plan").total > 1 << 32);
+    for n_ctx in [(1 << 24) + 1, usize::MAX] {
+        assert_refused(plan(n_ctx), "invalid_request", &["n_ctx", &n_ctx.to_string(), "16777216"]);
+    }
+}
+
 /// What a kernel cannot take is refused when its tensor's place on the GPU is prepared.
 #[test]
 fn wrong_types_for_the_gpu_are_refused() {
