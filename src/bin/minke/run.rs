@@ -1,8 +1,8 @@
 //! `minke logits` and `minke run`.
 
-use crate::Shared;
 use crate::source::{json_file, load, load_engine};
 use crate::text::{messages, moment};
+use crate::{Shared, print};
 use clap::Args;
 use minke::chat::reasoning::Delta;
 use minke::engine::{GenerateOptions, Stop};
@@ -10,7 +10,6 @@ use minke::sampler::SamplingParams;
 use minke::session::Session;
 use minke::{Error, Result};
 use serde_json::json;
-use std::io::Write;
 
 /// Prints {"positions": [...], "logits": [[...]]}
 #[derive(Args)]
@@ -31,7 +30,7 @@ impl Logits {
         let (model, ..) = load(&self.model, &shared.gpu(), shared.ctx).await?;
         let mut session = Session::new(model);
         let logits = session.logits(&tokens, &positions).await?;
-        println!("{}", json!({ "positions": positions, "logits": logits }));
+        print(format_args!("{}\n", json!({ "positions": positions, "logits": logits })));
         Ok(())
     }
 
@@ -143,8 +142,7 @@ impl Run {
         let options = self.sampling.options(self.n);
         let mut show = |delta: Delta, _| {
             if !shared.json {
-                print!("{}{}", delta.reasoning, delta.content);
-                let _ = std::io::stdout().flush(); // a closed pipe ends the next print
+                print(format_args!("{}{}", delta.reasoning, delta.content));
             }
         };
         let done = engine.generate(prompt, &options, moment.entropy, &mut show, &|| false).await?;
