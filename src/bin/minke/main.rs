@@ -126,3 +126,17 @@ fn main() -> ExitCode {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn help_tells_what_every_flag_does() {
+        let cli = super::Cli::command();
+        let flags = cli.get_subcommands().flat_map(|command| command.get_opts());
+        let silent: Vec<_> =
+            flags.filter(|flag| flag.get_help().is_none()).map(|flag| flag.get_id()).collect();
+        assert!(silent.is_empty(), "{silent:?}");
+    }
+}

@@ -86,18 +86,25 @@ struct Sampling {
     /// 0 is greedy
     #[arg(long)]
     temperature: Option<f32>,
+    /// Keep the k likeliest tokens; 0 keeps all
     #[arg(long)]
     top_k: Option<usize>,
+    /// Keep the fewest likeliest tokens whose probabilities reach this sum; 1 keeps all
     #[arg(long)]
     top_p: Option<f32>,
+    /// Keep tokens at least this likely, relative to the likeliest; 0 keeps all
     #[arg(long)]
     min_p: Option<f32>,
+    /// Keep tokens of typical surprise up to this sum of probabilities; 1 keeps all
     #[arg(long)]
     typical_p: Option<f32>,
+    /// Divide the logits of tokens that the reply already has; 1 is off
     #[arg(long)]
     repetition_penalty: Option<f32>,
+    /// Subtract this from the logits of tokens that the reply already has
     #[arg(long, allow_negative_numbers = true)]
     presence_penalty: Option<f32>,
+    /// Subtract this from a token's logit for every time the reply has it
     #[arg(long, allow_negative_numbers = true)]
     frequency_penalty: Option<f32>,
     /// For the same reply each time
