@@ -66,37 +66,33 @@ fn real_vocabularies() {
     }
 }
 
-/// Every `tokenizer/tiny-MODEL.json` whose model is in the set (the small set has none).
-#[test]
-fn tiny_vocabularies() {
-    for name in common::stems("tokenizer") {
-        let Some(model) = name.strip_prefix("tiny-") else {
-            continue;
-        };
-        let path = common::vectors_dir().join(format!("models/{model}.gguf"));
-        if !path.is_file() {
-            println!("{name} is skipped: its model is not in this set");
-            continue;
-        }
-        let header = common::header(&path);
-        check(&name, &header);
-    }
+/// The SentencePiece vocabulary of the vectors.
+const SPM: &str = "tiny-llama-linear-spm";
+
+/// Of `tokenizer/tiny-MODEL.json`, the vocabulary of the model; the small set has of the file only the header.
+fn tiny(name: &str) -> Header {
+    let model = name.strip_prefix("tiny-").expect("a tiny model's name");
+    common::header(&common::vectors_dir().join(format!("models/{model}.gguf")))
 }
 
-/// The SentencePiece model with `add_space_prefix` turned off in its header.
+#[test]
+fn tiny_vocabularies() {
+    let names: Vec<_> = common::stems("tokenizer").into_iter().filter(|n| n.starts_with("tiny-")).collect();
+    assert!(names.iter().any(|name| name == SPM), "{names:?}");
+    names.iter().for_each(|name| check(name, &tiny(name)));
+}
+
+/// With `add_space_prefix` turned off in its header.
 #[test]
 fn a_vocabulary_without_space_prefix() {
-    let path = common::vectors_dir().join("models/llama-linear-spm.gguf");
-    let Ok(mut file) = std::fs::read(&path) else {
-        println!("skipped: {} is not in this set", path.display());
-        return;
-    };
+    let mut file =
+        std::fs::read(common::vectors_dir().join("models/llama-linear-spm.gguf")).expect("the model");
     let key = b"tokenizer.ggml.add_space_prefix";
     let at = file.windows(key.len()).position(|bytes| bytes == key).expect("the key") + key.len() + 4;
     assert_eq!(std::mem::replace(&mut file[at], 0), 1);
     let header = HeaderParser::default().push(&file).unwrap().expect("a header");
     let tokenizer = Tokenizer::from_metadata(&header.metadata).unwrap();
-    let golden: Golden = common::vectors("tokenizer/tiny-llama-linear-spm.json");
+    let golden: Golden = common::vectors(&format!("tokenizer/{SPM}.json"));
     for case in &golden.cases {
         let want = case.ids_no_space_prefix.as_ref().unwrap_or(&case.ids);
         assert_eq!(&tokenizer.encode(&case.text, Special::Parse).unwrap(), want, "{:?}", case.text);
@@ -108,10 +104,7 @@ fn a_vocabulary_without_space_prefix() {
 /// 100 kB of anything is done in bounded time.
 #[test]
 fn long_texts_of_one_kind_end() {
-    let path = common::vectors_dir().join("models/llama-linear-spm.gguf");
-    let mut headers = vec![common::header(&common::cached(common::DEEPSEEK_HEAD))];
-    headers.extend(path.is_file().then(|| common::header(&path)));
-    for header in headers {
+    for header in [common::header(&common::cached(common::DEEPSEEK_HEAD)), tiny(SPM)] {
         let start = std::time::Instant::now();
         let tokenizer = Tokenizer::from_metadata(&header.metadata).unwrap();
         println!("{} entries in {:?}", tokenizer.n_vocab(), start.elapsed());
