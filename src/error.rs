@@ -143,6 +143,9 @@ pub enum Error {
     /// The GPU device refused or failed.
     #[error("the GPU device failed: {0}")]
     Device(String),
+    /// The model's numbers broke: by the file's weights, or by a device that computes wrongly.
+    #[error("the model's logits are not finite numbers: its file is damaged, or the GPU computes wrongly")]
+    NotFinite,
     /// The GPU's driver does not compile a kernel.
     #[error("the GPU's driver rejects the kernel {kernel}: {problem}")]
     Shader {
@@ -224,6 +227,7 @@ impl Error {
             Self::ContextFull { .. } => "context_full",
             Self::NoAdapter(_) => "no_adapter",
             Self::Device(_) | Self::Shader { .. } => "device",
+            Self::NotFinite => "not_finite",
             Self::SelfTest { .. } => "self_test",
             Self::OutOfMemory { .. } => "out_of_memory",
             Self::File { .. } => "file",

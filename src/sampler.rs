@@ -256,7 +256,7 @@ fn exponential(bits: u32) -> f32 {
 
 /// Where the model's numbers broke.
 pub fn not_finite() -> Error {
-    Error::Device("the model's logits are not finite numbers".into())
+    Error::NotFinite
 }
 
 /// Index of the largest value, the lowest of equals.

@@ -8,12 +8,13 @@ use minke::gpu::{Gpu, GpuOptions};
 use minke::kv_type::KvType;
 use minke::model::plan::MemoryPlan;
 use minke::model::{Loader, Model};
+use minke::sampler::SamplingParams;
 use minke::{Error, Result};
 use pollster::block_on;
 
 mod common;
 
-use common::gguf::{EPS, I32, Q4_K, Tensor, array, f32s, float, text, tiny, uint};
+use common::gguf::{EPS, I32, Q4_K, Tensor, array, f32s, float, string, text, tiny, uint};
 
 fn parse(bytes: &[u8]) -> Result<Header> {
     let mut parser = HeaderParser::default();
@@ -68,6 +69,8 @@ refused! {
         |f| f.n_tensors = Some(u64::MAX);
     countless_entries: "too_large" ["number of metadata entries", "65537"] |f| f.n_entries = Some(65_537);
     endless_array: "too_large" ["the array x"] |f| f.set("x", array(4, u64::MAX, &[]));
+    many_arrays: "too_large" ["array elements up to e", "5242880"]
+        |f| "abcde".chars().for_each(|key| f.set(&key.to_string(), array(0, 1 << 20, &[0; 1 << 20])));
     endless_string: "too_large" ["string in x"] |f| f.set("x", (8, vec![0xff; 8]));
     endless_string_in_array: "too_large" ["string in x"] |f| f.set("x", array(8, 1, &[0xff; 8]));
     endless_key: "too_large" ["a metadata key"] |f| f.entries[0].0 = u64::MAX.to_le_bytes().into();
@@ -229,6 +232,17 @@ fn a_cut_file_names_the_tensor() {
     assert_refused(block_on(unknown.finish()), "gguf_truncated", &["the GGUF header"]);
 }
 
+#[test]
+fn a_tensor_in_the_wrong_place_is_told_with_that_place() {
+    let mut file = tiny();
+    let data = parse(&file.header()).expect("a header").data_offset;
+    file.tensor("attn_q").offset -= 32;
+    match parse(&file.header()) {
+        Err(Error::Malformed { offset, .. }) => assert_eq!(offset, data + 128 - 32),
+        other => panic!("{other:?}"),
+    }
+}
+
 /// The first 99.6 MB of a model of 4.7 GB.
 #[test]
 fn the_head_of_a_real_model_is_cut() {
@@ -263,6 +277,17 @@ fn pieces_of_any_size_give_the_same_header() {
     }
 }
 
+#[test]
+fn no_plan_overflows() {
+    let header = parse(&tiny().header()).expect("a header");
+    let config = ModelConfig::from_header(&header).expect("a model");
+    let plan = |n_ctx| MemoryPlan::new(&config, &header, Some(n_ctx), KvType::F32);
+    assert!(plan(1 << 24).expect("a plan").total > 1 << 32);
+    for n_ctx in [(1 << 24) + 1, usize::MAX] {
+        assert_refused(plan(n_ctx), "invalid_request", &["n_ctx", &n_ctx.to_string(), "16777216"]);
+    }
+}
+
 /// What a kernel cannot take is refused when its tensor's place on the GPU is prepared.
 #[test]
 fn wrong_types_for_the_gpu_are_refused() {
@@ -277,6 +302,32 @@ fn wrong_types_for_the_gpu_are_refused() {
         file.tensor(name).ty = I32;
         assert_refused(load(&file.whole()), "tensor_type", &[name, "I32", supported]);
     }
+}
+
+#[test]
+fn tokens_without_a_row_in_the_embedding_are_refused() {
+    let mut file = tiny();
+    let tokens = |n: usize| array(8, n as u64, &string("a").repeat(n));
+    file.set("tokenizer.ggml.tokens", tokens(39)); // real models have rows to spare
+    load(&file.whole()).expect("a model");
+    file.set("tokenizer.ggml.tokens", tokens(41));
+    let mut loader = loader(None);
+    let words = ["tokenizer.ggml.tokens", "41", "token_embd.weight", "40"];
+    assert_refused(block_on(loader.push(&file.header())), "metadata_value", &words);
+    assert_eq!(loader.gpu().unwrap().counters().buffers, 0);
+}
+
+/// It is not the device that failed.
+#[test]
+fn logits_that_are_no_numbers_have_an_error_of_their_own() {
+    let mut bytes = tiny().whole();
+    let tensors = parse(&bytes).expect("a header").tensors;
+    let norm = tensors.iter().find(|t| t.name == "output_norm.weight").expect("the last norm");
+    bytes[norm.offset as usize..][..norm.bytes as usize].fill(0xff); // NaN
+    let mut model = load(&bytes).expect("a model");
+    model.start_sampling(&SamplingParams::default(), 0);
+    let token = block_on(model.sample_after(&[1], 0, &|| false)).expect("a token on its way");
+    assert_refused(block_on(model.receive(token)), "not_finite", &["logits"]);
 }
 
 /// Every byte of a real header with one bit flipped: whatever comes of it, nothing panics.

@@ -41,8 +41,24 @@ fn log_probability(logits: &[f32], id: u32) -> f64 {
 
 /// Largest error of the top 20 log-probabilities.
 fn worst(logits: &[Vec<f32>], checks: &[Check]) -> f64 {
-    let pairs = logits.iter().zip(checks).flat_map(|(row, c)| c.top20.iter().map(move |t| (row, t)));
-    pairs.map(|(row, (id, want, _))| (log_probability(row, *id) - want).abs()).fold(0.0, f64::max)
+    common::worst(logits, checks, |row, check| {
+        let got: Vec<f64> = check.top20.iter().map(|(id, ..)| log_probability(row, *id)).collect();
+        common::worst(&got, &check.top20, |got, (_, want, _)| (got - want).abs())
+    })
+}
+
+/// Log-probabilities, and the greedy text.
+fn check(session: &mut Session, case: &Case) {
+    let bound = 2e-3 * f64::from(common::kv_factor(session.model().gpu().caps.kv));
+    let mut positions: Vec<usize> = case.checks.iter().map(|c| c.position).collect();
+    positions.push(case.ids.len() - 1);
+    positions.dedup();
+    let mut logits = block_on(session.logits(&case.ids, &positions)).expect("logits");
+    let error = worst(&logits[..case.checks.len()], &case.checks);
+    println!("{}: {error:.2e}", case.case);
+    assert!(error <= bound, "{}: log-probabilities differ by {error}", case.case);
+    let last = logits.pop().expect("the last row");
+    check_greedy(session, case, last);
 }
 
 fn check_greedy(session: &mut Session, case: &Case, mut logits: Vec<f32>) {
@@ -70,19 +86,10 @@ fn prompts_probabilities_and_greedy_text_agree() {
         GpuOptions { no_f16: true, no_subgroups: true, default_limits: true, ..GpuOptions::default() };
     for (options, cases) in [(exact(), golden.cases.len()), (GpuOptions::default(), 4), (weakest, 2)] {
         let model = common::load(&path, &options, Some(1024)).expect("SmolLM2");
-        let bound = 2e-3 * f64::from(common::kv_factor(model.gpu().caps.kv));
         let mut session = Session::new(model);
         for case in &golden.cases[..cases] {
             assert_eq!(text.tokenizer.encode(&case.text, Special::Parse).unwrap(), case.ids, "{}", case.case);
-            let mut positions: Vec<usize> = case.checks.iter().map(|c| c.position).collect();
-            positions.push(case.ids.len() - 1);
-            positions.dedup();
-            let mut logits = block_on(session.logits(&case.ids, &positions)).expect("logits");
-            let error = worst(&logits, &case.checks);
-            println!("{}: {error:.2e}", case.case);
-            assert!(error <= bound, "{}: log-probabilities differ by {error}", case.case);
-            let last = logits.pop().expect("the last row");
-            check_greedy(&mut session, case, last);
+            check(&mut session, case);
         }
     }
 }
@@ -114,6 +121,7 @@ fn the_engine_streams_what_it_returns() {
     assert_eq!(done.logprobs.content.len(), texts);
     let (first, golden_top) = (&done.logprobs.content[0], &case.checks.last().unwrap().top20);
     assert_eq!(first.bytes, engine.tokenizer.token_bytes(done.tokens[0]));
+    assert_eq!(first.top_logprobs.len(), golden_top.len());
     for (got, (id, want, _)) in first.top_logprobs.iter().zip(golden_top) {
         assert_eq!(got.bytes, engine.tokenizer.token_bytes(*id));
         assert!((f64::from(got.logprob) - want).abs() <= 2e-3, "{got:?} instead of {want}");
@@ -142,12 +150,16 @@ fn the_same_model_as_qwen2_says_the_same() {
     assert!(model.config.rope.neox, "qwen2 turns pairs half a head apart");
     let mut session = Session::new(model);
     for case in golden.cases.iter().filter(|case| case.ids.len() < 100) {
-        let positions: Vec<usize> = case.checks.iter().map(|c| c.position).collect();
-        let mut logits = block_on(session.logits(&case.ids, &positions)).expect("logits");
-        let error = worst(&logits, &case.checks);
-        println!("as qwen2 {}: {error:.2e}", case.case);
-        assert!(error <= 2e-3, "{}: log-probabilities differ by {error}", case.case);
-        let last = logits.pop().expect("the last row");
-        check_greedy(&mut session, case, last);
+        check(&mut session, case);
     }
+}
+
+#[test]
+fn the_comparator_rejects_wrong_probabilities() {
+    let checks = |want| [Check { position: 0, top20: vec![(0, want, 0.0)] }];
+    let half = 0.5f64.ln();
+    assert!(worst(&[vec![1.0, 1.0]], &checks(half)) < 1e-9);
+    assert!(worst(&[vec![1.0, 1.0]], &checks(half + 3e-3)) > 2e-3);
+    assert_eq!(worst(&[vec![1.0, f32::NAN]], &checks(half)), f64::INFINITY);
+    assert_eq!(worst(&[], &checks(half)), f64::INFINITY);
 }

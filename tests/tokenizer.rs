@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 mod common;
 
-use common::gguf::{self, array, string, text, uint};
+use common::gguf::{self, array, bpe, spm, text, tokenizer as open, uint};
 
 #[derive(Deserialize)]
 struct Golden {
@@ -66,37 +66,33 @@ fn real_vocabularies() {
     }
 }
 
-/// Every `tokenizer/tiny-MODEL.json` whose model is in the set (the small set has none).
-#[test]
-fn tiny_vocabularies() {
-    for name in common::stems("tokenizer") {
-        let Some(model) = name.strip_prefix("tiny-") else {
-            continue;
-        };
-        let path = common::vectors_dir().join(format!("models/{model}.gguf"));
-        if !path.is_file() {
-            println!("{name} is skipped: its model is not in this set");
-            continue;
-        }
-        let header = common::header(&path);
-        check(&name, &header);
-    }
+/// The SentencePiece vocabulary of the vectors.
+const SPM: &str = "tiny-llama-linear-spm";
+
+/// Of `tokenizer/tiny-MODEL.json`, the vocabulary of the model; the small set has of the file only the header.
+fn tiny(name: &str) -> Header {
+    let model = name.strip_prefix("tiny-").expect("a tiny model's name");
+    common::header(&common::vectors_dir().join(format!("models/{model}.gguf")))
 }
 
-/// The SentencePiece model with `add_space_prefix` turned off in its header.
+#[test]
+fn tiny_vocabularies() {
+    let names: Vec<_> = common::stems("tokenizer").into_iter().filter(|n| n.starts_with("tiny-")).collect();
+    assert!(names.iter().any(|name| name == SPM), "{names:?}");
+    names.iter().for_each(|name| check(name, &tiny(name)));
+}
+
+/// With `add_space_prefix` turned off in its header.
 #[test]
 fn a_vocabulary_without_space_prefix() {
-    let path = common::vectors_dir().join("models/llama-linear-spm.gguf");
-    let Ok(mut file) = std::fs::read(&path) else {
-        println!("skipped: {} is not in this set", path.display());
-        return;
-    };
+    let mut file =
+        std::fs::read(common::vectors_dir().join("models/llama-linear-spm.gguf")).expect("the model");
     let key = b"tokenizer.ggml.add_space_prefix";
     let at = file.windows(key.len()).position(|bytes| bytes == key).expect("the key") + key.len() + 4;
     assert_eq!(std::mem::replace(&mut file[at], 0), 1);
     let header = HeaderParser::default().push(&file).unwrap().expect("a header");
     let tokenizer = Tokenizer::from_metadata(&header.metadata).unwrap();
-    let golden: Golden = common::vectors("tokenizer/tiny-llama-linear-spm.json");
+    let golden: Golden = common::vectors(&format!("tokenizer/{SPM}.json"));
     for case in &golden.cases {
         let want = case.ids_no_space_prefix.as_ref().unwrap_or(&case.ids);
         assert_eq!(&tokenizer.encode(&case.text, Special::Parse).unwrap(), want, "{:?}", case.text);
@@ -108,10 +104,7 @@ fn a_vocabulary_without_space_prefix() {
 /// 100 kB of anything is done in bounded time.
 #[test]
 fn long_texts_of_one_kind_end() {
-    let path = common::vectors_dir().join("models/llama-linear-spm.gguf");
-    let mut headers = vec![common::header(&common::cached(common::DEEPSEEK_HEAD))];
-    headers.extend(path.is_file().then(|| common::header(&path)));
-    for header in headers {
+    for header in [common::header(&common::cached(common::DEEPSEEK_HEAD)), tiny(SPM)] {
         let start = std::time::Instant::now();
         let tokenizer = Tokenizer::from_metadata(&header.metadata).unwrap();
         println!("{} entries in {:?}", tokenizer.n_vocab(), start.elapsed());
@@ -133,7 +126,18 @@ fn half_a_character_waits() {
     assert_eq!(stream.push("é".as_bytes().split_at(1).0), "");
     assert_eq!(stream.push("é".as_bytes().split_at(1).1), "é");
     assert_eq!(stream.push(&[b'a', 0xff, b'b', 0xe2, 0x82]), "a\u{fffd}b");
+    assert_eq!(stream.push(&[0xff]), "\u{fffd}\u{fffd}"); // no more of that one comes, and none of this
+    assert_eq!(stream.push(&[0xf0, 0x9f]), "");
+    assert_eq!(stream.push(&[0x98, 0x80, 0xc3]), "😀");
     assert_eq!(stream.finish(), "\u{fffd}");
+}
+
+#[test]
+fn many_bytes_that_are_no_text_take_no_time() {
+    let start = std::time::Instant::now();
+    let text = DecodeStream::default().push(&vec![0xff; 1 << 20]);
+    assert_eq!(text.chars().filter(|c| *c == '\u{fffd}').count(), 1 << 20);
+    assert!(start.elapsed().as_secs() < 3, "{:?}", start.elapsed());
 }
 
 #[test]
@@ -144,37 +148,6 @@ fn unknown_pre_tokenizers_are_errors() {
         assert!(error.contains(name), "{error}");
     }
     assert!(HeaderParser::default().push(b"GGUF").unwrap().is_none());
-}
-
-/// A header with `tokens`, each with its type, and nothing else that a tokenizer reads.
-fn vocabulary(model: &str, tokens: &[(&str, i32)]) -> gguf::File {
-    let mut file = gguf::tiny();
-    let texts: Vec<u8> = tokens.iter().flat_map(|token| string(token.0)).collect();
-    let types: Vec<u8> = tokens.iter().flat_map(|token| token.1.to_le_bytes()).collect();
-    file.set("tokenizer.ggml.model", text(model));
-    file.set("tokenizer.ggml.tokens", array(8, tokens.len() as u64, &texts));
-    file.set("tokenizer.ggml.token_type", array(5, tokens.len() as u64, &types));
-    file
-}
-
-fn bpe(tokens: &[(&str, i32)], merges: &[&str]) -> gguf::File {
-    let mut file = vocabulary("gpt2", tokens);
-    let merged: Vec<u8> = merges.iter().flat_map(|merge| string(merge)).collect();
-    file.set("tokenizer.ggml.pre", text("gpt-2"));
-    file.set("tokenizer.ggml.merges", array(8, merges.len() as u64, &merged));
-    file
-}
-
-fn spm(tokens: &[(&str, i32)]) -> gguf::File {
-    let mut file = vocabulary("llama", tokens);
-    let scores: Vec<u8> = (0..tokens.len()).flat_map(|i| (-(i as f32)).to_le_bytes()).collect();
-    file.set("tokenizer.ggml.scores", array(6, tokens.len() as u64, &scores));
-    file
-}
-
-fn open(file: &gguf::File) -> minke::Result<Tokenizer> {
-    let header = HeaderParser::default().push(&file.header()).unwrap().expect("a header");
-    Tokenizer::from_metadata(&header.metadata)
 }
 
 #[test]
@@ -229,6 +202,31 @@ fn many_special_tokens_take_no_time() {
     let ids = tokenizer.encode(&texts.join("a"), Special::Text).unwrap();
     assert_eq!(ids.len(), 2 * 16_000 - 1);
     assert!(start.elapsed().as_secs() < 3, "{:?}", start.elapsed());
+}
+
+/// Bytes of memory that this process had at most, where the system tells.
+fn peak_memory() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib << 10)
+}
+
+/// Few enough for a table of all states and bytes, which would take 1 GiB.
+#[test]
+fn long_special_tokens_take_bounded_memory() {
+    let chars: Vec<char> = (' '..='~').chain('\u{80}'..='\u{7ff}').collect();
+    let long = |i: usize| (0..6_500).map(|at| chars[(at * at + 1_009 * at * i + i) % chars.len()]).collect();
+    let texts: Vec<String> = (0..80).map(long).collect();
+    let tokens: Vec<(&str, i32)> = texts.iter().map(|text| (text.as_str(), 4)).collect();
+    let before = peak_memory();
+    let tokenizer = open(&bpe(&tokens, &[])).unwrap();
+    assert_eq!(tokenizer.encode(&texts[7], Special::Text).unwrap(), [7]);
+    let Some((before, after)) = before.zip(peak_memory()) else {
+        println!("skipped: this system does not tell");
+        return;
+    };
+    println!("{} MiB more", (after - before) >> 20);
+    assert!(after - before < 400 << 20, "{after} bytes after {before}");
 }
 
 #[test]

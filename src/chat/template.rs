@@ -1,6 +1,7 @@
 //! The model's own chat template (Jinja, as Hugging Face uses it) through minijinja.
 
 use crate::{Error, Result};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, Input};
 use jiff::civil::DateTime;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
@@ -25,8 +26,9 @@ pub struct ChatTemplate {
 /// A rendered prompt.
 ///
 /// What a person wrote may contain the text of a control token. Before rendering, a mark (a noncharacter that
-/// nobody wrote) is set into each such place; the tokenizer splits at control tokens first and removes the
-/// mark from the text between them, so that those words stay words.
+/// nobody wrote) is set into each such place, or after it where it has but one character. The tokenizer splits
+/// at control tokens that no mark follows, and removes the mark from the text between them: so those words stay
+/// words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Prompt {
     marked: String,
@@ -57,14 +59,15 @@ impl ChatTemplate {
     }
 
     /// Renders with the variables of `context` (`messages`, `tools`, `add_generation_prompt`, `bos_token`, ...).
-    /// Texts of `control` tokens inside `messages` and `tools` stay text. `now` is what `strftime_now` tells.
+    /// Texts of `control` tokens inside `messages` and `tools` stay text; [`Error::InvalidRequest`] where those
+    /// leave no noncharacter to mark them with. `now` is what `strftime_now` tells.
     pub fn render<'t>(
         &self,
         mut context: Json,
         control: impl Iterator<Item = &'t str>,
         now: DateTime,
     ) -> Result<Prompt> {
-        let mark = mark_control_tokens(&mut context, &control.collect::<Vec<_>>());
+        let mark = mark_control_tokens(&mut context, control)?;
         let mut environment = environment();
         environment.add_function("strftime_now", move |format: &str| {
             jiff::fmt::strtime::format(format, now)
@@ -149,36 +152,66 @@ fn failed(error: &minijinja::Error) -> Error {
     Error::Template { line: error.line(), message: what + &cause }
 }
 
-/// Sets the mark into the text of every control token below `messages` and `tools`.
-fn mark_control_tokens(context: &mut Json, control: &[&str]) -> Option<char> {
+/// Sets a mark into every control token below `messages` and `tools`; the mark, if any was needed.
+fn mark_control_tokens<'t>(
+    context: &mut Json,
+    control: impl Iterator<Item = &'t str>,
+) -> Result<Option<char>> {
+    let control = AhoCorasick::builder()
+        .kind(Some(AhoCorasickKind::NoncontiguousNFA)) // the quickest to build, and for one prompt only
+        .build(control.filter(|token| !token.is_empty()))
+        .map_err(|e| Error::Tokenizer(e.to_string()))?;
     let mut found = false;
     let mut free: Vec<char> = MARKS.collect();
     for part in ["messages", "tools"] {
         visit(context.get_mut(part), &mut |text| {
-            found |= control.iter().any(|token| text.contains(token));
+            found |= control.is_match(text.as_str());
             free.retain(|mark| !text.contains(*mark));
         });
     }
-    let mark = free.first().copied().filter(|_| found)?;
-    for part in ["messages", "tools"] {
-        visit(context.get_mut(part), &mut |text| {
-            for token in control.iter().filter(|token| !token.is_empty()) {
-                if text.contains(token) {
-                    let mut marked = (*token).to_owned();
-                    marked.insert(token.chars().next().map_or(0, char::len_utf8), mark);
-                    *text = text.replace(token, &marked);
-                }
-            }
-        });
+    if !found {
+        return Ok(None);
     }
-    Some(mark)
+    let mark = *free.first().ok_or_else(|| Error::InvalidRequest {
+        param: "messages".into(),
+        problem: "the text of a control token cannot stand beside all of U+FDD0 to U+FDEF".into(),
+    })?;
+    for part in ["messages", "tools"] {
+        visit(context.get_mut(part), &mut |text| *text = marked(text, &control, mark));
+    }
+    Ok(Some(mark))
 }
 
+/// `text` with `mark` in each control token, before its last character, or after it where it has but one.
+///
+/// One pass is enough: the next token is the one that ends first, so whatever overlaps it holds its mark too, or
+/// begins at that last character and comes next.
+fn marked(text: &str, control: &AhoCorasick, mark: char) -> String {
+    let mut marked = String::with_capacity(text.len());
+    let mut at = 0;
+    while let Some(found) = control.find(Input::new(text).range(at..)) {
+        let last = text.floor_char_boundary(found.end() - 1);
+        let to = if last > found.start() { last } else { found.end() };
+        marked.push_str(&text[at..to]);
+        marked.push(mark);
+        at = to;
+    }
+    marked + &text[at..]
+}
+
+/// Every text below a value, the keys of objects too: `tojson` writes them.
 fn visit(value: Option<&mut Json>, each: &mut impl FnMut(&mut String)) {
     match value {
         Some(Json::String(text)) => each(text),
         Some(Json::Array(items)) => items.iter_mut().for_each(|item| visit(Some(item), each)),
-        Some(Json::Object(entries)) => entries.values_mut().for_each(|item| visit(Some(item), each)),
+        Some(Json::Object(entries)) => {
+            let visited = std::mem::take(entries).into_iter().map(|(mut key, mut item)| {
+                each(&mut key);
+                visit(Some(&mut item), each);
+                (key, item)
+            });
+            entries.extend(visited);
+        }
         _ => {}
     }
 }

@@ -21,6 +21,8 @@ pub const MAX_STRING: u64 = 8 << 20;
 pub const MAX_NAME: u64 = 65_535;
 /// Longest array accepted, in elements.
 pub const MAX_ARRAY: u64 = 1 << 20;
+/// Most elements that all arrays together may have: a number takes 8 bytes here, whatever it takes in the file.
+pub const MAX_ELEMENTS: u64 = 4 << 20;
 /// Most metadata entries, and most tensors, accepted.
 pub const MAX_ENTRIES: u64 = 65_536;
 /// Largest alignment accepted, in bytes.

@@ -1,7 +1,9 @@
 //! The header, read incrementally. Every length is checked against a cap before anything is allocated.
 
 use super::metadata::{Strings, Value};
-use super::{Header, MAX_ALIGNMENT, MAX_ARRAY, MAX_ENTRIES, MAX_HEADER, MAX_NAME, MAX_STRING, TensorInfo};
+use super::{
+    Header, MAX_ALIGNMENT, MAX_ARRAY, MAX_ELEMENTS, MAX_ENTRIES, MAX_HEADER, MAX_NAME, MAX_STRING, TensorInfo,
+};
 use crate::quant::GgmlType;
 use crate::{Error, Result};
 
@@ -24,6 +26,8 @@ pub struct HeaderParser {
 struct Counts {
     tensors: u64,
     entries: u64,
+    /// Of all arrays so far.
+    elements: u64,
 }
 
 #[derive(Debug, Default)]
@@ -42,29 +46,17 @@ enum State {
     Done,
 }
 
-/// What one step of the parser did.
-enum Step {
-    Went,
-    NeedsMore,
-}
-
 impl HeaderParser {
     /// Takes the next bytes of the file; the header, once it is whole.
     pub fn push(&mut self, bytes: &[u8]) -> Result<Option<Header>> {
         self.buf.extend_from_slice(bytes);
-        loop {
-            if matches!(self.state, State::Done) {
-                return Ok(Some(std::mem::take(&mut self.header)));
-            }
-            let start = self.cursor;
-            match self.step() {
-                Ok(Step::Went) => {}
-                Ok(Step::NeedsMore) => {
-                    self.cursor = start;
-                    break;
-                }
-                Err(error) => return Err(error),
-            }
+        let mut start = self.cursor;
+        while self.step()?.is_some() {
+            start = self.cursor;
+        }
+        self.cursor = start; // what was read of the next part is read again when the rest has come
+        if matches!(self.state, State::Done) {
+            return Ok(Some(std::mem::take(&mut self.header)));
         }
         if self.base + self.buf.len() as u64 > MAX_HEADER {
             return Err(Error::TooLarge {
@@ -90,16 +82,16 @@ impl HeaderParser {
         Error::Truncated { what: "the GGUF header".into(), needed: end + 1, end }
     }
 
-    fn step(&mut self) -> Result<Step> {
-        let done = match &mut self.state {
-            State::Magic => self.magic()?,
-            State::Counts => self.read_counts()?,
-            State::Entry => self.entry()?,
-            State::Array { .. } => self.array_element()?,
-            State::Tensor => self.tensor()?,
-            State::Done => return Ok(Step::Went),
-        };
-        Ok(done.map_or(Step::NeedsMore, |()| Step::Went))
+    /// Reads the next part of the header; None if there is none, or not all of it yet.
+    fn step(&mut self) -> Result<Option<()>> {
+        match &self.state {
+            State::Magic => self.magic(),
+            State::Counts => self.read_counts(),
+            State::Entry => self.entry(),
+            State::Array { .. } => self.array_element(),
+            State::Tensor => self.tensor(),
+            State::Done => Ok(None),
+        }
     }
 
     fn magic(&mut self) -> Result<Option<()>> {
@@ -126,7 +118,7 @@ impl HeaderParser {
         };
         cap("the number of tensors", tensors, MAX_ENTRIES)?;
         cap("the number of metadata entries", entries, MAX_ENTRIES)?;
-        self.counts = Counts { tensors, entries };
+        self.counts = Counts { tensors, entries, elements: 0 };
         self.next_entry()
     }
 
@@ -157,6 +149,8 @@ impl HeaderParser {
                 return Ok(None);
             };
             cap(&format!("the array {key}"), left, MAX_ARRAY)?;
+            self.counts.elements += left;
+            cap(&format!("the number of array elements up to {key}"), self.counts.elements, MAX_ELEMENTS)?;
             let value = match kind {
                 0..=5 | 7 | 10 | 11 => Value::Ints(Vec::new()),
                 6 | 12 => Value::Floats(Vec::new()),
@@ -182,8 +176,7 @@ impl HeaderParser {
             self.header.metadata.entries.insert(key, value);
             return self.next_entry();
         }
-        let element = self.scalar(kind, &key);
-        let read = element?;
+        let read = self.scalar(kind, &key)?;
         let went = read.is_some();
         match (&mut value, read) {
             (Value::Strings(all), Some(Value::String(s))) => all.push(&s),
@@ -262,11 +255,13 @@ impl HeaderParser {
                 found: alignment.to_string(),
             });
         }
-        self.header.data_offset = end.next_multiple_of(alignment);
+        let data = end.next_multiple_of(alignment);
+        self.header.data_offset = data;
         self.header.tensors.sort_by_key(|t| t.offset);
         let mut free = 0u64; // relative to data_offset
         for tensor in &mut self.header.tensors {
-            let wrong = |problem: &str| malformed(&tensor.name, end, problem);
+            let at = data.saturating_add(tensor.offset);
+            let wrong = |problem: &str| malformed(&tensor.name, at, problem);
             if tensor.offset % alignment != 0 {
                 return Err(wrong(&format!("its offset {} is not a multiple of {alignment}", tensor.offset)));
             }
@@ -277,14 +272,9 @@ impl HeaderParser {
                 return Err(wrong("a gap larger than padding lies before it"));
             }
             free = tensor.offset.checked_add(tensor.bytes).ok_or_else(|| wrong("its end overflows"))?;
-            tensor.offset = tensor
-                .offset
-                .checked_add(self.header.data_offset)
-                .ok_or_else(|| wrong("its offset overflows"))?;
+            tensor.offset = data.checked_add(tensor.offset).ok_or_else(|| wrong("its offset overflows"))?;
         }
-        self.header.file_len = self
-            .header
-            .data_offset
+        self.header.file_len = data
             .checked_add(free)
             .ok_or_else(|| malformed("the tensor table", end, "the sum of all sizes overflows"))?;
         Ok(())

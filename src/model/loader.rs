@@ -6,7 +6,7 @@ use super::self_test::{self, Clock};
 use super::tune::{self, tune};
 use super::weights::{Sink, Weights};
 use crate::config::ModelConfig;
-use crate::gguf::{Header, HeaderParser};
+use crate::gguf::{Header, HeaderParser, Strings};
 use crate::gpu::Gpu;
 use crate::kernels::Matrix;
 use crate::kernels::repack::Repack;
@@ -89,6 +89,7 @@ impl Loader {
         };
         self.parser = HeaderParser::default(); // frees its buffer
         let config = ModelConfig::from_header(&header)?;
+        check_vocabulary(&header, &config)?;
         self.length.map_or(Ok(()), |length| header.check_length(length))?;
         let mut gpu = self.gpu.take().ok_or(Error::Aborted)?; // None after an error
         gpu.caps.kv.check(config.head_dim)?;
@@ -113,6 +114,19 @@ impl Loader {
         tensors.model.set_rope(tensors.rope_factors.as_deref());
         tensors.model.gpu().finish().await?;
         Ok(tensors.model)
+    }
+}
+
+/// A token without a row in the embedding could not be run. Rows without a token do no harm: many models are padded.
+fn check_vocabulary(header: &Header, config: &ModelConfig) -> Result<()> {
+    let key = "tokenizer.ggml.tokens";
+    match header.metadata.strings(key)?.map_or(0, Strings::len) {
+        n if n > config.n_vocab => Err(Error::MetadataValue {
+            key: key.into(),
+            expected: format!("at most {}, for token_embd.weight has no more rows", config.n_vocab),
+            found: format!("a list of {n} tokens"),
+        }),
+        _ => Ok(()),
     }
 }
 
@@ -173,7 +187,7 @@ impl Tensors {
             }
             Some(_) => {}
             None => {
-                let architecture = format!("{:?}", self.model.config.architecture);
+                let architecture = self.model.config.architecture.name().into();
                 return Err(Error::TensorUnknown { name: name.clone(), architecture });
             }
         }
@@ -219,6 +233,8 @@ impl Tensors {
                 before += bytes;
             }
         }
-        Err(Error::Device(format!("tensor {} is longer than its rows", self.header.tensors[self.index].name)))
+        let tensor = &self.header.tensors[self.index];
+        let problem = "it is longer than its rows".into();
+        Err(Error::Malformed { what: tensor.name.clone(), offset: tensor.offset, problem })
     }
 }

@@ -2,11 +2,14 @@
 
 use super::kv_cache::KvCache;
 use super::{MAX_BATCH, heads};
-use crate::Result;
 use crate::config::ModelConfig;
 use crate::gguf::Header;
 use crate::kernels::decode_attention::partial_bytes;
 use crate::kv_type::KvType;
+use crate::{Error, Result};
+
+/// Most positions that are planned for: as many as a file may say it was trained for.
+const MAX_CTX: usize = 1 << 24;
 
 /// Bytes by purpose.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
@@ -26,10 +29,15 @@ pub struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    /// The plan for a KV cache of `n_ctx` positions (or the default). Errors: [`KvType::check`].
+    /// The plan for a KV cache of `n_ctx` positions (or the default). Errors: [`KvType::check`], and
+    /// [`Error::InvalidRequest`] for more than 2^24 positions.
     pub fn new(config: &ModelConfig, header: &Header, n_ctx: Option<usize>, kv: KvType) -> Result<Self> {
         kv.check(config.head_dim)?;
         let n_ctx = n_ctx.unwrap_or(config.n_ctx_train);
+        if n_ctx > MAX_CTX {
+            let problem = format!("{n_ctx} positions are more than {MAX_CTX}");
+            return Err(Error::InvalidRequest { param: "n_ctx".into(), problem });
+        }
         let heads = heads(config);
         let weights = header.tensors.iter().map(|t| t.bytes).sum();
         let kv_cache = KvCache::bytes(kv, heads, config.n_layer, n_ctx);

@@ -9,7 +9,7 @@ mod spm;
 
 use crate::gguf::{Metadata, Strings};
 use crate::{Error, Result};
-use aho_corasick::{AhoCorasick, MatchKind};
+use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use bpe::Bpe;
 use spm::Spm;
 use std::collections::BTreeMap;
@@ -28,7 +28,7 @@ const END_NAMES: &[&str] = &[
 ];
 
 /// Most bytes that the special tokens of a vocabulary may have together (DeepSeek V3's 800 have 25 kB): their
-/// automaton takes many times as much.
+/// automaton keeps up to 12 bytes for each of them, and takes 50 while it is built.
 const MAX_SPECIAL: u64 = 1 << 20;
 
 /// How text between special tokens becomes ids (`tokenizer.ggml.model`).
@@ -142,7 +142,8 @@ impl Tokenizer {
     }
 
     /// Like [`Tokenizer::encode`] with [`Special::Parse`], for a prompt in which `mark` (see
-    /// [`crate::chat::template::Prompt`]) keeps a person's words from being read as control tokens.
+    /// [`crate::chat::template::Prompt`]) keeps a person's words from being read as control tokens: it stands in
+    /// them, or after one that has but one character.
     pub fn encode_marked(&self, text: &str, special: Special, mark: Option<char>) -> Result<Vec<u32>> {
         let mut ids = Vec::new();
         let finder = match special {
@@ -151,8 +152,12 @@ impl Tokenizer {
         };
         let mut at = 0;
         for found in finder.automaton.find_iter(text) {
+            let id = finder.ids[found.pattern()];
+            if self.is_control(id) && mark.is_some_and(|mark| text[found.end()..].starts_with(mark)) {
+                continue;
+            }
             self.encode_text(&text[at..found.start()], mark, &mut ids)?;
-            ids.push(finder.ids[found.pattern()]);
+            ids.push(id);
             at = found.end();
         }
         self.encode_text(&text[at..], mark, &mut ids)?;
@@ -227,8 +232,12 @@ impl Finder {
             let what = "the length of all special tokens".into();
             return Err(Error::TooLarge { what, value: bytes, limit: MAX_SPECIAL });
         }
-        let automaton = AhoCorasick::builder().match_kind(MatchKind::LeftmostLongest).build(texts);
-        Ok(Self { automaton: automaton.map_err(|e| Error::Tokenizer(e.to_string()))?, ids })
+        let automaton = AhoCorasick::builder()
+            .kind(Some(AhoCorasickKind::ContiguousNFA)) // left to itself it may choose a DFA, 1024 bytes a byte
+            .match_kind(MatchKind::LeftmostLongest)
+            .build(texts)
+            .map_err(|e| Error::Tokenizer(e.to_string()))?;
+        Ok(Self { automaton, ids })
     }
 }
 
@@ -243,25 +252,20 @@ impl DecodeStream {
     pub fn push(&mut self, bytes: &[u8]) -> String {
         self.held.extend_from_slice(bytes);
         let mut text = String::new();
-        loop {
-            match std::str::from_utf8(&self.held) {
-                Ok(rest) => {
-                    text.push_str(rest);
-                    self.held.clear();
-                    return text;
-                }
-                Err(error) => {
-                    let valid = error.valid_up_to();
-                    text.push_str(&String::from_utf8_lossy(&self.held[..valid]));
-                    let Some(bad) = error.error_len() else {
-                        self.held.drain(..valid);
-                        return text;
-                    };
-                    text.push(char::REPLACEMENT_CHARACTER);
-                    self.held.drain(..valid + bad);
-                }
+        let mut done = 0;
+        for chunk in self.held.utf8_chunks() {
+            text.push_str(chunk.valid());
+            done += chunk.valid().len();
+            let bad = chunk.invalid();
+            let unfinished = std::str::from_utf8(bad).is_err_and(|e| e.error_len().is_none());
+            if bad.is_empty() || (unfinished && done + bad.len() == self.held.len()) {
+                break; // the end, or a character of which more may come
             }
+            text.push(char::REPLACEMENT_CHARACTER);
+            done += bad.len();
         }
+        self.held.drain(..done);
+        text
     }
 
     /// What is left when no more tokens come.

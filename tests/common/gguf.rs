@@ -1,6 +1,7 @@
 //! Builds small GGUF files, and broken ones.
 
 use minke::gguf::HeaderParser;
+use minke::tokenizer::Tokenizer;
 
 /// A GGUF file in the making; keys and names as the file has them, with their length in front.
 pub struct File {
@@ -138,4 +139,37 @@ pub fn tiny() -> File {
     file.add("output_norm.weight", &[32]);
     file.add("token_embd.weight", &[32, 40]);
     file
+}
+
+/// A header with `tokens`, each with its type, and nothing else that a tokenizer reads.
+fn vocabulary(model: &str, tokens: &[(&str, i32)]) -> File {
+    let mut file = tiny();
+    let texts: Vec<u8> = tokens.iter().flat_map(|token| string(token.0)).collect();
+    let types: Vec<u8> = tokens.iter().flat_map(|token| token.1.to_le_bytes()).collect();
+    file.set("tokenizer.ggml.model", text(model));
+    file.set("tokenizer.ggml.tokens", array(8, tokens.len() as u64, &texts));
+    file.set("tokenizer.ggml.token_type", array(5, tokens.len() as u64, &types));
+    file
+}
+
+/// A byte-level vocabulary.
+pub fn bpe(tokens: &[(&str, i32)], merges: &[&str]) -> File {
+    let mut file = vocabulary("gpt2", tokens);
+    let merged: Vec<u8> = merges.iter().flat_map(|merge| string(merge)).collect();
+    file.set("tokenizer.ggml.pre", text("gpt-2"));
+    file.set("tokenizer.ggml.merges", array(8, merges.len() as u64, &merged));
+    file
+}
+
+/// A SentencePiece vocabulary, the first tokens with the highest scores.
+pub fn spm(tokens: &[(&str, i32)]) -> File {
+    let mut file = vocabulary("llama", tokens);
+    let scores: Vec<u8> = (0..tokens.len()).flat_map(|i| (-(i as f32)).to_le_bytes()).collect();
+    file.set("tokenizer.ggml.scores", array(6, tokens.len() as u64, &scores));
+    file
+}
+
+pub fn tokenizer(file: &File) -> minke::Result<Tokenizer> {
+    let header = HeaderParser::default().push(&file.header()).unwrap().expect("a header");
+    Tokenizer::from_metadata(&header.metadata)
 }

@@ -86,6 +86,15 @@ pub fn kv_factor(kv: minke::kv_type::KvType) -> f32 {
     }
 }
 
+/// The largest difference between what was got and what is wanted; infinite where one is no number or is missing.
+pub fn worst<G, W>(got: &[G], want: &[W], difference: impl Fn(&G, &W) -> f64) -> f64 {
+    if got.len() != want.len() {
+        return f64::INFINITY;
+    }
+    let differences = got.iter().zip(want).map(|(got, want)| difference(got, want));
+    differences.fold(0.0, |most, d| if d.is_nan() { f64::INFINITY } else { most.max(d) })
+}
+
 /// Milliseconds, for the loader.
 pub fn now() -> f64 {
     std::time::UNIX_EPOCH.elapsed().expect("a clock").as_secs_f64() * 1e3

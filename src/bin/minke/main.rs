@@ -12,7 +12,9 @@ mod text;
 use clap::{Args, Parser, Subcommand};
 use minke::gpu::GpuOptions;
 use minke::kv_type::KvType;
-use std::process::ExitCode;
+use std::fmt::Arguments;
+use std::io::{ErrorKind, Write};
+use std::process::{ExitCode, exit};
 
 /// DeepSeek's distilled reasoning models on WebGPU
 #[derive(Parser)]
@@ -65,9 +67,22 @@ impl Shared {
     /// Prints `value` as JSON, or what `words` makes of it.
     fn print(&self, value: &serde_json::Value, words: impl FnOnce() -> String) {
         if self.json {
-            println!("{value}");
+            print(format_args!("{value}\n"));
         } else {
-            println!("{}", words());
+            print(format_args!("{}\n", words()));
+        }
+    }
+}
+
+/// Writes to stdout. Who has closed it has read enough: then the command is done.
+fn print(text: Arguments) {
+    let mut stdout = std::io::stdout();
+    match stdout.write_fmt(text).and_then(|()| stdout.flush()) {
+        Ok(()) => {}
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => exit(0),
+        Err(error) => {
+            eprintln!("minke: stdout: {error}");
+            exit(1)
         }
     }
 }
@@ -109,5 +124,19 @@ fn main() -> ExitCode {
             eprintln!("minke: {error}");
             ExitCode::from(if matches!(error, minke::Error::InvalidRequest { .. }) { 2 } else { 1 })
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    #[test]
+    fn help_tells_what_every_flag_does() {
+        let cli = super::Cli::command();
+        let flags = cli.get_subcommands().flat_map(|command| command.get_opts());
+        let silent: Vec<_> =
+            flags.filter(|flag| flag.get_help().is_none()).map(|flag| flag.get_id()).collect();
+        assert!(silent.is_empty(), "{silent:?}");
     }
 }

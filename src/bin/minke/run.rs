@@ -1,8 +1,8 @@
 //! `minke logits` and `minke run`.
 
-use crate::Shared;
 use crate::source::{json_file, load, load_engine};
 use crate::text::{messages, moment};
+use crate::{Shared, print};
 use clap::Args;
 use minke::chat::reasoning::Delta;
 use minke::engine::{GenerateOptions, Stop};
@@ -10,7 +10,6 @@ use minke::sampler::SamplingParams;
 use minke::session::Session;
 use minke::{Error, Result};
 use serde_json::json;
-use std::io::Write;
 
 /// Prints {"positions": [...], "logits": [[...]]}
 #[derive(Args)]
@@ -31,7 +30,7 @@ impl Logits {
         let (model, ..) = load(&self.model, &shared.gpu(), shared.ctx).await?;
         let mut session = Session::new(model);
         let logits = session.logits(&tokens, &positions).await?;
-        println!("{}", json!({ "positions": positions, "logits": logits }));
+        print(format_args!("{}\n", json!({ "positions": positions, "logits": logits })));
         Ok(())
     }
 
@@ -87,18 +86,25 @@ struct Sampling {
     /// 0 is greedy
     #[arg(long)]
     temperature: Option<f32>,
+    /// Keep the k likeliest tokens; 0 keeps all
     #[arg(long)]
     top_k: Option<usize>,
+    /// Keep the fewest likeliest tokens whose probabilities reach this sum; 1 keeps all
     #[arg(long)]
     top_p: Option<f32>,
+    /// Keep tokens at least this likely, relative to the likeliest; 0 keeps all
     #[arg(long)]
     min_p: Option<f32>,
+    /// Keep tokens of typical surprise up to this sum of probabilities; 1 keeps all
     #[arg(long)]
     typical_p: Option<f32>,
+    /// Divide the logits of tokens that the reply already has; 1 is off
     #[arg(long)]
     repetition_penalty: Option<f32>,
+    /// Subtract this from the logits of tokens that the reply already has
     #[arg(long, allow_negative_numbers = true)]
     presence_penalty: Option<f32>,
+    /// Subtract this from a token's logit for every time the reply has it
     #[arg(long, allow_negative_numbers = true)]
     frequency_penalty: Option<f32>,
     /// For the same reply each time
@@ -143,8 +149,7 @@ impl Run {
         let options = self.sampling.options(self.n);
         let mut show = |delta: Delta, _| {
             if !shared.json {
-                print!("{}{}", delta.reasoning, delta.content);
-                let _ = std::io::stdout().flush(); // a closed pipe ends the next print
+                print(format_args!("{}{}", delta.reasoning, delta.content));
             }
         };
         let done = engine.generate(prompt, &options, moment.entropy, &mut show, &|| false).await?;

@@ -1,7 +1,7 @@
 //! `minke tokenize` and `minke render`.
 
-use crate::Shared;
 use crate::source::{json_file, read_header};
+use crate::{Shared, print};
 use clap::Args;
 use minke::engine::{Moment, TextParts};
 use minke::tokenizer::{Special, Tokenizer};
@@ -32,13 +32,13 @@ impl Tokenize {
         if self.decode {
             let all: Vec<Vec<u32>> = serde_json::from_str(&input).map_err(wrong)?;
             let texts: Vec<String> = all.iter().map(|ids| tokenizer.decode(ids)).collect();
-            println!("{}", json!(texts));
+            print(format_args!("{}\n", json!(texts)));
             return Ok(());
         }
         let texts: Vec<String> = serde_json::from_str(&input).map_err(wrong)?;
         let special = if self.special { Special::Parse } else { Special::Text };
         let ids: Result<Vec<Vec<u32>>> = texts.iter().map(|text| tokenizer.encode(text, special)).collect();
-        println!("{}", json!(ids?));
+        print(format_args!("{}\n", json!(ids?)));
         Ok(())
     }
 }
@@ -65,7 +65,7 @@ impl Render {
         let tools: Option<Value> = self.tools.as_deref().map(json_file).transpose()?;
         let messages = messages(&self.messages)?;
         let prompt = text.render(&messages, tools.as_ref(), !self.no_generation_prompt, moment().now)?;
-        println!("{}", json!({ "prompt": prompt }));
+        print(format_args!("{}\n", json!({ "prompt": prompt })));
         Ok(())
     }
 }
