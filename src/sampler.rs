@@ -153,7 +153,7 @@ impl Sampler {
     pub fn sample(&mut self, logits: &mut [f32], position: u32) -> Result<u32> {
         self.adjust(logits);
         if !logits.iter().all(|l| l.is_finite()) {
-            return Err(not_finite());
+            return Err(Error::NotFinite);
         }
         let id = if self.params.temperature == 0.0 { argmax(logits) } else { self.draw(logits, position) };
         *self.counts.entry(id).or_default() += 1;
@@ -252,11 +252,6 @@ fn exponential(bits: u32) -> f32 {
         return u + u * u * (0.5 + u / 3.0);
     }
     -(1.0 - u.min(1.0 - f32::EPSILON / 2.0)).ln()
-}
-
-/// Where the model's numbers broke.
-pub fn not_finite() -> Error {
-    Error::NotFinite
 }
 
 /// Index of the largest value, the lowest of equals.

@@ -326,8 +326,8 @@ fn logits_that_are_no_numbers_have_an_error_of_their_own() {
     bytes[norm.offset as usize..][..norm.bytes as usize].fill(0xff); // NaN
     let mut model = load(&bytes).expect("a model");
     model.start_sampling(&SamplingParams::default(), 0);
-    let token = block_on(model.sample_after(&[1], 0, &|| false)).expect("a token on its way");
-    assert_refused(block_on(model.receive(token)), "not_finite", &["logits"]);
+    let mut token = block_on(model.sample_after(&[1], 0, &|| false)).expect("a token on its way");
+    assert_refused(block_on(model.receive(&mut token)), "not_finite", &["logits"]);
 }
 
 /// Every byte of a real header with one bit flipped: whatever comes of it, nothing panics.

@@ -114,7 +114,7 @@ impl Engine {
             prompt: &prompt.tokens,
             sampling: &options.sampling,
             entropy,
-            limit: options.max_tokens.unwrap_or(usize::MAX).clamp(1, n_ctx - prompt.tokens.len()),
+            limit: options.max_tokens.unwrap_or(usize::MAX).min(n_ctx - prompt.tokens.len()),
             logits: options.logprobs,
         };
         let mut generation = self.session.generate(request, cancelled).await?;

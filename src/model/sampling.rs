@@ -1,9 +1,9 @@
 //! Sampling on the GPU: the state of a reply's sampler there.
 
-use crate::Result;
 use crate::gpu::{Buffer, Dispatch, Gpu};
 use crate::kernels::sample::{BESTS_BYTES, Buffers, RING, candidates_bytes, sample};
 use crate::sampler::SamplingParams;
+use crate::{Error, Result};
 
 /// Buffers of the sampler and its dispatches.
 #[derive(Debug)]
@@ -61,6 +61,6 @@ pub fn token_at(ring: &[u8], position: usize) -> Result<u32> {
     let tokens: Vec<u32> = bytemuck::pod_collect_to_vec(ring);
     match tokens.get(position % RING as usize) {
         Some(token) if *token != crate::kernels::sample::NOT_A_TOKEN => Ok(*token),
-        _ => Err(crate::sampler::not_finite()),
+        _ => Err(Error::NotFinite),
     }
 }
