@@ -105,7 +105,7 @@ fn wrong_kernels_are_caught() {
     );
     refused(|label, s| if label == "best" { replace(s, "Best(l,", "Best(-l,") } else { s }, "sample");
     refused(
-        |label, s| if label == "candidates" { replace(s, "var row = 1u", "var row = 2u") } else { s },
+        |label, s| if label == "candidates" { replace(s, "vec2(id, w)", "vec2(id + 1u, w)") } else { s },
         "sample",
     );
     refused(
