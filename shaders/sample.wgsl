@@ -2,8 +2,7 @@
 // workgroup of LANES; LANES / SPANS invocations walk the candidates of a span.
 //
 // Filters keep all candidates whose key is at least a threshold, found digit by digit from the masses of the 128
-// values that a digit can have. Constants: RING, and those of
-// shared/sampling.wgsl.
+// values that a digit can have. Constants: RING and shared/sampling.wgsl's.
 
 @group(0) @binding(1) var<storage, read> bests: array<Best>;            // [SPANS]
 @group(0) @binding(2) var<storage, read> candidates: array<vec2<u32>>;  // [1 + n][SPANS]: how many; id and weight

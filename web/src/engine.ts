@@ -1,4 +1,4 @@
-import { EngineAbortError, EngineError, engineError } from './errors.js';
+import { EngineAbortError, EngineError, engineError, words } from './errors.js';
 import { models } from './models.js';
 import type {
   Delta,
@@ -241,8 +241,6 @@ interface Create {
   (request: ChatCompletionRequest & { stream?: false | null }): Promise<ChatCompletion>;
   (request: ChatCompletionRequest): Promise<ChatCompletion | AsyncIterable<ChatCompletionChunk>>;
 }
-
-const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Makes an address absolute, for the worker's own may be another. */
 function absolute(param: string, url: string | URL): URL {

@@ -27,3 +27,6 @@ export class EngineAbortError extends EngineError {
 export function engineError(data: { code: string; message: string }): EngineError {
   return data.code === 'aborted' ? new EngineAbortError() : new EngineError(data.code, data.message);
 }
+
+/** What went wrong, of whatever was thrown. */
+export const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));

@@ -1,6 +1,7 @@
 // Owns the wasm module and the GPU. One model; requests run one after the other.
 
 import { bestAdapter, enableSubgroups } from './adapter.js';
+import { words } from './errors.js';
 import init, { heapBytes, WasmEngine } from './generated/minke.js';
 import type { Delta, EngineInfo, FromWorker, LoadProgress, Reply, ToWorker } from './protocol.js';
 import { recall, remember } from './tuning.js';
@@ -12,8 +13,6 @@ const running = new Map<number, AbortController>();
 function post(message: FromWorker): void {
   (self as unknown as { postMessage(message: FromWorker): void }).postMessage(message);
 }
-
-const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** What wasm throws is `{ code, message }`; anything else is a bug or a trap. */
 function plainError(error: unknown): { code: string; message: string } {
