@@ -33,7 +33,8 @@ async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): 
   const onProgress = (progress: LoadProgress) => post({ type: 'progress', progress });
   engine = await WasmEngine.load(message.source, tuning ? { ...options, tuning } : options, onProgress, signal);
   const info = engine.info() as Omit<EngineInfo, 'heapBytes'>;
-  if (!tuning) await remember(adapter.info, options, info.device.tuning);
+  // also what was kept: the self-test may have given up a kernel of it
+  if (!options.tuning) await remember(adapter.info, options, info.device.tuning);
   post({ type: 'loaded', info: { ...info, heapBytes: heapBytes() } });
 }
 
