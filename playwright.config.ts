@@ -1,10 +1,15 @@
 import { defineConfig } from '@playwright/test';
 import { chromium, chromiumArgs } from './scripts/setup.mjs';
 
-// SwiftShader is a slow software GPU: long time-outs, and one test at a time.
+// SwiftShader is a slow software GPU: long time-outs. It compiles on one core, so the tiers, which are mostly compiled,
+// run two at a time; what is measured runs alone, after them.
 export default defineConfig({
   testDir: 'tests/browser',
-  workers: 1,
+  workers: 2,
+  projects: [
+    { name: 'tiers', testMatch: 'tiers.spec.ts', fullyParallel: true },
+    { name: 'rest', testIgnore: 'tiers.spec.ts', dependencies: ['tiers'], workers: 1 },
+  ],
   timeout: 900_000,
   expect: { timeout: 60_000 },
   forbidOnly: true,

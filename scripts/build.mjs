@@ -19,7 +19,7 @@ function cargoWasm(target, name) {
 
 /** Makes the JavaScript glue, at the version of wasm-bindgen in Cargo.lock. */
 function glue(wasm, folder) {
-  run('cargo', ['run', '--locked', '--release', '--quiet', '-p', 'minke-wasm-bindgen', '--', wasm, folder]);
+  run('cargo', ['run', '--locked', '--quiet', '-p', 'minke-wasm-bindgen', '--', wasm, folder]);
 }
 
 const isCurrent = (made, source) => existsSync(made) && statSync(made).mtimeMs >= statSync(source).mtimeMs;

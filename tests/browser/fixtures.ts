@@ -1,7 +1,7 @@
 // What the browser tests share: servers for the page, the package and the models, and what each page did.
 
 import { createServer } from 'node:http';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
@@ -19,6 +19,10 @@ const golden = join(root, '../shared/golden');
 export const vectors = process.env['MINKE_VECTORS'] ?? (existsSync(golden) ? golden : join(root, 'tests/vectors'));
 
 export const readVectors = <T>(name: string): T => JSON.parse(readFileSync(join(vectors, name), 'utf8')) as T;
+
+/** The names of a folder's vectors. */
+export const stems = (folder: string): string[] =>
+  readdirSync(join(vectors, folder)).map((name) => name.replace('.json', ''));
 
 export const SMOLLM2 = 'models/smollm2-135m-instruct-q4_1.gguf';
 export const DEEPSEEK_HEAD = 'models/deepseek-r1-distill-qwen-7b.head.gguf';

@@ -1,4 +1,4 @@
-// The engine as golden.spec.ts drives it: golden.rs in a page, and the comparators.
+// The engine as golden.spec.ts and tiers.spec.ts drive it: golden.rs in a page, and the comparators.
 
 import type { Page } from '@playwright/test';
 import type { DeviceOptions, EngineInfo } from '../../web/src/protocol';
@@ -182,3 +182,9 @@ export function ulps(got: Float32Array, want: Float32Array): number {
 }
 
 export const median = (values: number[]): number => values.toSorted((a, b) => a - b)[values.length >> 1] ?? NaN;
+
+/** The greedy tokens before the first that is nearly a tie. */
+export function sureSteps(tokens: number[], margins: number[], least: number): number[] {
+  const tie = margins.findIndex((margin) => margin < least);
+  return tie < 0 ? tokens : tokens.slice(0, tie);
+}
