@@ -1,14 +1,11 @@
-// Kernels and tiny models in the browser against golden vectors, the same as the native tests. The table at the end has a
-// row for each of the eight tiers: what was checked, or what the adapter lacks for it. Each worker prints the rows of what it
-// ran. Prompts of more than 200 tokens run with the adapter's own limits only, because they are slow.
+// Kernels and tiny models in the browser against golden vectors, the same as the native tests. Each of the eight tiers
+// prints its row of a table: what was checked of which vectors, or what the adapter lacks for it. Prompts of more than 200
+// tokens run with the adapter's own limits only, because they are slow.
 
 import type { Page } from '@playwright/test';
 import type { DeviceOptions, KvType } from '../../web/src/protocol';
 import { expect, readVectors, stems, test, vectors } from './fixtures';
 import * as golden from './golden';
-
-const table: string[] = [];
-test.afterAll(() => console.log(`vectors: ${vectors}\n${table.join('\n')}`));
 
 interface KernelCase {
   rows: number;
@@ -122,12 +119,12 @@ for (const cache of ['f32', 'f16'])
         const f16 = cache === 'f16' && adapter.f16;
         expect(caps).toMatchObject({ f16, kv: f16 ? 'f16' : 'f32', subgroups: !options.noSubgroups });
         if (lacks.length > 0) {
-          table.push(`${row} the adapter lacks ${lacks.join(' and ')} |`);
+          console.log(`${row} the adapter lacks ${lacks.join(' and ')} |`);
           return;
         }
         const kernels = await checkKernels(page);
         const models = await checkModels(page, options, stems('logits'), caps.kv, limits === 'adapter');
-        table.push(`${row} ${models} | ${kernels} |`);
+        console.log(`${row} ${models} | ${kernels} | ${vectors} |`);
       });
     }
 
@@ -139,6 +136,6 @@ for (const kv of ['f16', 'q8_0'] as const) {
     await golden.open(page, url);
     const options = { kv, noF16: true, noSubgroups: true };
     const models = ['llama', 'qwen2', 'qwen3'].flatMap((name) => stems('logits').find((s) => s.startsWith(name)) ?? []);
-    table.push(`| every tier | cache ${kv} | ${await checkModels(page, options, models, kv, false)} |`);
+    console.log(`| every tier | cache ${kv} | ${await checkModels(page, options, models, kv, false)} |`);
   });
 }
