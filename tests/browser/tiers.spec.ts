@@ -1,10 +1,10 @@
-// Kernels and tiny models in the browser against golden vectors, the same as the native tests. Each of the eight tiers
-// prints its row of a table: what was checked of which vectors, or what the adapter lacks for it. Prompts of more than 200
-// tokens run with the adapter's own limits only, because they are slow.
+// Kernels, tiny models and a real one in the browser against golden vectors, the same as the native tests. Each of the
+// eight tiers prints its row of a table: what was checked of which vectors, or what the adapter lacks for it. Prompts of
+// more than 200 tokens run with the adapter's own limits only, because they are slow.
 
 import type { Page } from '@playwright/test';
 import type { DeviceOptions, KvType } from '../../web/src/protocol';
-import { expect, readVectors, stems, test, vectors } from './fixtures';
+import { expect, readVectors, SMOLLM2, stems, test, vectors } from './fixtures';
 import * as golden from './golden';
 
 interface KernelCase {
@@ -139,3 +139,39 @@ for (const kv of ['f16', 'q8_0'] as const) {
     console.log(`| every tier | cache ${kv} | ${await checkModels(page, options, models, kv, false)} |`);
   });
 }
+
+interface SmolLM2Case {
+  case: string;
+  text: string;
+  ids: number[];
+  checks: { position: number; top20: [id: number, logprob: number, logit: number][] }[];
+  greedy: number[];
+  greedy_margins: number[];
+}
+
+const STEPS = 16;
+
+test('SmolLM2: ids, log-probabilities and 16 greedy tokens of two prompts', async ({ page, golden: url }) => {
+  await golden.open(page, url);
+  await golden.openText(page, `/${SMOLLM2}`);
+  await golden.loadModel(page, `/${SMOLLM2}`, { kv: 'f32', noSubgroups: true }, 256);
+  const { cases } = readVectors<{ cases: SmolLM2Case[] }>('smollm2.json');
+  // two prompts whose first 16 tokens are no near-ties, where texts may differ
+  const sure = cases.filter((c) => golden.sureSteps(c.greedy, c.greedy_margins, 0.02).length >= STEPS);
+  for (const { case: name, text, ids, checks, greedy } of sure.slice(0, 2)) {
+    expect(await golden.encode(page, [text], true), name).toEqual([ids]);
+    const positions = checks.map((check) => check.position);
+    const rows = await golden.logits(page, ids, positions);
+    const n = rows.length / positions.length;
+    for (const [i, { top20 }] of checks.entries()) {
+      const row = rows.subarray(i * n, (i + 1) * n);
+      const most = Math.max(...row);
+      const logSum = most + Math.log(row.reduce((sum, value) => sum + Math.exp(value - most), 0));
+      const got = top20.map(([id]) => (row[id] ?? NaN) - logSum);
+      const want = top20.map(([, logprob]) => logprob);
+      expect(golden.worst(got, want), `${name} position ${i}`).toBeLessThanOrEqual(2e-3);
+    }
+    const tokens = greedy.slice(0, STEPS);
+    expect(await golden.greedy(page, ids, tokens), `${name} greedy`).toEqual(tokens);
+  }
+});
