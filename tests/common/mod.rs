@@ -46,17 +46,16 @@ pub fn hex(text: &str) -> Vec<u8> {
 }
 
 /// The eight tiers: half precision (and so an f16 cache) or f32, subgroups or none, the adapter's limits or WebGPU's
-/// defaults. Where the adapter lacks a feature, two of them are the same. They are tuned in different ways, so that every
-/// kernel runs; a software adapter multiplies slowly with tiles in workgroup memory, so two tiers have those.
+/// defaults. Where the adapter lacks a feature, two of them are the same. One half is tuned as for a GPU of few cores, the
+/// other as for a CPU's matmul and attention and a GPU of very many cores, so that every kernel runs.
 pub fn tiers() -> Vec<minke::gpu::GpuOptions> {
     let tier = |bits: u8| minke::gpu::GpuOptions {
         no_f16: bits & 1 == 0,
         no_subgroups: bits & 2 != 0,
         default_limits: bits & 4 != 0,
-        tuning: Some(Tuning {
-            matmul: if bits & 6 == 2 { Tile::Workgroup } else { Tile::Registers },
-            invocations: if bits & 4 == 0 { 0 } else { u32::MAX },
-            attention: if bits & 4 == 0 { Splits::Many } else { Splits::Few },
+        tuning: Some(match bits & 4 {
+            0 => Tuning { matmul: Tile::Workgroup, invocations: 0, attention: Splits::Many },
+            _ => Tuning { matmul: Tile::Registers, invocations: u32::MAX, attention: Splits::Few },
         }),
         ..Default::default()
     };
