@@ -7,10 +7,10 @@ export default defineConfig({
   testDir: 'tests/browser',
   workers: 2,
   projects: [
-    { name: 'tiers', testMatch: 'tiers.spec.ts', fullyParallel: true },
+    { name: 'tiers', testMatch: 'tiers.spec.ts', fullyParallel: true, timeout: 1_800_000 },
     { name: 'rest', testIgnore: 'tiers.spec.ts', workers: 1 },
   ],
-  timeout: 1_800_000,
+  timeout: 900_000,
   expect: { timeout: 60_000 },
   forbidOnly: true,
   reporter: [['list'], ['json', { outputFile: 'test-results/browser.json' }]],
