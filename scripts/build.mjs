@@ -5,9 +5,12 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { command, npmPackages, root, run, tool, wasmCargo } from './setup.mjs';
 
-const generated = join(root, 'web/src/generated');
-const dist = join(root, 'dist');
-const golden = join(root, 'target/golden');
+/** The package's wasm and its JavaScript. */
+export const generated = join(root, 'web/src/generated');
+/** The package. */
+export const dist = join(root, 'dist');
+/** Where {@link buildGolden} puts what it makes. */
+export const golden = join(root, '.cache/golden');
 
 /** Compiles a target of the crate to wasm; path of the file `name` that it gives. */
 function cargoWasm(target, name) {
@@ -52,11 +55,10 @@ function assemble() {
   copyFileSync(join(generated, 'engine.wasm'), join(dist, 'engine.wasm'));
 }
 
-/** The engine with the bindings that only tests need; the folder of its wasm and glue. */
+/** The engine with the bindings that only tests need. */
 export function buildGolden() {
   const wasm = cargoWasm(['--example', 'golden'], 'examples/golden.wasm');
   if (!isCurrent(join(golden, 'minke_bg.wasm'), wasm)) glue(wasm, golden);
-  return golden;
 }
 
 export function build() {

@@ -1,19 +1,44 @@
 // `npm test`: sets up, builds, checks style and size, then runs the native and the browser tests.
+// `npm run test:full` (--full) runs everything in every tier, which takes hours on a slow machine; `npm run check`
+// (--check) only what needs no GPU and no browser.
 
 import { spawn } from 'node:child_process';
-import { readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { brotliCompressSync } from 'node:zlib';
-import { build, buildGolden } from './build.mjs';
-import { Stop, command, root, run, setup, tool, wasmCargo } from './setup.mjs';
+import { build, buildGolden, dist, generated, golden } from './build.mjs';
+import { Stop, command, npmPackages, pythonGguf, root, run, setup, tool, wasmCargo } from './setup.mjs';
 
 /** Most bytes of JavaScript and wasm, after Brotli, that a visitor downloads before the model. */
 const BUDGET = 850_000;
 
+/** What `cargo` is told, so that its steps share what they compile. */
+const CARGO = ['--locked', '--features', 'cli'];
+
+const phases = [];
+
+/** Does a part of the work, and keeps how long it took. */
+async function phase(name, work) {
+  const start = Date.now();
+  try {
+    return await work();
+  } finally {
+    phases.push([name, (Date.now() - start) / 60_000]);
+  }
+}
+
+function printPhases() {
+  const total = phases.reduce((sum, [, minutes]) => sum + minutes, 0);
+  const width = Math.max(...phases.map(([name]) => name.length));
+  console.log(`| ${'phase'.padEnd(width)} | minutes |\n| ${'-'.repeat(width)} | ------: |`);
+  for (const [name, minutes] of [...phases, ['together', total]])
+    console.log(`| ${name.padEnd(width)} | ${minutes.toFixed(1).padStart(7)} |`);
+}
+
 function checkStyle() {
   run('cargo', ['fmt', '--all', '--check']);
   const deny = ['--', '-D', 'warnings'];
-  run('cargo', ['clippy', '--locked', '--all-targets', '--features', 'cli', ...deny]);
+  run('cargo', ['clippy', ...CARGO, '--all-targets', ...deny]);
   const { cargo, args } = wasmCargo();
   if (cargo === 'cargo')
     // with the build's profile, whose macros and build scripts are compiled already
@@ -23,13 +48,13 @@ function checkStyle() {
   tool('prettier', ['--check', '--log-level', 'warn', '.']);
   tool('eslint', ['.']);
   tool('tsc', ['-p', '.']);
-  tool('publint', []);
 }
 
 /** Sizes of what dist/ makes a page load. */
-function checkSize() {
-  const names = readdirSync(join(root, 'dist'), { recursive: true }).filter((name) => /\.(js|wasm)$/.test(name));
-  const size = (name) => brotliCompressSync(readFileSync(join(root, 'dist', name))).length;
+function checkPackage() {
+  tool('publint', []);
+  const names = readdirSync(dist, { recursive: true }).filter((name) => /\.(js|wasm)$/.test(name));
+  const size = (name) => brotliCompressSync(readFileSync(join(dist, name))).length;
   const sizes = names.map((name) => [name, size(name)]);
   const total = sizes.reduce((sum, [, bytes]) => sum + bytes, 0);
   const wasm = sizes.find(([name]) => name === 'engine.wasm')?.[1];
@@ -39,9 +64,9 @@ function checkSize() {
   if (!(total <= BUDGET)) throw new Stop(`the package is over its budget of ${BUDGET} bytes`);
 }
 
-/** Runs cargo's tests, showing their output; how many passed. */
-async function nativeTests() {
-  const args = ['test', '--locked', '--features', 'cli', '--', '--nocapture'];
+/** Runs cargo's tests of a target, showing their output; how many passed. */
+async function nativeTests(target) {
+  const args = ['test', ...CARGO, '--test', target, '--', '--nocapture'];
   const tests = spawn('cargo', args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   for await (const piece of tests.stdout) {
@@ -49,27 +74,63 @@ async function nativeTests() {
     output += piece;
   }
   const status = tests.exitCode ?? (await new Promise((resolve) => tests.on('close', resolve)));
-  if (status !== 0) throw new Stop('the native tests failed');
-  return [...output.matchAll(/^test result: ok\. (\d+) passed/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+  if (status !== 0) throw new Stop(`the native tests of tests/${target} failed`);
+  const passed = [...output.matchAll(/^test result: ok\. (\d+) passed/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
+  if (passed === 0) throw new Stop(`no tests ran of tests/${target}`);
+  return passed;
 }
 
+/** All tests of a suite of Playwright's report, and of the suites in it. */
+const specs = (suite) => [...(suite.specs ?? []), ...(suite.suites ?? []).flatMap(specs)];
+
+/** How many browser tests of a project passed, and which were skipped and why: what the adapter lacks. */
 function browserTests(project) {
   tool('playwright', ['test', '--project', project]);
-  const { stats } = JSON.parse(readFileSync(join(root, 'test-results/browser.json'), 'utf8'));
-  if (stats.skipped > 0) throw new Stop(`${stats.skipped} browser tests were skipped`);
+  const { stats, suites } = JSON.parse(readFileSync(join(root, 'test-results/browser.json'), 'utf8'));
   if (stats.expected === 0) throw new Stop(`no tests ran of ${project}`);
-  return stats.expected;
+  const skipped = suites.flatMap(specs).flatMap(({ title, tests }) => {
+    const why = tests.find(({ status }) => status === 'skipped')?.annotations.find(({ type }) => type === 'skip');
+    return why ? [`${title}: ${why.description ?? 'without a reason'}`] : [];
+  });
+  if (skipped.length !== stats.skipped) throw new Stop(`${stats.skipped} tests of ${project} were skipped, not all told`);
+  return { passed: stats.expected, skipped };
+}
+
+async function check() {
+  await phase('set-up', () => (npmPackages(), pythonGguf()));
+  // types of the wasm's JavaScript
+  const glue = [generated, golden].map((folder) => join(folder, 'minke.d.ts'));
+  if (!glue.every(existsSync)) await phase('build', () => (build(), buildGolden()));
+  await phase('format, lint, types', checkStyle);
+  const passed = await phase('tests without GPU and browser', () => nativeTests('cpu'));
+  console.log(`${passed} passed, 0 failed`);
+}
+
+async function test() {
+  await phase('set-up', setup);
+  await phase('wasm and package', build);
+  await phase('wasm of the browser tests', buildGolden);
+  await phase('package', checkPackage);
+  await phase('format, lint, types', checkStyle);
+  await phase('native tests: compile', () => run('cargo', ['test', ...CARGO, '--no-run']));
+  const cpu = await phase('native tests without GPU', () => nativeTests('cpu'));
+  const gpu = await phase('native tests on the GPU', () => nativeTests('gpu'));
+  const projects = ['together', 'alone'];
+  const browser = [];
+  for (const project of projects) browser.push(await phase(`browser tests ${project}`, () => browserTests(project)));
+  const inBrowser = browser.reduce((sum, { passed }) => sum + passed, 0);
+  const skipped = browser.flatMap(({ skipped }) => skipped);
+  console.log(`${cpu + gpu} native tests and ${inBrowser} browser tests`);
+  skipped.forEach((name) => console.log(`skipped: ${name}`));
+  console.log(`${cpu + gpu + inBrowser} passed, 0 failed, ${skipped.length} skipped`);
 }
 
 await command(async () => {
-  setup();
-  build();
-  buildGolden(); // its types are checked with the rest
-  checkSize();
-  checkStyle();
-  const native = await nativeTests();
-  if (native === 0) throw new Stop('no native tests ran');
-  const browser = browserTests('tiers') + browserTests('rest');
-  console.log(`${native} native tests and ${browser} browser tests`);
-  console.log(`${native + browser} passed, 0 failed`);
+  const [mode] = process.argv.slice(2);
+  if (mode === '--full') process.env.MINKE_TEST_FULL = '1';
+  try {
+    await (mode === '--check' ? check() : test());
+  } finally {
+    printPhases();
+  }
 });

@@ -5,8 +5,8 @@
 // shared/kv_*.wgsl.
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<f32>>;   // [tokens][q | k | v]
-@group(0) @binding(1) var<storage, read> k_cache: array<KvBlock>; // [positions][N_KV_HEAD][HEAD_DIM]
-@group(0) @binding(2) var<storage, read> v_cache: array<KvBlock>;
+@group(0) @binding(1) var<storage, read> k_cache: array<KBlock>; // [positions][N_KV_HEAD][HEAD_DIM]
+@group(0) @binding(2) var<storage, read> v_cache: array<VBlock>;
 @group(0) @binding(3) var<storage, read> batch: array<u32>;
 @group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [tokens][N_HEAD][HEAD_DIM]
 

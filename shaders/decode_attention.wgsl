@@ -9,8 +9,8 @@
 @group(0) @binding(2) var<storage, read> q_norm: array<f32>; // [HEAD_DIM], or a dummy
 @group(0) @binding(3) var<storage, read> k_norm: array<f32>; // [HEAD_DIM], or a dummy
 @group(0) @binding(4) var<storage, read> qkv: array<f32>;             // [q | k | v]
-@group(0) @binding(5) var<storage, read_write> k_cache: array<KvBlock>; // [positions][N_KV_HEAD][HEAD_DIM]
-@group(0) @binding(6) var<storage, read_write> v_cache: array<KvBlock>;
+@group(0) @binding(5) var<storage, read_write> k_cache: array<KBlock>; // [positions][N_KV_HEAD][HEAD_DIM]
+@group(0) @binding(6) var<storage, read_write> v_cache: array<VBlock>;
 @group(0) @binding(7) var<storage, read_write> partial: array<vec4<f32>>; // [splits][N_HEAD][HEAD_DIM + 4]
 
 const D4 = HEAD_DIM / 4u;
@@ -91,17 +91,22 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     if (first + count == pos + 1u) {
         let v_at = (N_HEAD + N_KV_HEAD + kv_head) * HEAD_DIM;
-        for (var block = lid; block < D4 / KV_VECS; block += 64u) {
-            var k = array<vec4<f32>, KV_VECS>();
-            var v = array<vec4<f32>, KV_VECS>();
-            for (var j = 0u; j < KV_VECS; j++) {
-                let i = 4u * (KV_VECS * block + j);
+        let own = cache_at + (count - 1u) * row;
+        for (var block = lid; block < D4 / K_VECS; block += 64u) {
+            var k = array<vec4<f32>, K_VECS>();
+            for (var j = 0u; j < K_VECS; j++) {
+                let i = 4u * (K_VECS * block + j);
                 k[j] = vec4(key[i], key[i + 1u], key[i + 2u], key[i + 3u]);
-                v[j] = vec4(qkv[v_at + i], qkv[v_at + i + 1u], qkv[v_at + i + 2u], qkv[v_at + i + 3u]);
             }
-            let at = (cache_at + (count - 1u) * row) / KV_VECS + block;
-            k_cache[at] = kv_block(k);
-            v_cache[at] = kv_block(v);
+            k_cache[own / K_VECS + block] = k_block(k);
+        }
+        for (var block = lid; block < D4 / V_VECS; block += 64u) {
+            var v = array<vec4<f32>, V_VECS>();
+            for (var j = 0u; j < V_VECS; j++) {
+                let i = v_at + 4u * (V_VECS * block + j);
+                v[j] = vec4(qkv[i], qkv[i + 1u], qkv[i + 2u], qkv[i + 3u]);
+            }
+            v_cache[own / V_VECS + block] = v_block(v);
         }
     }
     storageBarrier();

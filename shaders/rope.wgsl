@@ -8,8 +8,8 @@
 @group(0) @binding(2) var<storage, read> q_norm: array<f32>; // [HEAD_DIM], or a dummy
 @group(0) @binding(3) var<storage, read> k_norm: array<f32>; // [HEAD_DIM], or a dummy
 @group(0) @binding(4) var<storage, read_write> qkv: array<vec4<f32>>;   // [tokens][q | k | v]
-@group(0) @binding(5) var<storage, read_write> k_cache: array<KvBlock>; // [positions][N_KV_HEAD][HEAD_DIM]
-@group(0) @binding(6) var<storage, read_write> v_cache: array<KvBlock>;
+@group(0) @binding(5) var<storage, read_write> k_cache: array<KBlock>; // [positions][N_KV_HEAD][HEAD_DIM]
+@group(0) @binding(6) var<storage, read_write> v_cache: array<VBlock>;
 
 const VECS = HEAD_DIM / 4u;
 
@@ -63,17 +63,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         return;
     }
     // by blocks of the cache
-    let blocks = VECS / KV_VECS;
-    if (lid >= blocks) { return; }
-    var v = array<vec4<f32>, KV_VECS>();
-    for (var j = 0u; j < KV_VECS; j++) {
-        let n = KV_VECS * lid + j;
-        if (is_value) {
-            v[j] = vec4(head[4u * n], head[4u * n + 1u], head[4u * n + 2u], head[4u * n + 3u]);
-        } else {
-            v[j] = turned_vec(n, scale, false, pos);
+    let cache_head = pos * N_KV_HEAD + (group.x - N_HEAD) % N_KV_HEAD;
+    if (is_value && lid < VECS / V_VECS) {
+        var v = array<vec4<f32>, V_VECS>();
+        for (var j = 0u; j < V_VECS; j++) {
+            let i = 4u * (V_VECS * lid + j);
+            v[j] = vec4(head[i], head[i + 1u], head[i + 2u], head[i + 3u]);
         }
+        v_cache[cache_head * (VECS / V_VECS) + lid] = v_block(v);
+    } else if (!is_value && lid < VECS / K_VECS) {
+        var k = array<vec4<f32>, K_VECS>();
+        for (var j = 0u; j < K_VECS; j++) { k[j] = turned_vec(K_VECS * lid + j, scale, false, pos); }
+        k_cache[cache_head * (VECS / K_VECS) + lid] = k_block(k);
     }
-    let block = (pos * N_KV_HEAD + (group.x - N_HEAD) % N_KV_HEAD) * blocks + lid;
-    if (is_value) { v_cache[block] = kv_block(v); } else { k_cache[block] = kv_block(v); }
 }

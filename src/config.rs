@@ -5,7 +5,7 @@ use crate::gguf::{Header, MAX_ARRAY, Metadata, Value};
 use crate::{Error, Result};
 
 /// `general.architecture` values this engine knows.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Architecture {
     /// Llama 2 and 3, DeepSeek-R1-Distill-Llama, SmolLM2.
@@ -17,6 +17,9 @@ pub enum Architecture {
 }
 
 impl Architecture {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::Llama, Self::Qwen2, Self::Qwen3];
+
     /// The name in `general.architecture` and in front of the model's keys.
     pub fn name(self) -> &'static str {
         match self {
@@ -52,6 +55,8 @@ pub struct ModelConfig {
     pub n_ctx_train: usize,
     /// Added to the mean square in RMSNorm.
     pub rms_eps: f32,
+    /// Keys have a bias, in any layer.
+    pub key_bias: bool,
     /// Rotary embedding.
     pub rope: Rope,
 }
@@ -145,6 +150,7 @@ impl ModelConfig {
             n_vocab: n_vocab(header)?,
             n_ctx_train: keys.dimension("context_length", 1 << 24)?,
             rms_eps: keys.rms_eps()?,
+            key_bias: header.tensors.iter().any(|tensor| tensor.name.ends_with(".attn_k.bias")),
             rope: keys.rope(head_dim)?,
         };
         config.check_dimensions(&keys)?;
@@ -294,7 +300,7 @@ impl<'a> Keys<'a> {
     fn new(metadata: &'a Metadata) -> Result<Self> {
         let key = "general.architecture";
         let name = metadata.str(key)?.ok_or_else(|| Error::MetadataMissing { key: key.into() })?;
-        let known = [Architecture::Llama, Architecture::Qwen2, Architecture::Qwen3];
+        let known = Architecture::ALL;
         let architecture =
             known.into_iter().find(|a| a.name() == name).ok_or_else(|| Error::Unsupported {
                 what: key.into(),

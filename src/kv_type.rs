@@ -2,13 +2,15 @@
 //! `reference/kv.rs` is their scalar twin.
 
 use crate::{Error, Result};
-use serde::de::IntoDeserializer;
-use serde::{Deserialize, Serialize};
+use serde::de::{IntoDeserializer, MapAccess, Visitor, value};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::fmt;
+use std::str::FromStr;
 
 /// Values of a block of [`KvType::Q8_0`].
 pub const Q8_0_BLOCK: usize = 32;
 
-/// The type of cached keys and values. No type needs a feature of the device.
+/// The type of cached keys or values. No type needs a feature of the device.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum KvType {
@@ -49,17 +51,89 @@ impl KvType {
     }
 }
 
-impl std::fmt::Display for KvType {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl fmt::Display for KvType {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.serialize(f)
     }
 }
 
-impl std::str::FromStr for KvType {
-    type Err = serde::de::value::Error;
+impl FromStr for KvType {
+    type Err = value::Error;
 
     /// The name, as [`KvType`] displays it.
     fn from_str(name: &str) -> std::result::Result<Self, Self::Err> {
         Self::deserialize(name.into_deserializer())
+    }
+}
+
+/// The types of a KV cache: `{ keys, values }`. It is also read from the name of one type, which then is that of both,
+/// and as text from two names, `keys,values`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+pub struct KvTypes {
+    /// Of keys, which a softmax follows: they must be the more exact ones.
+    pub keys: KvType,
+    /// Of values, of which attention takes means.
+    pub values: KvType,
+}
+
+impl KvTypes {
+    /// Exact.
+    pub const F32: Self = Self::both(KvType::F32);
+
+    /// One type for both.
+    pub const fn both(kv: KvType) -> Self {
+        Self { keys: kv, values: kv }
+    }
+
+    /// Bytes of one head's key and value, for a `head_dim` that [`KvType::check`] has passed for both types.
+    pub fn head_bytes(self, head_dim: usize) -> u64 {
+        self.keys.head_bytes(head_dim) + self.values.head_bytes(head_dim)
+    }
+}
+
+impl fmt::Display for KvTypes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} keys, {} values", self.keys, self.values)
+    }
+}
+
+impl FromStr for KvTypes {
+    type Err = value::Error;
+
+    /// `TYPE` or `KEYS,VALUES`.
+    fn from_str(text: &str) -> std::result::Result<Self, Self::Err> {
+        let (keys, values) = text.split_once(',').unwrap_or((text, text));
+        Ok(Self { keys: keys.parse()?, values: values.parse()? })
+    }
+}
+
+impl<'de> Deserialize<'de> for KvTypes {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
+        deserializer.deserialize_any(KvTypesVisitor)
+    }
+}
+
+struct KvTypesVisitor;
+
+impl<'de> Visitor<'de> for KvTypesVisitor {
+    type Value = KvTypes;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("the type of a KV cache (f32, f16 or q8_0), or { keys, values } with a type each")
+    }
+
+    fn visit_str<E: serde::de::Error>(self, name: &str) -> std::result::Result<KvTypes, E> {
+        KvType::deserialize(name.into_deserializer()).map(KvTypes::both)
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> std::result::Result<KvTypes, A::Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Fields {
+            keys: KvType,
+            values: KvType,
+        }
+        let Fields { keys, values } = Fields::deserialize(value::MapAccessDeserializer::new(map))?;
+        Ok(KvTypes { keys, values })
     }
 }

@@ -1,7 +1,7 @@
 //! The one decision about what to use of an adapter.
 
 use super::Tuning;
-use crate::kv_type::KvType;
+use crate::kv_type::KvTypes;
 use crate::{Error, Result};
 
 /// What the caller asks of the GPU.
@@ -10,9 +10,10 @@ use crate::{Error, Result};
 pub struct GpuOptions {
     /// Part of the adapter's name; the best adapter when absent.
     pub adapter: Option<String>,
-    /// The type of the KV cache; by default f16 where half precision may be used, else f32.
-    pub kv: Option<KvType>,
-    /// Do not use half precision although the adapter has it.
+    /// The types of the KV cache; by default the smallest that are exact for the model
+    /// ([`crate::model::kv_cache::kv_types`]).
+    pub kv: Option<KvTypes>,
+    /// Do not keep keys or values in half precision, but in f32, where `kv` does not say otherwise.
     pub no_f16: bool,
     /// Do not use subgroups although the adapter has them.
     pub no_subgroups: bool,
@@ -31,13 +32,6 @@ pub struct GpuOptions {
     pub memory: Option<u64>,
 }
 
-impl GpuOptions {
-    /// The type of the KV cache on a device that may use half precision, or may not.
-    pub fn kv_type(&self, f16: bool) -> KvType {
-        self.kv.unwrap_or(if f16 { KvType::F16 } else { KvType::F32 })
-    }
-}
-
 /// The tier: what kernels may use on this device.
 #[derive(Clone, Debug, serde::Serialize)]
 #[serde(rename_all = "camelCase")]
@@ -48,10 +42,6 @@ pub struct Caps {
     pub backend: String,
     /// Driver and version, where known.
     pub driver: String,
-    /// Half precision may be used: WebGPU's `shader-f16`.
-    pub f16: bool,
-    /// The type of the KV cache.
-    pub kv: KvType,
     /// Subgroup operations may be used, and every subgroup has at least 8 invocations.
     pub subgroups: bool,
     /// Smallest and largest subgroup of the adapter.
@@ -69,7 +59,6 @@ pub(super) async fn open(options: &GpuOptions) -> Result<(wgpu::Device, wgpu::Qu
     let adapter = adapter(options).await?;
     let info = adapter.get_info();
     let features = adapter.features();
-    let f16 = !options.no_f16 && features.contains(wgpu::Features::SHADER_F16);
     // The cluster sums of matvec need 8 neighbouring lanes in one subgroup.
     let subgroups = !options.no_subgroups && has_subgroups(features) && info.subgroup_min_size >= 8;
     let limits = if options.default_limits { wgpu::Limits::default() } else { adapter.limits() };
@@ -94,8 +83,6 @@ pub(super) async fn open(options: &GpuOptions) -> Result<(wgpu::Device, wgpu::Qu
         adapter: info.name,
         backend: format!("{:?}", info.backend),
         driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
-        f16,
-        kv: options.kv_type(f16),
         subgroups,
         subgroup_sizes: (info.subgroup_min_size, info.subgroup_max_size),
         max_binding,

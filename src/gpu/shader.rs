@@ -1,7 +1,7 @@
 //! Puts WGSL together: a header for the tier, constants, and files of `shaders/`.
 
 use super::Caps;
-use crate::kv_type::KvType;
+use crate::kv_type::{KvType, KvTypes};
 use std::fmt::Write;
 
 /// Files of `shaders/shared/` that kernels include.
@@ -41,13 +41,19 @@ pub fn cluster(caps: &Caps) -> &'static str {
     if caps.subgroups { shared::CLUSTER_SUBGROUP } else { shared::CLUSTER_WORKGROUP }
 }
 
-/// The file of `shaders/shared/` by which a kernel writes and reads the KV cache.
-pub fn kv(kv: KvType) -> &'static str {
-    match kv {
-        KvType::F32 => include_str!("../../shaders/shared/kv_f32.wgsl"),
-        KvType::F16 => include_str!("../../shaders/shared/kv_f16.wgsl"),
-        KvType::Q8_0 => include_str!("../../shaders/shared/kv_q8_0.wgsl"),
-    }
+/// How a kernel writes and reads keys and values: a file of `shaders/shared/` for each, its names made theirs.
+pub fn kv(kv: KvTypes) -> String {
+    let named = |kv: KvType, lower: &str, upper: &str| {
+        let file = match kv {
+            KvType::F32 => include_str!("../../shaders/shared/kv_f32.wgsl"),
+            KvType::F16 => include_str!("../../shaders/shared/kv_f16.wgsl"),
+            KvType::Q8_0 => include_str!("../../shaders/shared/kv_q8_0.wgsl"),
+        };
+        file.replace("kv_", &format!("{lower}_"))
+            .replace("KV_", &format!("{upper}_"))
+            .replace("KvBlock", &format!("{upper}Block"))
+    };
+    named(kv.keys, "k", "K") + &named(kv.values, "v", "V")
 }
 
 /// The text of a kernel: header, `const NAME: u32 = VALUE;` lines, extra declarations, then `parts`.

@@ -23,6 +23,11 @@ pub enum Tile {
     Registers,
 }
 
+impl Tile {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Workgroup, Self::Registers];
+}
+
 /// Over how many workgroups the positions that a head attends to are split.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -32,4 +37,9 @@ pub enum Splits {
     Many,
     /// Half as many where workgroup memory allows: for devices of few cores, where each workgroup has its cost.
     Few,
+}
+
+impl Splits {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Many, Self::Few];
 }

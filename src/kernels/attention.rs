@@ -1,6 +1,6 @@
 //! Causal attention with grouped query heads over the KV cache, for a prompt.
 
-use super::rope::{Heads, position_bytes};
+use super::rope::Heads;
 use crate::gpu::shader::{self, shared};
 use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
 
@@ -11,7 +11,7 @@ const GROUP_ELEMENTS: u32 = 512;
 const MAX_GROUPS: u32 = 8;
 
 /// `out[t][h]` = attention of query head h at the position of token t. `qkv` f32 `[tokens][q | k | v]`,
-/// caches `[positions][n_kv_head][head_dim]` of the device's KV type, out f32 `[tokens][n_head][head_dim]`.
+/// caches `[positions][n_kv_head][head_dim]` of the types that `heads` names, out f32 `[tokens][n_head][head_dim]`.
 pub fn attention(
     gpu: &Gpu,
     heads: Heads,
@@ -22,23 +22,19 @@ pub fn attention(
     constants.push(("GROUPS", fours));
     let scale = 1.0 / (heads.head_dim as f32).sqrt();
     let extra = format!("const SCALE: f32 = {};\n", shader::float(scale));
-    let parts = [shared::BATCH, shader::kv(gpu.caps.kv), include_str!("../../shaders/attention.wgsl")];
+    let parts = [shared::BATCH, &shader::kv(heads.kv), include_str!("../../shaders/attention.wgsl")];
     let source = shader::compose(&gpu.caps, &constants, &extra, &parts);
     let binds =
         [Bind::Read(qkv), Bind::Read(k_cache), Bind::Read(v_cache), Bind::Read(batch), Bind::Write(out)];
     let groups = [Groups::Fixed(heads.n_head as u32), Groups::PerTokens(4 * fours)];
-    gpu.dispatch("attention", source, &binds, groups).doing(work(gpu, heads))
+    gpu.dispatch("attention", source, &binds, groups).doing(work(heads))
 }
 
 /// Of attention in any form: keys and values once, q in and the result out; q . k and weight * v.
-pub(super) fn work(gpu: &Gpu, heads: Heads) -> Work {
+pub(super) fn work(heads: Heads) -> Work {
     let q = (heads.n_head * heads.head_dim) as u64;
     Work {
-        bytes: Amount {
-            per_position: 2 * position_bytes(gpu.caps.kv, heads),
-            per_token: 8 * q,
-            ..Amount::default()
-        },
+        bytes: Amount { per_position: heads.position_bytes(), per_token: 8 * q, ..Amount::default() },
         flops: Amount { per_pair: 4 * q, ..Amount::default() },
     }
 }

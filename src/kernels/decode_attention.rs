@@ -56,13 +56,13 @@ pub fn decode_attention(
     let scale = shader::float(1.0 / (heads.head_dim as f32).sqrt());
     let extra = format!("const EPS: f32 = {};\nconst SCALE: f32 = {scale};\n", shader::float(turn.eps));
     let kernel = include_str!("../../shaders/decode_attention.wgsl");
-    let parts = [shared::BATCH, shared::REDUCE, shared::ROPE, shader::kv(gpu.caps.kv), kernel];
+    let parts = [shared::BATCH, shared::REDUCE, shared::ROPE, &shader::kv(heads.kv), kernel];
     let source = shader::compose(&gpu.caps, &constants, &extra, &parts);
     let mut binds = buffers.read_binds().to_vec();
     binds.push(Bind::Read(buffers.qkv));
     binds.extend([buffers.k_cache, buffers.v_cache, partial].map(Bind::Write));
     let groups = [Groups::Fixed(heads.n_head as u32 / share.heads), Groups::PerPositions(share.positions())];
-    gpu.dispatch("decode_attention", source, &binds, groups).doing(attention::work(gpu, heads))
+    gpu.dispatch("decode_attention", source, &binds, groups).doing(attention::work(heads))
 }
 
 /// Joins the parts to f32 `[n_head][head_dim]`.

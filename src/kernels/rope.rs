@@ -2,9 +2,9 @@
 
 use crate::gpu::shader::{self, shared};
 use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
-use crate::kv_type::KvType;
+use crate::kv_type::KvTypes;
 
-/// Attention's dimensions, shared by [`rope`] and [`super::attention`].
+/// Attention's dimensions and the types of its cache, shared by [`rope`] and [`super::attention`].
 #[derive(Clone, Copy, Debug)]
 pub struct Heads {
     /// Query heads.
@@ -13,9 +13,26 @@ pub struct Heads {
     pub n_kv_head: usize,
     /// Elements of a head.
     pub head_dim: usize,
+    /// How keys and values are kept.
+    pub kv: KvTypes,
 }
 
 impl Heads {
+    /// Bytes of one position's keys in one layer.
+    pub fn key_bytes(&self) -> u64 {
+        self.n_kv_head as u64 * self.kv.keys.head_bytes(self.head_dim)
+    }
+
+    /// Bytes of one position's values in one layer.
+    pub fn value_bytes(&self) -> u64 {
+        self.n_kv_head as u64 * self.kv.values.head_bytes(self.head_dim)
+    }
+
+    /// Bytes of one position's keys and values in one layer.
+    pub fn position_bytes(&self) -> u64 {
+        self.key_bytes() + self.value_bytes()
+    }
+
     /// The dimensions as WGSL constants.
     pub fn constants(&self) -> Vec<(&'static str, u32)> {
         vec![
@@ -24,11 +41,6 @@ impl Heads {
             ("HEAD_DIM", self.head_dim as u32),
         ]
     }
-}
-
-/// Bytes of one position's keys in one layer.
-pub fn position_bytes(kv: KvType, heads: Heads) -> u64 {
-    heads.n_kv_head as u64 * kv.head_bytes(heads.head_dim)
 }
 
 /// What [`rope`] and [`super::decode_attention`] bind.
@@ -42,7 +54,7 @@ pub struct Buffers<'a> {
     pub head_norms: Option<(&'a wgpu::Buffer, &'a wgpu::Buffer)>,
     /// f32 `[tokens][q | k | v]`; [`rope`] rotates q in place.
     pub qkv: &'a wgpu::Buffer,
-    /// Keys, `[positions][n_kv_head][head_dim]` of the device's KV type.
+    /// Keys, `[positions][n_kv_head][head_dim]` of the type that [`Heads`] names.
     pub k_cache: &'a wgpu::Buffer,
     /// Values, likewise.
     pub v_cache: &'a wgpu::Buffer,
@@ -109,13 +121,13 @@ impl Buffers<'_> {
 pub fn rope(gpu: &Gpu, heads: Heads, turn: Turn, buffers: Buffers) -> Dispatch {
     let extra = format!("const EPS: f32 = {};\n", shader::float(turn.eps));
     let kernel = include_str!("../../shaders/rope.wgsl");
-    let parts = [shared::BATCH, shared::ROPE, shader::kv(gpu.caps.kv), kernel];
+    let parts = [shared::BATCH, shared::ROPE, &shader::kv(heads.kv), kernel];
     let source = shader::compose(&gpu.caps, &buffers.constants(heads, turn), &extra, &parts);
     let mut binds = buffers.read_binds().to_vec();
     binds.extend([buffers.qkv, buffers.k_cache, buffers.v_cache].map(Bind::Write));
     let groups = (heads.n_head + 2 * heads.n_kv_head) as u32;
     let (q, kv) = ((heads.n_head * heads.head_dim) as u64, (heads.n_kv_head * heads.head_dim) as u64);
-    let cached = 2 * position_bytes(gpu.caps.kv, heads);
+    let cached = heads.position_bytes();
     let work = Work {
         bytes: Amount { per_token: 4 * (2 * q + 2 * kv) + cached, ..Amount::default() },
         flops: Amount { per_token: 3 * (q + kv), ..Amount::default() }, // two products and a sum an element

@@ -15,6 +15,7 @@ use crate::kernels::rms_norm::rms_norm;
 use crate::kernels::rope::{self, Heads, Turn, rope};
 use crate::kernels::swiglu::swiglu;
 use crate::kernels::{BATCH_HEADER, Matrix};
+use crate::kv_type::KvTypes;
 
 /// All that is ever submitted, in order.
 #[derive(Debug)]
@@ -59,8 +60,7 @@ pub(super) struct Activations {
 }
 
 impl Activations {
-    pub fn new(gpu: &Gpu, config: &ModelConfig, n_ctx: usize) -> Result<Self> {
-        let heads = heads(config);
+    pub fn new(gpu: &Gpu, config: &ModelConfig, heads: Heads, n_ctx: usize) -> Result<Self> {
         let rows = |what: &str, n: usize| gpu.buffer(what, (4 * MAX_BATCH * n) as u64);
         let q = heads.n_head * heads.head_dim;
         Ok(Self {
@@ -86,8 +86,8 @@ pub(super) struct Graph<'a> {
     pub cache: &'a KvCache,
 }
 
-pub(super) fn heads(config: &ModelConfig) -> Heads {
-    Heads { n_head: config.n_head, n_kv_head: config.n_kv_head, head_dim: config.head_dim }
+pub(super) fn heads(config: &ModelConfig, kv: KvTypes) -> Heads {
+    Heads { n_head: config.n_head, n_kv_head: config.n_kv_head, head_dim: config.head_dim, kv }
 }
 
 pub(super) fn turn(config: &ModelConfig) -> Turn {
@@ -106,7 +106,7 @@ impl Graph<'_> {
 
     /// One token through all layers: six dispatches each, where no matrix is cut.
     fn decode(&self) -> Vec<Dispatch> {
-        let (gpu, a, heads) = (self.gpu, self.a, heads(self.config));
+        let (gpu, a, heads) = (self.gpu, self.a, self.cache.heads);
         let partial = &self.cache.partial;
         let mut all = self.embed();
         for (layer, cache) in self.weights.layers.iter().zip(&self.cache.layers) {
@@ -124,7 +124,7 @@ impl Graph<'_> {
 
     /// A batch of tokens through all layers, multiplied by `product`.
     fn prefill(&self, product: Product) -> Vec<Dispatch> {
-        let (gpu, a, heads) = (self.gpu, self.a, heads(self.config));
+        let (gpu, a, heads) = (self.gpu, self.a, self.cache.heads);
         let project = |w: &Matrix, x: &Buffer, output: Output| product(gpu, w, x, &a.batch, output);
         let mut all = self.embed();
         for (layer, cache) in self.weights.layers.iter().zip(&self.cache.layers) {

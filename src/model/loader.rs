@@ -2,6 +2,7 @@
 //! the GPU and leave the heap.
 
 use super::Model;
+use super::kv_cache::kv_types;
 use super::self_test::{self, Clock};
 use super::tune::{self, tune};
 use super::weights::{Sink, Weights};
@@ -92,15 +93,15 @@ impl Loader {
         check_vocabulary(&header, &config)?;
         self.length.map_or(Ok(()), |length| header.check_length(length))?;
         let mut gpu = self.gpu.take().ok_or(Error::Aborted)?; // None after an error
-        gpu.caps.kv.check(config.head_dim)?;
+        let kv = kv_types(&config, gpu.options.kv, !gpu.options.no_f16)?;
         let types = matrix_types(&header);
         if let Some(tensor) = header.tensors.iter().find(|tensor| tensor.name == tune::TENSOR) {
-            tune(&mut gpu, &config, tensor.ty, self.now, tune::BUDGET_MS).await?;
+            tune(&mut gpu, &config, kv, tensor.ty, self.now, tune::BUDGET_MS).await?;
         }
-        let self_test = self_test::choose(&mut gpu, &config, &types, self.now).await?;
+        let (kv, self_test) = self_test::choose(&mut gpu, &config, kv, &types, self.now).await?;
         let (weights, sinks) = Weights::allocate(&gpu, &config, &header).await?;
         let repack = Repack::new(&gpu)?;
-        let model = Model::new(gpu, config, weights, self.n_ctx, self_test, self.now).await?;
+        let model = Model::new(gpu, config, weights, self.n_ctx, kv, self_test, self.now).await?;
         let tensors = self.tensors.insert(Tensors::new(header, model, sinks, repack));
         tensors.push(start, bytes).await
     }

@@ -15,6 +15,7 @@ pub use loader::Loader;
 use crate::config::ModelConfig;
 use crate::gpu::{Dispatch, Extent, Gpu, PendingRead};
 use crate::kernels::rope;
+use crate::kv_type::KvTypes;
 use crate::sampler::SamplingParams;
 use crate::{Error, Result};
 use graph::{Activations, Dispatches, Graph, heads};
@@ -94,16 +95,18 @@ impl Model {
         config: ModelConfig,
         weights: Weights,
         n_ctx: Option<usize>,
+        kv: KvTypes,
         self_test: SelfTest,
         now: Clock,
     ) -> Result<Self> {
-        let most = KvCache::most_positions(&gpu, heads(&config));
+        let heads = heads(&config, kv);
+        let most = KvCache::most_positions(&gpu, heads);
         let n_ctx = n_ctx.unwrap_or(config.n_ctx_train.min(most)).max(1);
         if n_ctx > most {
             return Err(Error::ContextFull { needed: n_ctx, n_ctx: most });
         }
-        let activations = Activations::new(&gpu, &config, n_ctx)?;
-        let cache = KvCache::new(&gpu, heads(&config), config.n_layer, n_ctx).await?;
+        let activations = Activations::new(&gpu, &config, heads, n_ctx)?;
+        let cache = KvCache::new(&gpu, heads, config.n_layer, n_ctx).await?;
         let dispatches =
             Graph { gpu: &gpu, config: &config, weights: &weights, a: &activations, cache: &cache }
                 .dispatches();
@@ -150,6 +153,11 @@ impl Model {
     /// The device.
     pub fn gpu(&self) -> &Gpu {
         &self.gpu
+    }
+
+    /// The types of the KV cache.
+    pub fn kv(&self) -> KvTypes {
+        self.cache.heads.kv
     }
 
     /// Bytes of weights read for one decoded token.

@@ -1,11 +1,12 @@
 //! How much GPU memory a model will take, from its header alone.
 
-use super::kv_cache::KvCache;
+use super::kv_cache::{KvCache, kv_types};
 use super::{MAX_BATCH, heads};
 use crate::config::ModelConfig;
 use crate::gguf::Header;
+use crate::gpu::GpuOptions;
 use crate::kernels::decode_attention::partial_bytes;
-use crate::kv_type::KvType;
+use crate::kv_type::KvTypes;
 use crate::{Error, Result};
 
 /// Most positions that are planned for: as many as a file may say it was trained for.
@@ -18,8 +19,8 @@ pub struct MemoryPlan {
     pub n_ctx: usize,
     /// Repacked weights: within 1 % the file's own bytes.
     pub weights: u64,
-    /// The type of the KV cache.
-    pub kv: KvType,
+    /// The types of the KV cache.
+    pub kv: KvTypes,
     /// Keys and values.
     pub kv_cache: u64,
     /// Buffers between kernels and the staging buffer.
@@ -29,18 +30,23 @@ pub struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    /// The plan for a KV cache of `n_ctx` positions (or the default). Errors: [`KvType::check`], and
-    /// [`Error::InvalidRequest`] for more than 2^24 positions.
-    pub fn new(config: &ModelConfig, header: &Header, n_ctx: Option<usize>, kv: KvType) -> Result<Self> {
-        kv.check(config.head_dim)?;
+    /// The plan for a KV cache of `n_ctx` positions (or the default) as `options` want it. Errors: those of
+    /// [`kv_types`], and [`Error::InvalidRequest`] for more than 2^24 positions.
+    pub fn new(
+        config: &ModelConfig,
+        header: &Header,
+        n_ctx: Option<usize>,
+        options: &GpuOptions,
+    ) -> Result<Self> {
+        let kv = kv_types(config, options.kv, !options.no_f16)?;
         let n_ctx = n_ctx.unwrap_or(config.n_ctx_train);
         if n_ctx > MAX_CTX {
             let problem = format!("{n_ctx} positions are more than {MAX_CTX}");
             return Err(Error::InvalidRequest { param: "n_ctx".into(), problem });
         }
-        let heads = heads(config);
+        let heads = heads(config, kv);
         let weights = header.tensors.iter().map(|t| t.bytes).sum();
-        let kv_cache = KvCache::bytes(kv, heads, config.n_layer, n_ctx);
+        let kv_cache = KvCache::bytes(heads, config.n_layer, n_ctx);
         let q = config.n_head * config.head_dim;
         let k = config.n_kv_head * config.head_dim;
         let row = 2 * config.n_embd + 2 * q + 2 * k + 3 * config.n_ff;

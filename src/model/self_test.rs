@@ -5,7 +5,7 @@ mod cases;
 
 use crate::config::ModelConfig;
 use crate::gpu::{Gpu, GpuOptions, Tuning};
-use crate::kv_type::KvType;
+use crate::kv_type::KvTypes;
 use crate::quant::GgmlType;
 use crate::{Error, Result};
 
@@ -35,37 +35,46 @@ pub struct Failure {
     pub problem: String,
 }
 
-/// Tests `gpu` for a model with matrices of `types`; where it fails, opens the device again with the usual kernels instead
-/// of those that are faster there, then without subgroups, then without half precision and with an f32 KV cache, then
-/// without both.
+/// Tests `gpu` for a model with matrices of `types` and a KV cache of types `kv`; where it fails, opens the device again
+/// with the usual kernels instead of those that are faster there, then without subgroups, then with an f32 KV cache, then
+/// without both. The cache that passed, and the report.
 ///
 /// [`Error::SelfTest`] if the last tier fails too.
-pub async fn choose(gpu: &mut Gpu, config: &ModelConfig, types: &[GgmlType], now: Clock) -> Result<SelfTest> {
+pub async fn choose(
+    gpu: &mut Gpu,
+    config: &ModelConfig,
+    mut kv: KvTypes,
+    types: &[GgmlType],
+    now: Clock,
+) -> Result<(KvTypes, SelfTest)> {
     let start = now();
     let mut failures = Vec::new();
-    let mut lower_tiers = lower_tiers(gpu).into_iter();
-    while let Some(failure) = run(gpu, config, types).await? {
-        let Some(options) = lower_tiers.next() else {
+    let mut lower_tiers = lower_tiers(gpu, kv).into_iter();
+    while let Some(failure) = run(gpu, config, kv, types).await? {
+        let Some((options, lower_kv)) = lower_tiers.next() else {
             let Failure { kernel, problem, .. } = failure;
             return Err(Error::SelfTest { adapter: gpu.caps.adapter.clone(), kernel, problem });
         };
         failures.push(failure);
         *gpu = Gpu::request(&options).await?;
+        kv = lower_kv;
     }
     let milliseconds = (now() - start).round() as u32;
-    Ok(SelfTest { tier: tier(gpu), milliseconds, failures })
+    Ok((kv, SelfTest { tier: tier(gpu, kv), milliseconds, failures }))
 }
 
-/// What is left when features that `gpu` uses are given up.
-fn lower_tiers(gpu: &Gpu) -> Vec<GpuOptions> {
-    let narrow = gpu.caps.f16 || gpu.caps.kv != KvType::F32;
-    let has = |(subgroups, f16): &(bool, bool)| (!subgroups || gpu.caps.subgroups) && (!f16 || narrow);
-    let without = |(subgroups, f16): (bool, bool)| GpuOptions {
-        no_subgroups: gpu.options.no_subgroups || subgroups,
-        no_f16: gpu.options.no_f16 || f16,
-        tuning: Some(Tuning::default()),
-        kv: if f16 { Some(KvType::F32) } else { gpu.options.kv },
-        ..gpu.options.clone()
+/// What is left when features that `gpu` uses, or the types of its KV cache, are given up.
+fn lower_tiers(gpu: &Gpu, kv: KvTypes) -> Vec<(GpuOptions, KvTypes)> {
+    let has = |(subgroups, narrow): &(bool, bool)| {
+        (!subgroups || gpu.caps.subgroups) && (!narrow || kv != KvTypes::F32)
+    };
+    let without = |(subgroups, narrow): (bool, bool)| {
+        let options = GpuOptions {
+            no_subgroups: gpu.options.no_subgroups || subgroups,
+            tuning: Some(Tuning::default()),
+            ..gpu.options.clone()
+        };
+        (options, if narrow { KvTypes::F32 } else { kv })
     };
     let untuned = is_tuned(gpu).then_some((false, false));
     let fewer = [(true, false), (false, true), (true, true)];
@@ -76,8 +85,8 @@ fn is_tuned(gpu: &Gpu) -> bool {
     gpu.caps.tuning != Tuning::default()
 }
 
-async fn run(gpu: &Gpu, config: &ModelConfig, types: &[GgmlType]) -> Result<Option<Failure>> {
-    let (kernel, problem) = match cases::run(gpu, config, types).await {
+async fn run(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, types: &[GgmlType]) -> Result<Option<Failure>> {
+    let (kernel, problem) = match cases::run(gpu, config, kv, types).await {
         Ok(None) => return Ok(None),
         Ok(Some(wrong)) => wrong,
         Err(Error::Shader { kernel, problem }) => (kernel, problem),
@@ -86,11 +95,10 @@ async fn run(gpu: &Gpu, config: &ModelConfig, types: &[GgmlType]) -> Result<Opti
         Err(other) => return Err(other),
     };
     let tuned = if is_tuned(gpu) { ", tuned" } else { "" };
-    Ok(Some(Failure { kernel, tier: tier(gpu) + tuned, problem }))
+    Ok(Some(Failure { kernel, tier: tier(gpu, kv) + tuned, problem }))
 }
 
-fn tier(gpu: &Gpu) -> String {
+fn tier(gpu: &Gpu, kv: KvTypes) -> String {
     let subgroups = if gpu.caps.subgroups { "subgroups" } else { "no subgroups" };
-    let f16 = if gpu.caps.f16 { "f16" } else { "no f16" };
-    format!("{subgroups}, {f16}, {} cache", gpu.caps.kv)
+    format!("{subgroups}, {kv}")
 }

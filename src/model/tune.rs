@@ -11,6 +11,7 @@ use crate::kernels::matmul::{TILE_TOKENS, matmul};
 use crate::kernels::matvec::{Output, Spread, spread_matvec};
 use crate::kernels::rope;
 use crate::kernels::{BATCH_HEADER, Matrix};
+use crate::kv_type::KvTypes;
 use crate::quant::GgmlType;
 
 /// Milliseconds that trials may take.
@@ -28,19 +29,26 @@ pub const TENSOR: &str = "blk.0.attn_output.weight";
 /// Chooses [`Tuning`], if `gpu` was not told, with zeros in place of [`TENSOR`], which is of type `ty`. A way is tried
 /// only if as long a trial as the longest so far would end within `budget` milliseconds. A device that fails at it is
 /// opened again and left as it is.
-pub async fn tune(gpu: &mut Gpu, config: &ModelConfig, ty: GgmlType, now: Clock, budget: f64) -> Result<()> {
+pub async fn tune(
+    gpu: &mut Gpu,
+    config: &ModelConfig,
+    kv: KvTypes,
+    ty: GgmlType,
+    now: Clock,
+    budget: f64,
+) -> Result<()> {
     if gpu.options.tuning.is_some() {
         return Ok(());
     }
-    gpu.caps.tuning =
-        match measured(gpu, config, ty, &mut Budget { now, end: now() + budget, longest: 0.0 }).await {
-            Err(_) => {
-                // nobody needs what this driver rejects or has no memory for: the self-test sees to the usual way
-                *gpu = Gpu::request(&gpu.options).await?;
-                Tuning::default()
-            }
-            tuning => tuning?,
-        };
+    let mut budget = Budget { now, end: now() + budget, longest: 0.0 };
+    gpu.caps.tuning = match measured(gpu, config, kv, ty, &mut budget).await {
+        Err(_) => {
+            // nobody needs what this driver rejects or has no memory for: the self-test sees to the usual way
+            *gpu = Gpu::request(&gpu.options).await?;
+            Tuning::default()
+        }
+        tuning => tuning?,
+    };
     gpu.options.tuning = Some(gpu.caps.tuning); // should the self-test open the device again
     Ok(())
 }
@@ -53,7 +61,13 @@ struct Budget {
     longest: f64,
 }
 
-async fn measured(gpu: &mut Gpu, config: &ModelConfig, ty: GgmlType, budget: &mut Budget) -> Result<Tuning> {
+async fn measured(
+    gpu: &mut Gpu,
+    config: &ModelConfig,
+    kv: KvTypes,
+    ty: GgmlType,
+    budget: &mut Budget,
+) -> Result<Tuning> {
     let (rows, cols) = (config.n_embd, config.n_head * config.head_dim);
     let matrix = Matrix::new(gpu, cols as u32, &[(TENSOR, ty, rows as u32)]).await?;
     let x = gpu.buffer("tuning", 4 * u64::from(TILE_TOKENS) * cols as u64)?;
@@ -77,20 +91,20 @@ async fn measured(gpu: &mut Gpu, config: &ModelConfig, ty: GgmlType, budget: &mu
     let multiply = |gpu: &mut Gpu, spread| spread_matvec(gpu, &matrix, &x, output, spread);
     let spread = fastest(gpu, &Spread::ALL, 1, multiply, budget).await?;
     let invocations = if spread == Spread::ALL[0] { 0 } else { spread.invocations(&matrix) };
-    let attention = splits(gpu, config, budget).await?;
+    let attention = splits(gpu, config, kv, budget).await?;
     Ok(Tuning { matmul: tile, invocations, attention })
 }
 
 /// Tries one token's attention to [`POSITIONS`] positions.
-async fn splits(gpu: &mut Gpu, config: &ModelConfig, budget: &mut Budget) -> Result<Splits> {
-    let heads = heads(config);
+async fn splits(gpu: &mut Gpu, config: &ModelConfig, kv: KvTypes, budget: &mut Budget) -> Result<Splits> {
+    let heads = heads(config, kv);
     let positions = POSITIONS.min(KvCache::most_positions(gpu, heads));
     let bytes = |n: usize| (4 * n) as u64;
     let table = gpu.buffer("tuning", rope::table_bytes(config.rope.n_rot, positions))?;
     let batch = gpu.buffer_with("tuning", bytemuck::cast_slice(&[positions as u32 - 1, 1, 0, 0]))?;
     let qkv = gpu.buffer("tuning", bytes((heads.n_head + 2 * heads.n_kv_head) * heads.head_dim))?;
-    let cache = positions as u64 * rope::position_bytes(gpu.caps.kv, heads);
-    let (k_cache, v_cache) = (gpu.buffer("tuning", cache)?, gpu.buffer("tuning", cache)?);
+    let cache = |position: u64| gpu.buffer("tuning", positions as u64 * position);
+    let (k_cache, v_cache) = (cache(heads.key_bytes())?, cache(heads.value_bytes())?);
     let norm = gpu.buffer("tuning", bytes(heads.head_dim))?;
     let buffers = rope::Buffers {
         table: &table,

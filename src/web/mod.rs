@@ -56,6 +56,7 @@ impl WasmEngine {
                 "bytes": self.bytes,
             },
             "nCtx": model.n_ctx,
+            "kv": model.kv(),
             "device": model.gpu().caps,
             "selfTest": model.self_test,
         });

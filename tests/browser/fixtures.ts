@@ -6,7 +6,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { gzipSync } from 'node:zlib';
 import { test as base } from '@playwright/test';
-import { buildGolden } from '../../scripts/build.mjs';
+import type { DeviceOptions, KvType, KvTypes } from '../../web/src/protocol';
+import { golden } from '../../scripts/build.mjs';
 import { serve } from '../../scripts/serve.mjs';
 import { modelsFolder, root } from '../../scripts/setup.mjs';
 import { mounts } from '../../scripts/start.mjs';
@@ -14,15 +15,35 @@ import { installedApp } from './app/install';
 
 export { expect } from '@playwright/test';
 
-const golden = join(root, '../shared/golden');
+const shared = join(root, '../shared/golden');
 /** The whole golden set where it stands beside the checkout, else the small one. */
-export const vectors = process.env['MINKE_VECTORS'] ?? (existsSync(golden) ? golden : join(root, 'tests/vectors'));
+export const vectors = process.env['MINKE_VECTORS'] ?? (existsSync(shared) ? shared : join(root, 'tests/vectors'));
 
 export const readVectors = <T>(name: string): T => JSON.parse(readFileSync(join(vectors, name), 'utf8')) as T;
 
+/** `npm run test:full`: everything in every tier. */
+export const full = Boolean(process.env['MINKE_TEST_FULL']);
+
+/** A tier, and what runs in it: see tests/common/coverage.rs. */
+interface Row {
+  options: DeviceOptions;
+  spreads: number[];
+  kv: (KvType | KvTypes)[];
+  architectures: string[];
+  formats: string[];
+}
+
+/** The rows of tests/coverage.json for Chromium; all of everything in each where the run is a full one. */
+export const chromiumRows = (
+  JSON.parse(readFileSync(join(root, 'tests/coverage.json'), 'utf8')) as { chromium: Row[] }
+).chromium.map((row) =>
+  full ? { ...row, spreads: [0, 1, 2], architectures: ['llama', 'qwen2', 'qwen3'], formats: stems('kernels') } : row,
+);
+
 /** The names of a folder's vectors. */
-export const stems = (folder: string): string[] =>
-  readdirSync(join(vectors, folder)).map((name) => name.replace('.json', ''));
+export function stems(folder: string): string[] {
+  return readdirSync(join(vectors, folder)).map((name) => name.replace('.json', ''));
+}
 
 export const SMOLLM2 = 'models/smollm2-135m-instruct-q4_1.gguf';
 export const DEEPSEEK_HEAD = 'models/deepseek-r1-distill-qwen-7b.head.gguf';
@@ -40,7 +61,7 @@ interface Fixtures {
 interface WorkerFixtures {
   /** Address of the page as `npm start` serves it; `static/` below it is the page as any web server delivers it. */
   site: string;
-  /** Address of a page with the bindings of golden.rs in /wasm/. */
+  /** Address of a page with the bindings of golden/ in /wasm/. */
   golden: string;
   /** Address of an app that installed the package from its tarball; `window.minke` is the package. */
   app: string;
@@ -92,17 +113,17 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   golden: [
     async ({}, use) => {
       const { url, close } = await listening([
-        ['/wasm/', buildGolden()],
+        ['/wasm/', golden],
         ['/', join(root, 'site')],
       ]);
       await use(url);
       close();
     },
-    { scope: 'worker', timeout: 900_000 }, // cargo builds it
+    { scope: 'worker' },
   ],
   app: [
-    async ({}, use) => {
-      const { url, close } = await listening([['/', installedApp()]]);
+    async ({}, use, { parallelIndex }) => {
+      const { url, close } = await listening([['/', installedApp(parallelIndex)]]);
       await use(url);
       close();
     },

@@ -1,20 +1,20 @@
-// The engine as golden.spec.ts and tiers.spec.ts drive it: golden.rs in a page, and the comparators.
+// The engine as golden.spec.ts, tiers.spec.ts and wgsl.spec.ts drive it: golden/ in a page, and the comparators.
 
 import type { Page } from '@playwright/test';
-import type { DeviceOptions, EngineInfo } from '../../web/src/protocol';
+import type { DeviceOptions, EngineInfo, KvTypes } from '../../web/src/protocol';
 
-type Bindings = typeof import('../../target/golden/minke.js');
+type Bindings = typeof import('../../.cache/golden/minke.js');
 
 declare global {
   interface Window {
     golden: Bindings;
-    kernels: import('../../target/golden/minke.js').GoldenKernels;
-    model: import('../../target/golden/minke.js').GoldenModel;
-    text: import('../../target/golden/minke.js').GoldenText;
+    kernels: import('../../.cache/golden/minke.js').GoldenKernels;
+    model: import('../../.cache/golden/minke.js').GoldenModel;
+    text: import('../../.cache/golden/minke.js').GoldenText;
   }
 }
 
-type Tier = Pick<EngineInfo['device'], 'f16' | 'kv' | 'subgroups'>;
+type Tier = Pick<EngineInfo['device'], 'subgroups' | 'tuning'>;
 
 /** Enough of a GGUF file to hold its header. */
 const HEADER = 8 << 20;
@@ -29,14 +29,13 @@ export async function open(page: Page, url: string): Promise<void> {
 }
 
 /** What the adapter offers of that which tiers differ in. */
-export function offers(page: Page): Promise<{ name: string; f16: boolean; smallestSubgroup: number }> {
+export function offers(page: Page): Promise<{ name: string; smallestSubgroup: number }> {
   return page.evaluate(async () => {
     const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' });
     if (!adapter) throw new Error('no adapter');
     const { architecture, subgroupMinSize } = adapter.info as GPUAdapterInfo & { subgroupMinSize?: number };
     return {
       name: architecture,
-      f16: adapter.features.has('shader-f16'),
       smallestSubgroup: adapter.features.has('subgroups') ? (subgroupMinSize ?? 0) : 0,
     };
   });
@@ -52,13 +51,26 @@ export function openKernels(page: Page, options: DeviceOptions): Promise<Tier> {
   }, options);
 }
 
-/** matvec, matmul and embedded rows, see golden.rs. */
-export function runKernels(page: Page, ty: string, rows: number, cols: number, raw: Uint8Array, x: Float32Array) {
+/** matvec, matmul and embedded rows, see golden/main.rs. */
+export function runKernels(
+  page: Page,
+  ty: string,
+  rows: number,
+  cols: number,
+  raw: Uint8Array,
+  x: Float32Array,
+  spread: number,
+) {
   return page.evaluate(
-    async ([ty, rows, cols, raw, x]) =>
-      (await window.kernels.run(ty, rows, cols, raw, x)) as [Float32Array, Float32Array, Float32Array],
-    [ty, rows, cols, raw, x] as const,
+    async ([ty, rows, cols, raw, x, spread]) =>
+      (await window.kernels.run(ty, rows, cols, raw, x, spread)) as [Float32Array, Float32Array, Float32Array],
+    [ty, rows, cols, raw, x, spread] as const,
   );
+}
+
+/** What the engine says of the model that was loaded last: the tier that passed the self-test, and the KV cache. */
+export function modelInfo(page: Page): Promise<{ tier: string; kv: KvTypes }> {
+  return page.evaluate(() => window.model.info() as { tier: string; kv: KvTypes });
 }
 
 export function loadModel(page: Page, url: string, options: DeviceOptions, nCtx: number): Promise<void> {

@@ -30,7 +30,7 @@ test('createEngine and chat.completions in OpenAI shapes', async ({ page, app, l
     selfTest: { failures: [] },
     model: { architecture: 'llama', nLayer: 30 },
   });
-  expect(load.info.device.kv).toBe(load.info.device.f16 ? 'f16' : 'f32');
+  expect(load.info.kv).toEqual({ keys: 'f16', values: 'f16' });
   // the model has 94 MiB: its weights go to the GPU and out of the heap as they come
   console.log(`wasm heap after loading: ${(load.info.heapBytes / 2 ** 20).toFixed(1)} MiB`);
   expect(load.info.heapBytes).toBeLessThan(64 * 2 ** 20);

@@ -1,10 +1,10 @@
-// Kernels, tiny models and a real one in the browser against golden vectors, the same as the native tests. Each of the
-// eight tiers prints its row of a table: what was checked of which vectors, or what the adapter lacks for it. Prompts of
-// more than 200 tokens run with the adapter's own limits only, because they are slow.
+// Kernels, tiny models and a real one in the browser against golden vectors, the same as the native tests: what
+// tests/coverage.json says, or all of everything in each tier (MINKE_TEST_FULL). Each tier prints its row of a table, and is
+// skipped where the adapter lacks what it is about. Prompts of more than 200 tokens are slow, and run in full runs only.
 
 import type { Page } from '@playwright/test';
-import type { DeviceOptions, KvType } from '../../web/src/protocol';
-import { expect, readVectors, SMOLLM2, stems, test, vectors } from './fixtures';
+import type { DeviceOptions, KvType, KvTypes } from '../../web/src/protocol';
+import { chromiumRows, expect, full, readVectors, SMOLLM2, stems, test, vectors } from './fixtures';
 import * as golden from './golden';
 
 interface KernelCase {
@@ -25,31 +25,28 @@ const floats = (hex: string) => new Float32Array(bytes(hex).buffer);
 const FACTORS = Array.from({ length: 70 }, (_, t) => 1 - 0.25 * t);
 
 /** The worst error of matvec and matmul, in units of `y_abs`. */
-async function checkKernels(page: Page): Promise<string> {
+async function checkKernels(page: Page, ty: string, spread: number): Promise<number> {
   let most = 0;
-  const types = stems('kernels');
-  for (const ty of types) {
-    for (const { rows, cols, kind, ...want } of readVectors<KernelCase[]>(`kernels/${ty}.json`)) {
-      const x = Float32Array.from(FACTORS.flatMap((f) => Array.from(floats(want.x_f32_hex), (v) => v * f)));
-      const [y, ys, embedded] = await golden.runKernels(page, ty, rows, cols, bytes(want.raw_hex), x);
-      const scaled = (values: number[], by: (f: number) => number) =>
-        FACTORS.flatMap((f) => values.map((v) => v * by(f)));
-      const error = Math.max(
-        golden.worst(y, want.y, want.y_abs),
-        golden.worst(
-          ys,
-          scaled(want.y, (f) => f),
-          scaled(want.y_abs, Math.abs),
-        ),
-      );
-      expect(error, `${ty} ${kind}`).toBeLessThanOrEqual(1e-5);
-      const table = floats(want.dequant_f32_hex);
-      const wanted = FACTORS.flatMap((_, t) => [...table.subarray((t % rows) * cols, ((t % rows) + 1) * cols)]);
-      expect(golden.ulps(embedded, Float32Array.from(wanted)), `${ty} ${kind} embedded`).toBeLessThanOrEqual(1);
-      most = Math.max(most, error);
-    }
+  for (const { rows, cols, kind, ...want } of readVectors<KernelCase[]>(`kernels/${ty}.json`)) {
+    const x = Float32Array.from(FACTORS.flatMap((f) => Array.from(floats(want.x_f32_hex), (v) => v * f)));
+    const [y, ys, embedded] = await golden.runKernels(page, ty, rows, cols, bytes(want.raw_hex), x, spread);
+    const scaled = (values: number[], by: (f: number) => number) =>
+      FACTORS.flatMap((f) => values.map((v) => v * by(f)));
+    const error = Math.max(
+      golden.worst(y, want.y, want.y_abs),
+      golden.worst(
+        ys,
+        scaled(want.y, (f) => f),
+        scaled(want.y_abs, Math.abs),
+      ),
+    );
+    expect(error, `${ty} ${kind}`).toBeLessThanOrEqual(1e-5);
+    const table = floats(want.dequant_f32_hex);
+    const wanted = FACTORS.flatMap((_, t) => [...table.subarray((t % rows) * cols, ((t % rows) + 1) * cols)]);
+    expect(golden.ulps(embedded, Float32Array.from(wanted)), `${ty} ${kind} embedded`).toBeLessThanOrEqual(1);
+    most = Math.max(most, error);
   }
-  return `kernels of ${types.length} formats ${most.toExponential(1)}`;
+  return most;
 }
 
 interface LogitsCase {
@@ -61,84 +58,92 @@ interface LogitsCase {
   greedy_margins?: number[];
 }
 
-/** How much wider the bounds are with each KV cache, as in tests/model.rs. */
-const FACTORS_OF_KV = { f32: 1, f16: 10, q8_0: 640 };
+/** How much wider the bounds are with each type in the KV cache, as in the native tests. */
+const FACTORS_OF_KV: Record<KvType, number> = { f32: 1, f16: 10, q8_0: 640 };
+const factorOf = ({ keys, values }: KvTypes) => Math.max(FACTORS_OF_KV[keys], FACTORS_OF_KV[values]);
 
-/** The worst error of tiny models' logits with a KV cache of type `kv`. */
-async function checkModels(
-  page: Page,
-  options: DeviceOptions,
-  models: string[],
-  kv: KvType,
-  long: boolean,
-): Promise<string> {
-  let most = 0;
-  let steps = 0;
-  const factor = FACTORS_OF_KV[kv];
-  for (const model of models) {
-    await golden.loadModel(page, `/golden/models/${model}.gguf`, options, 512);
-    for (const c of readVectors<{ cases: LogitsCase[] }>(`logits/${model}.json`).cases) {
-      if (!long && c.ids.length > 200) continue;
-      const error = golden.worst(await golden.logits(page, c.ids, c.positions), c.logits.flat());
-      expect(error, `${model} ${c.case}`).toBeLessThanOrEqual(2e-3 * factor);
-      const sure = golden.sureSteps(c.greedy ?? [], c.greedy_margins ?? [], 0.02 * factor);
-      if (sure.length > 0) expect(await golden.greedy(page, c.ids, sure), `${model} ${c.case} greedy`).toEqual(sure);
-      most = Math.max(most, error);
-      steps += sure.length;
-    }
-    await golden.freeModel(page);
+/** A tiny model's address and its reference. */
+interface Tiny {
+  name: string;
+  url: string;
+  cases: LogitsCase[];
+}
+
+const tiny = (name: string, folder = 'logits', models = 'models'): Tiny => ({
+  name,
+  url: `/golden/${models}/${name}.gguf`,
+  ...readVectors<{ cases: LogitsCase[] }>(`${folder}/${name}.json`),
+});
+const tinyModels = () => stems('logits').map((name) => tiny(name));
+const OUTLIERS = () => tiny('qwen2-kbias-tied', 'outliers', 'outliers');
+
+/** The worst error of a tiny model's logits, how many greedy tokens were golden's, and what the engine says of its cache. */
+async function measure(page: Page, { name, url, cases }: Tiny, options: DeviceOptions) {
+  await golden.loadModel(page, url, options, 512);
+  const { tier, kv } = await golden.modelInfo(page);
+  let [error, steps] = [0, 0];
+  for (const c of cases.filter(({ ids }) => full || ids.length <= 200)) {
+    const off = golden.worst(await golden.logits(page, c.ids, c.positions), c.logits.flat());
+    const sure = golden.sureSteps(c.greedy ?? [], c.greedy_margins ?? [], Math.max(0.02 * factorOf(kv), 2 * off));
+    const some = sure.slice(0, full ? undefined : 8);
+    if (some.length > 0) expect(await golden.greedy(page, c.ids, some), `${name} ${c.case} greedy`).toEqual(some);
+    error = Math.max(error, off);
+    steps += some.length;
   }
-  return `${models.length} models ${most.toExponential(1)}${long ? '' : ', none long'} | ${steps} greedy tokens`;
+  await golden.freeModel(page);
+  return { error, steps, tier, kv };
 }
 
-for (const cache of ['f32', 'f16'])
-  for (const subgroups of ['no', 'yes'])
-    for (const limits of ['adapter', 'default']) {
-      test(`kernels and tiny models, cache ${cache}, subgroups ${subgroups}, limits ${limits}`, async ({
-        page,
-        golden: url,
-      }) => {
-        await golden.open(page, url);
-        const adapter = await golden.offers(page);
-        const row = `| ${adapter.name} | cache ${cache} | subgroups ${subgroups.padEnd(3)} | limits ${limits} |`;
-        const lacks = [];
-        if (cache === 'f16' && !adapter.f16) lacks.push('shader-f16');
-        if (subgroups === 'yes' && adapter.smallestSubgroup < 8)
-          lacks.push(`subgroups of at least 8 (it has ${adapter.smallestSubgroup})`);
-        const options = {
-          noF16: cache === 'f32',
-          noSubgroups: subgroups === 'no' || adapter.smallestSubgroup < 8,
-          defaultLimits: limits === 'default',
-          // as the native tiers: so that every kernel runs
-          tuning:
-            limits === 'default'
-              ? ({ matmul: 'registers', invocations: 0xffffffff, attention: 'few' } as const)
-              : ({ matmul: 'workgroup', invocations: 0, attention: 'many' } as const),
-        };
-        const caps = await golden.openKernels(page, options);
-        const f16 = cache === 'f16' && adapter.f16;
-        expect(caps).toMatchObject({ f16, kv: f16 ? 'f16' : 'f32', subgroups: !options.noSubgroups });
-        if (lacks.length > 0) {
-          console.log(`${row} the adapter lacks ${lacks.join(' and ')} |`);
-          return;
-        }
-        const kernels = await checkKernels(page);
-        const models = await checkModels(page, options, stems('logits'), caps.kv, limits === 'adapter');
-        console.log(`${row} ${models} | ${kernels} | ${vectors} |`);
-      });
-    }
+for (const row of chromiumRows) {
+  const { noSubgroups = false, defaultLimits = false, tuning } = row.options;
+  const tier = `subgroups ${noSubgroups ? 'no' : 'yes'}, limits ${defaultLimits ? 'default' : 'adapter'}`;
 
-for (const kv of ['f16', 'q8_0'] as const) {
-  test(`a tiny model of each architecture, KV cache ${kv}, for which no feature is needed`, async ({
-    page,
-    golden: url,
-  }) => {
+  /** Opens the tier's device; skips the test where the adapter has none. */
+  const openTier = async (page: Page, url: string): Promise<string> => {
     await golden.open(page, url);
-    const options = { kv, noF16: true, noSubgroups: true };
-    const models = ['llama', 'qwen2', 'qwen3'].flatMap((name) => stems('logits').find((s) => s.startsWith(name)) ?? []);
-    console.log(`| every tier | cache ${kv} | ${await checkModels(page, options, models, kv, false)} |`);
-  });
+    const { name, smallestSubgroup } = await golden.offers(page);
+    const lacks = !noSubgroups && smallestSubgroup < 8;
+    test.skip(lacks, `${name} has no subgroups of at least 8, but of ${smallestSubgroup}`);
+    const caps = await golden.openKernels(page, row.options);
+    expect(caps).toMatchObject({ subgroups: !noSubgroups, tuning });
+    return `| ${name} | ${tier} |`;
+  };
+
+  for (const [i, ty] of row.formats.entries())
+    test(`kernels, ${tier}: ${ty}`, async ({ page, golden: url }) => {
+      const tierRow = await openTier(page, url);
+      const error = await checkKernels(page, ty, row.spreads[i % row.spreads.length] ?? 0);
+      console.log(`${tierRow} kernels of ${ty}: ${error.toExponential(1)} | ${vectors} |`);
+    });
+
+  for (const architecture of row.architectures)
+    for (const [i, kv] of row.kv.entries()) {
+      const models = tinyModels().filter(({ name }) => name.startsWith(architecture));
+      for (const model of full ? models : models.slice(i, i + 1))
+        test(`${model.name}, ${tier}, KV cache ${JSON.stringify(kv)}`, async ({ page, golden: url }) => {
+          const tierRow = await openTier(page, url);
+          const { error, steps, ...info } = await measure(page, model, { ...row.options, kv });
+          console.log(`${tierRow} ${info.tier} | ${model.name}: ${error.toExponential(1)} | ${steps} greedy tokens |`);
+          expect(info.kv).toEqual(typeof kv === 'string' ? { keys: kv, values: kv } : kv);
+          expect(error).toBeLessThanOrEqual(2e-3 * factorOf(info.kv));
+        });
+    }
 }
+
+test('keys with large biases are kept in f32 by default', async ({ page, golden: url }) => {
+  await golden.open(page, url);
+  const errors = [];
+  for (const kv of [undefined, 'f32', 'f16'] as const) {
+    const { error, ...info } = await measure(page, OUTLIERS(), { noSubgroups: true, ...(kv && { kv }) });
+    console.log(`| ${info.tier} | outliers: ${error.toExponential(1)} |`);
+    if (!kv) expect(info.kv).toEqual({ keys: 'f32', values: 'f16' });
+    errors.push(error);
+  }
+  const [byDefault, exact, half] = errors;
+  expect(byDefault).toBeLessThanOrEqual(2e-2);
+  expect(exact).toBeLessThanOrEqual(2e-3);
+  expect(half, 'keys in f16').toBeGreaterThan(2e-2);
+});
 
 interface SmolLM2Case {
   case: string;

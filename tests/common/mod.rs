@@ -1,9 +1,10 @@
 //! What the tests share: where the vectors are, and how they are read.
-#![allow(dead_code)] // each test crate uses its part
+#![allow(dead_code)] // either test crate uses its part
 
+pub mod coverage;
 pub mod gguf;
+pub mod sampling;
 
-use minke::gpu::{Splits, Tile, Tuning};
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
@@ -45,45 +46,34 @@ pub fn hex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex")).collect()
 }
 
-/// The eight tiers: half precision (and so an f16 cache) or f32, subgroups or none, the adapter's limits or WebGPU's
-/// defaults. Where the adapter lacks a feature, two of them are the same. One half is tuned as for a GPU of few cores, the
-/// other as for a CPU's matmul and attention and a GPU of very many cores, so that every kernel runs.
-pub fn tiers() -> Vec<minke::gpu::GpuOptions> {
-    let tier = |bits: u8| minke::gpu::GpuOptions {
-        no_f16: bits & 1 == 0,
-        no_subgroups: bits & 2 != 0,
-        default_limits: bits & 4 != 0,
-        tuning: Some(match bits & 4 {
-            0 => Tuning { matmul: Tile::Workgroup, invocations: 0, attention: Splits::Many },
-            _ => Tuning { matmul: Tile::Registers, invocations: u32::MAX, attention: Splits::Few },
-        }),
-        ..Default::default()
-    };
-    (0..8).map(tier).collect()
-}
-
 /// A row of a tier table: what the device really uses.
-pub fn tier_row(gpu: &minke::gpu::Gpu) -> String {
+pub fn tier_row(gpu: &minke::gpu::Gpu, kv: minke::kv_type::KvTypes) -> String {
     let caps = &gpu.caps;
     let subgroups = if caps.subgroups { "yes" } else { "no" };
     let limits = if gpu.options.default_limits { "default" } else { "adapter" };
-    let tile = if caps.tuning.matmul == Tile::Workgroup { "workgroup" } else { "registers" };
-    format!(
-        "| {} | cache {} | subgroups {subgroups:<3} | limits {limits} | tile {tile} |",
-        caps.adapter, caps.kv
-    )
+    let (tile, splits) = (caps.tuning.matmul, caps.tuning.attention);
+    let tier = format!("subgroups {subgroups:<3} | limits {limits} | tile {tile:?}, splits {splits:?}");
+    format!("| {} | {tier} | {kv} |", caps.adapter)
+}
+
+/// Where a test is about no tier: as a load would find it on a CPU by trying, but without trying.
+pub fn options() -> minke::gpu::GpuOptions {
+    use minke::gpu::{Splits, Tile, Tuning};
+    let tuning = Tuning { matmul: Tile::Registers, invocations: 0, attention: Splits::Few };
+    minke::gpu::GpuOptions { tuning: Some(tuning), ..Default::default() }
 }
 
 /// How much wider the bounds on logits are than with an f32 cache: f16 by golden/README.md, tolerances. A step of Q8_0
 /// is 8 times f16's relative to the largest value of a block, and 64 times relative to one an eighth as large, of which
 /// blocks with an outlier (Qwen2's biases make some) are full.
-pub fn kv_factor(kv: minke::kv_type::KvType) -> f32 {
+pub fn kv_factor(kv: minke::kv_type::KvTypes) -> f32 {
     use minke::kv_type::KvType;
-    match kv {
+    let factor = |kv| match kv {
         KvType::F32 => 1.0,
         KvType::F16 => 10.0,
         KvType::Q8_0 => 640.0,
-    }
+    };
+    f32::max(factor(kv.keys), factor(kv.values))
 }
 
 /// The largest difference between what was got and what is wanted; infinite where one is no number or is missing.
@@ -187,4 +177,18 @@ pub fn header(path: &Path) -> minke::gguf::Header {
             return header;
         }
     }
+}
+
+/// A header of a whole file, or of its first bytes.
+pub fn parse(bytes: &[u8]) -> minke::Result<minke::gguf::Header> {
+    let mut parser = minke::gguf::HeaderParser::default();
+    parser.push(bytes)?.ok_or_else(|| parser.truncated())
+}
+
+/// An error of a code, whose message has some words.
+#[track_caller]
+pub fn assert_refused<T>(result: minke::Result<T>, code: &str, words: &[&str]) {
+    let error = result.err().expect("an error");
+    assert_eq!(error.code(), code, "{error}");
+    words.iter().for_each(|word| assert!(error.to_string().contains(word), "{error:?} does not name {word}"));
 }

@@ -10,13 +10,22 @@ export interface LoadProgress {
 /** How keys and values are kept: 32, 16 or 9 bits each, the last in blocks of 32 values with a scale. */
 export type KvType = 'f32' | 'f16' | 'q8_0';
 
+/** The types of a KV cache. */
+export interface KvTypes {
+  keys: KvType;
+  values: KvType;
+}
+
 /** Limits on what the engine uses of the device; all optional. */
 export interface DeviceOptions {
   /** Most positions of the KV cache, which grows with use. Default: the model's own context. */
   nCtx?: number;
-  /** Type of the KV cache, which every device has. Default: f16 where half precision is used, else f32. */
-  kv?: KvType;
-  /** Do not use half precision. */
+  /**
+   * Types of the KV cache, or one for both; every device has them all. Default: f16, but f32 for keys with biases, as
+   * Qwen2's are, of which half precision would lose too much. Keys in q8_0 are refused where they are not exact enough.
+   */
+  kv?: KvType | KvTypes;
+  /** Keep keys and values in f32 where `kv` does not say otherwise. */
   noF16?: boolean;
   /** Do not use subgroups. */
   noSubgroups?: boolean;
@@ -47,12 +56,11 @@ export interface EngineInfo {
     bytes: number;
   };
   nCtx: number;
+  kv: KvTypes;
   device: {
     adapter: string;
     backend: string;
     driver: string;
-    f16: boolean;
-    kv: KvType;
     subgroups: boolean;
     subgroupSizes: [number, number];
     maxBinding: number;

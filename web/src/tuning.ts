@@ -8,7 +8,8 @@ const CACHE = 'minke-tuning';
 /** Of the device, and of the options that change what is measured on it. Absolute: a worker may be a blob. */
 function key(adapter: GPUAdapterInfo, { kv, noF16, noSubgroups, defaultLimits }: DeviceOptions): string {
   const { vendor, architecture, device, description } = adapter;
-  const facts = [version(), vendor, architecture, device, description, kv, noF16, noSubgroups, defaultLimits];
+  const cache = JSON.stringify(kv);
+  const facts = [version(), vendor, architecture, device, description, cache, noF16, noSubgroups, defaultLimits];
   return new URL(`/minke-tuning/${facts.map((fact) => encodeURIComponent(String(fact))).join('/')}`, self.origin).href;
 }
 

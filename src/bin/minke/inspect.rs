@@ -20,8 +20,7 @@ impl Inspect {
     pub fn run(&self, shared: &Shared) -> Result<()> {
         let (header, length) = read_header(&self.model)?;
         let config = ModelConfig::from_header(&header)?;
-        let kv = shared.gpu().kv_type(!shared.no_f16);
-        let plan = MemoryPlan::new(&config, &header, shared.ctx, kv)?;
+        let plan = MemoryPlan::new(&config, &header, shared.ctx, &shared.gpu())?;
         let value = json!({
             "version": header.version,
             "config": config,
@@ -81,7 +80,7 @@ fn words(config: &ModelConfig, header: &Header, plan: &MemoryPlan) -> String {
     }
     text += &format!("tokenizer: {}\n", tokenizer(header));
     text + &format!(
-        "memory at {} positions: weights {}, {} KV cache {}, activations {}, together {}",
+        "memory at {} positions: weights {}, KV cache ({}) {}, activations {}, together {}",
         plan.n_ctx,
         mib(plan.weights),
         plan.kv,

@@ -11,7 +11,7 @@ mod text;
 
 use clap::{Args, Parser, Subcommand};
 use minke::gpu::GpuOptions;
-use minke::kv_type::KvType;
+use minke::kv_type::KvTypes;
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};
 use std::process::{ExitCode, exit};
@@ -35,7 +35,7 @@ struct Shared {
     /// Use the adapter whose name contains this
     #[arg(long, global = true, value_name = "NAME")]
     adapter: Option<String>,
-    /// Do not use half precision
+    /// Keep keys and values in f32 where --kv does not say otherwise
     #[arg(long, global = true)]
     no_f16: bool,
     /// Do not use subgroups
@@ -44,9 +44,10 @@ struct Shared {
     /// Keep to WebGPU's default limits
     #[arg(long, global = true)]
     default_limits: bool,
-    /// Type of the KV cache: f32, f16 or q8_0 (default: f16 where half precision is used, else f32)
-    #[arg(long, global = true, value_name = "TYPE")]
-    kv: Option<KvType>,
+    /// Type of the KV cache: f32, f16 or q8_0, or one for keys and one for values, such as f32,f16 (default: f16 where
+    /// that is exact, which it is not for keys with biases)
+    #[arg(long, global = true, value_name = "TYPE[,TYPE]")]
+    kv: Option<KvTypes>,
     /// Positions of the KV cache (default: the model's own)
     #[arg(long, global = true, value_name = "N")]
     ctx: Option<usize>,

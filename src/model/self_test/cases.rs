@@ -13,6 +13,7 @@ use crate::kernels::repack::Repack;
 use crate::kernels::rms_norm::rms_norm;
 use crate::kernels::swiglu::swiglu;
 use crate::kernels::{BATCH_HEADER, Matrix};
+use crate::kv_type::KvTypes;
 use crate::model::sampling::Sampling;
 use crate::quant::{GgmlType, Layout};
 use crate::reference;
@@ -71,7 +72,12 @@ impl Case {
 }
 
 /// Runs all cases and waits once, at the end: the first kernel that is off, and by how much.
-pub async fn run(gpu: &Gpu, config: &ModelConfig, types: &[GgmlType]) -> Result<Option<(String, String)>> {
+pub async fn run(
+    gpu: &Gpu,
+    config: &ModelConfig,
+    kv: KvTypes,
+    types: &[GgmlType],
+) -> Result<Option<(String, String)>> {
     let mut random = Random(1);
     let repack = Repack::new(gpu)?;
     let mut cases = Vec::new();
@@ -85,7 +91,7 @@ pub async fn run(gpu: &Gpu, config: &ModelConfig, types: &[GgmlType]) -> Result<
     cases.extend(gated(gpu, &repack, config, &layouts, &mut random).await?);
     cases.push(norm(gpu, config, &mut random)?);
     cases.push(gate(gpu, config, &mut random)?);
-    cases.extend(heads::heads(gpu, config, &mut random)?);
+    cases.extend(heads::heads(gpu, config, kv, &mut random)?);
     cases.push(choice(gpu)?);
     let outputs: Vec<_> = cases.iter().map(|case| (&case.output, case.bytes())).collect();
     let results = gpu.read_all(&outputs).await?;

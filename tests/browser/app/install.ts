@@ -5,15 +5,14 @@ import { join } from 'node:path';
 import { spawnSync } from 'node:child_process';
 import { root } from '../../../scripts/setup.mjs';
 
-const folder = join(root, '.cache/app');
-
 function run(command: string, args: string[], cwd: string): void {
   const done = spawnSync(command, args, { cwd, encoding: 'utf8' });
   if (done.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${done.stdout}${done.stderr}`);
 }
 
-/** Packs, installs and builds; the folder to serve. */
-export function installedApp(): string {
+/** Packs, installs and builds, in a folder of its own for each of Playwright's workers; the folder to serve. */
+export function installedApp(worker: number): string {
+  const folder = join(root, `.cache/app-${worker}`);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   run('npm', ['pack', '--pack-destination', folder], root);

@@ -7,7 +7,7 @@ use crate::gpu::{Buffer, Extent, Gpu};
 use crate::kernels::attention::attention;
 use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
 use crate::kernels::rope::{self, Heads, rope};
-use crate::kv_type::KvType;
+use crate::kv_type::{KvType, KvTypes};
 use crate::model::graph;
 use crate::reference;
 
@@ -19,8 +19,8 @@ const POSITIONS: usize = LAST + 1;
 
 /// RoPE with head norms, the KV cache, and attention, with the model's own heads: so the kernels are the model's, and are
 /// compiled once for both.
-pub fn heads(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Vec<Case>> {
-    let shape = graph::heads(config);
+pub fn heads(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, random: &mut Random) -> Result<Vec<Case>> {
+    let shape = graph::heads(config, kv);
     let row = (shape.n_head + 2 * shape.n_kv_head) * shape.head_dim;
     let norms = config.architecture == Architecture::Qwen3;
     let inputs = HeadInputs {
@@ -34,9 +34,9 @@ pub fn heads(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Vec
     let [many, one] = inputs.submit(gpu)?;
     // The twin keeps keys and values as the cache does, but one at the middle between two that the cache can keep may
     // become either; an output is a mean over more than 200 positions, and so far less than that step off.
-    let bound = 1e-4 + reference::kv::step(gpu.caps.kv);
+    let bound = 1e-4 + reference::kv::step(kv.keys).max(reference::kv::step(kv.values));
     let case = |kernel: &str, output: &Buffer, first_position: usize, position: usize, h: usize| {
-        let want = inputs.expected(gpu.caps.kv, position, h);
+        let want = inputs.expected(position, h);
         let scale = most(&want, shape.head_dim);
         let first = ((position - first_position) * shape.n_head + h) * shape.head_dim;
         Case { first, ..case(kernel, output.clone(), want, scale, bound) }
@@ -65,8 +65,8 @@ impl HeadInputs<'_> {
     fn submit(&self, gpu: &Gpu) -> Result<[Buffer; 2]> {
         let (shape, config) = (self.shape, self.config);
         let table = floats(gpu, "table", &rope::table(&self.inv_freq, config.rope.mscale, POSITIONS))?;
-        let bytes = (shape.n_kv_head * POSITIONS) as u64 * gpu.caps.kv.head_bytes(shape.head_dim);
-        let (k_cache, v_cache) = (gpu.buffer("keys", bytes)?, gpu.buffer("values", bytes)?);
+        let cache = |what: &str, position: u64| gpu.buffer(what, POSITIONS as u64 * position);
+        let (k_cache, v_cache) = (cache("keys", shape.key_bytes())?, cache("values", shape.value_bytes())?);
         let heads = |n: usize| gpu.buffer("out", 4 * (n * shape.n_head * shape.head_dim) as u64);
         let (many, one) = (heads(BATCHES[1])?, heads(1)?);
         let partial = gpu.buffer("parts", partial_bytes(shape, POSITIONS))?;
@@ -118,11 +118,13 @@ impl HeadInputs<'_> {
         head
     }
 
-    fn expected(&self, kv: KvType, p: usize, h: usize) -> Vec<f64> {
-        let key = self.shape.n_head + h / (self.shape.n_head / self.shape.n_kv_head);
-        let all =
-            |h: usize| (0..=p).flat_map(|p| reference::kv::kept(kv, &self.head(p, h))).collect::<Vec<_>>();
-        let (keys, values) = (all(key), all(key + self.shape.n_kv_head));
+    fn expected(&self, p: usize, h: usize) -> Vec<f64> {
+        let Heads { n_head, n_kv_head, kv, .. } = self.shape;
+        let key = n_head + h / (n_head / n_kv_head);
+        let all = |kv: KvType, h: usize| -> Vec<f64> {
+            (0..=p).flat_map(|p| reference::kv::kept(kv, &self.head(p, h))).collect()
+        };
+        let (keys, values) = (all(kv.keys, key), all(kv.values, key + n_kv_head));
         reference::attention::attention(&self.head(p, h), &keys, &values)
     }
 }

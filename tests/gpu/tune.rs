@@ -1,10 +1,10 @@
 //! The choice between ways to compute the same.
 
-mod common;
-
+use crate::common;
 use minke::config::ModelConfig;
 use minke::gguf::HeaderParser;
 use minke::gpu::{Gpu, GpuOptions, Splits, Tile, Tuning};
+use minke::kv_type::KvTypes;
 use minke::model::tune::{BUDGET_MS, tune};
 use minke::quant::GgmlType;
 use pollster::block_on;
@@ -20,7 +20,7 @@ fn config() -> ModelConfig {
 
 fn tuned(options: &GpuOptions, budget: f64) -> Tuning {
     let mut gpu = block_on(Gpu::request(options)).expect("lavapipe or a GPU");
-    block_on(tune(&mut gpu, &config(), GgmlType::F32, common::now, budget)).expect("a choice");
+    block_on(tune(&mut gpu, &config(), KvTypes::F32, GgmlType::F32, common::now, budget)).expect("a choice");
     assert_eq!(gpu.options.tuning, Some(gpu.caps.tuning), "it must outlive the device");
     gpu.caps.tuning
 }
@@ -84,7 +84,8 @@ fn nothing_is_tried_that_would_end_too_late() {
     };
     let options = GpuOptions { patch: Some(count), ..GpuOptions::default() };
     let mut gpu = block_on(Gpu::request(&options)).expect("lavapipe or a GPU");
-    block_on(tune(&mut gpu, &config(), GgmlType::F32, slow_clock, BUDGET_MS)).expect("a choice");
+    block_on(tune(&mut gpu, &config(), KvTypes::F32, GgmlType::F32, slow_clock, BUDGET_MS))
+        .expect("a choice");
     assert_eq!(COMPILED.load(Ordering::Relaxed), 1, "a second trial would end after 400 ms");
 }
 

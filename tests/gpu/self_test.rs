@@ -1,15 +1,15 @@
 //! The self-test at load catches planted faults, gives up the feature that computes wrongly, and says so.
 
+use crate::common::{self, coverage};
 use minke::Error;
 use minke::config::ModelConfig;
 use minke::gpu::{Gpu, GpuOptions, Splits, Tile, Tuning};
-use minke::kv_type::KvType;
+use minke::kv_type::{KvType, KvTypes};
 use minke::model::Model;
+use minke::model::kv_cache::kv_types;
 use minke::model::self_test::{self, SelfTest};
 use minke::quant::GgmlType;
 use std::path::{Path, PathBuf};
-
-mod common;
 
 type Patch = fn(&str, String) -> String;
 
@@ -37,7 +37,8 @@ const MODEL: &str = "models/qwen3-yarn4-untied.gguf";
 fn choose(options: &GpuOptions, model: &Path, types: &[GgmlType]) -> minke::Result<SelfTest> {
     let config = ModelConfig::from_header(&common::header(model)).unwrap();
     let mut gpu = pollster::block_on(Gpu::request(options)).unwrap();
-    pollster::block_on(self_test::choose(&mut gpu, &config, types, common::now))
+    let kv = kv_types(&config, options.kv, !options.no_f16)?;
+    pollster::block_on(self_test::choose(&mut gpu, &config, kv, types, common::now)).map(|(_, report)| report)
 }
 
 fn tiny() -> PathBuf {
@@ -46,12 +47,12 @@ fn tiny() -> PathBuf {
 
 #[test]
 fn a_healthy_device_passes_in_every_tier() {
-    for options in common::tiers() {
+    for coverage::Row { options, kv, .. } in coverage::rows() {
+        let options = GpuOptions { kv: kv.last().copied(), ..options };
         let SelfTest { tier, failures, .. } = load(&options, MODEL).expect("a healthy device").self_test;
         assert!(failures.is_empty(), "{failures:?}");
-        let subgroups = has_subgroups() && !options.no_subgroups;
-        assert_eq!(tier.starts_with("subgroups, "), subgroups, "{tier}");
-        assert!(tier.ends_with(" cache"), "{tier}");
+        let subgroups = if has_subgroups() && !options.no_subgroups { "subgroups" } else { "no subgroups" };
+        assert_eq!(tier, format!("{subgroups}, {}", options.kv.expect("a type")));
     }
 }
 
@@ -238,18 +239,21 @@ fn has_subgroups() -> bool {
 
 /// A cache that goes wrong is given up for f32; subgroups, which were tried first, stay.
 #[test]
-fn a_wrong_half_precision_cache_costs_half_precision() {
+fn a_wrong_half_precision_cache_is_given_up() {
     let patch: Patch = |label, source| match label {
         "rope" if source.contains("pack2x16float") => replace(source, "clamp(v[0],", "clamp(0.5 * v[0],"),
         _ => source,
     };
-    let model =
-        load(&GpuOptions { kv: Some(KvType::F16), ..with(patch) }, MODEL).expect("a tier that is left");
-    assert_eq!((model.gpu().caps.f16, model.gpu().caps.kv), (false, KvType::F32));
+    let model = load(&GpuOptions { kv: Some(KvTypes::both(KvType::F16)), ..with(patch) }, MODEL)
+        .expect("a tier that is left");
+    assert_eq!(model.kv(), KvTypes::F32);
     assert_eq!(model.gpu().caps.subgroups, has_subgroups());
     let tiers: Vec<_> = model.self_test.failures.iter().map(|failure| failure.tier.as_str()).collect();
-    assert!(!tiers.is_empty() && tiers.iter().all(|tier| tier.ends_with("f16 cache")), "{tiers:?}");
-    assert!(model.self_test.tier.ends_with("f32 cache"), "{:?}", model.self_test);
+    assert!(
+        !tiers.is_empty() && tiers.iter().all(|tier| tier.ends_with("f16 keys, f16 values")),
+        "{tiers:?}"
+    );
+    assert!(model.self_test.tier.ends_with("f32 keys, f32 values"), "{:?}", model.self_test);
 }
 
 fn wrong_kv(label: &str, kernel: &str, source: String, from: &str, to: &str) -> String {
@@ -259,22 +263,23 @@ fn wrong_kv(label: &str, kernel: &str, source: String, from: &str, to: &str) -> 
 /// Faults of a packed cache, written by a prompt or a token, and read; all are gone with it.
 #[test]
 fn every_kv_type_is_tested() {
-    for kv in KvType::ALL {
+    for kv in KvType::ALL.map(KvTypes::both) {
         let healthy = choose(&GpuOptions { kv: Some(kv), ..GpuOptions::default() }, &tiny(), &[]).unwrap();
-        assert!(healthy.failures.is_empty() && healthy.tier.ends_with(&format!("{kv} cache")), "{healthy:?}");
+        assert!(healthy.failures.is_empty() && healthy.tier.ends_with(&kv.to_string()), "{healthy:?}");
     }
     for (kv, blamed, patch) in [
         (KvType::F16, "rope", (|l, s| wrong_kv(l, "rope", s, "h.zw", "h.wz")) as Patch),
         (KvType::F16, "decode", |l, s| wrong_kv(l, "decode_attention", s, "float(h.xy)", "float(h.zw)")),
         (KvType::Q8_0, "rope", |l, s| wrong_kv(l, "rope", s, "/ block.most)", "/ block.most - 0.5 / 127.0)")),
-        (KvType::Q8_0, "rope", |l, s| wrong_kv(l, "attention", s, "k_cache[i / KV_VECS].most *", "")),
+        (KvType::Q8_0, "rope", |l, s| wrong_kv(l, "attention", s, "k_cache[i / K_VECS].most *", "")),
         (KvType::Q8_0, "decode", |l, s| wrong_kv(l, "decode_attention", s, "= max(max(", "= 0.5 * max(max(")),
     ] {
+        let kv = KvTypes::both(kv);
         let report = choose(&GpuOptions { kv: Some(kv), ..with(patch) }, &tiny(), &[]).unwrap();
         let [failure, ..] = &report.failures[..] else { panic!("{kv} {blamed}: {report:?}") };
         assert!(failure.kernel.starts_with(blamed), "{failure:?}");
-        assert!(failure.tier.ends_with(&format!("{kv} cache")), "{failure:?}");
-        assert!(report.tier.ends_with("no f16, f32 cache"), "{report:?}");
+        assert!(failure.tier.ends_with(&kv.to_string()), "{failure:?}");
+        assert!(report.tier.ends_with("f32 keys, f32 values"), "{report:?}");
     }
 }
 

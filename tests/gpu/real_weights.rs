@@ -1,6 +1,7 @@
 //! 193 MB of a real model's weights (DeepSeek-R1-Distill-Qwen-7B, output.weight in Q6_K, of whose scales 98.6 % are
 //! half-precision subnormals) through repack, matvec and matmul, against the `gguf` package's dequantisation.
 
+use crate::common;
 use minke::gpu::{Gpu, GpuOptions};
 use minke::kernels::matvec::{Output, matvec};
 use minke::kernels::repack::Repack;
@@ -8,8 +9,6 @@ use minke::kernels::{BATCH_HEADER, Matrix, matmul::matmul};
 use minke::quant::GgmlType;
 use minke::reference;
 use pollster::block_on;
-
-mod common;
 
 const TOKENS: usize = 3;
 

@@ -1,15 +1,12 @@
 //! Chat templates against Python's jinja2 (golden/chat), and the reasoning splitter.
 
+use crate::common::{self, gguf};
 use minke::Error;
 use minke::chat::reasoning::{Delta, ReasoningSplitter, opens};
 use minke::chat::template::ChatTemplate;
 use minke::tokenizer::{Special, Tokenizer};
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-mod common;
-
-use common::gguf;
 
 #[derive(Deserialize)]
 struct Golden {

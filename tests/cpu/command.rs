@@ -1,8 +1,7 @@
 //! The native command as a shell sees it.
 
+use crate::common;
 use std::process::{Command, Output, Stdio};
-
-mod common;
 
 /// Runs `minke` on a small model's file.
 fn minke(command: &[&str], stdout: impl Into<Stdio>) -> Output {

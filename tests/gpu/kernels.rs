@@ -1,6 +1,7 @@
 //! Repack, matvec, matmul and embedding of every format against golden/kernels (float64 sums over ggml's
 //! dequantised values), in every tier the adapter allows; attention against the scalar twins.
 
+use crate::common::{self, coverage};
 use minke::gpu::{Extent, Gpu, GpuOptions, Splits, Tuning};
 use minke::kernels::attention::attention;
 use minke::kernels::decode_attention::{combine, decode_attention, partial_bytes};
@@ -9,13 +10,11 @@ use minke::kernels::matvec::{Output, Spread, matvec, spread_matvec};
 use minke::kernels::repack::Repack;
 use minke::kernels::rope::{self, Heads, Turn};
 use minke::kernels::{BATCH_HEADER, Matrix, embed::embed};
-use minke::kv_type::KvType;
+use minke::kv_type::{KvType, KvTypes};
 use minke::quant::GgmlType;
 use minke::reference;
 use pollster::block_on;
 use serde::Deserialize;
-
-mod common;
 
 #[derive(Clone, Deserialize)]
 struct Case {
@@ -84,7 +83,8 @@ fn assert_same(what: &str, got: &[f32], want: &[f32]) {
     }
 }
 
-fn check(gpu: &Gpu, case: &Case, w: &Matrix, spread: Spread) {
+/// `few`: also the kernel for few tokens, which unpacks as the others do.
+fn check(gpu: &Gpu, case: &Case, w: &Matrix, spread: Spread, few: bool) {
     let what = format!("{} {}", case.ty, case.kind);
     let x: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.x_f32_hex));
     // as many tokens as fill more than one tile
@@ -114,7 +114,8 @@ fn check(gpu: &Gpu, case: &Case, w: &Matrix, spread: Spread) {
         assert_close(&format!("matmul {what} token {t}"), &got[t * n..][..n], want, &scale);
     }
 
-    for few in [2, 5, 8] {
+    for few in if few { &[2, 5, 8][..] } else { &[] } {
+        let few = *few;
         let mut header = [0u32; BATCH_HEADER];
         header[1] = few;
         let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&header)).unwrap();
@@ -153,17 +154,14 @@ fn check(gpu: &Gpu, case: &Case, w: &Matrix, spread: Spread) {
 
 #[test]
 fn formats_agree_with_golden() {
-    for options in common::tiers() {
-        let mut gpu = block_on(Gpu::request(&options)).expect("lavapipe or a GPU");
-        println!("{} kernels of all formats", common::tier_row(&gpu));
-        // each spread meets each tier, and over the tiers each format
-        let mut spreads = Spread::ALL.iter().cycle().skip(usize::from(options.no_subgroups));
-        for ty in GgmlType::supported() {
+    for row in coverage::rows() {
+        let mut gpu = block_on(Gpu::request(&row.options)).expect("lavapipe or a GPU");
+        println!("{} kernels of {}", common::tier_row(&gpu, KvTypes::F32), row.formats.join(", "));
+        for (i, ty) in row.formats.iter().enumerate() {
             for case in common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")) {
                 let limit = gpu.caps.max_binding;
                 let matrix = load(&mut gpu, std::slice::from_ref(&case), limit);
-                let spread = spreads.next().copied().unwrap_or(Spread::ALL[0]);
-                check(&gpu, &case, &matrix, spread);
+                check(&gpu, &case, &matrix, row.spread(i), i % 3 == 0 || coverage::full());
             }
         }
         gpu.check().expect("no device error");
@@ -196,7 +194,7 @@ fn grid_bytes(ty: GgmlType) -> u64 {
 
 #[test]
 fn formats_mix_in_a_matrix() {
-    let mut gpu = block_on(Gpu::request(&common::tiers()[0])).expect("lavapipe or a GPU");
+    let mut gpu = block_on(Gpu::request(&coverage::rows()[0].options)).expect("lavapipe or a GPU");
     let first = |ty| common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")).swap_remove(0);
     let cases: Vec<Case> = GgmlType::supported().map(first).collect();
     // few at a time, as in real models: software adapters take minutes for a shader of all formats
@@ -226,7 +224,7 @@ fn check_mixed(gpu: &mut Gpu, cases: &[Case]) {
 /// The bytes of the file, padding of at most 16 bytes a plane, and one copy of each grid.
 #[test]
 fn weights_take_no_more_room_than_in_the_file() {
-    let gpu = block_on(Gpu::request(&common::tiers()[0])).expect("lavapipe or a GPU");
+    let gpu = block_on(Gpu::request(&coverage::rows()[0].options)).expect("lavapipe or a GPU");
     for ty in GgmlType::supported() {
         let layout = ty.layout().expect("a layout");
         let tensors = [("a", ty, 3), ("b", ty, 5)];
@@ -240,15 +238,19 @@ fn weights_take_no_more_room_than_in_the_file() {
 
 #[test]
 fn a_matrix_larger_than_a_binding_is_cut_by_rows() {
-    let mut gpu = block_on(Gpu::request(&common::tiers()[0])).expect("lavapipe or a GPU");
-    for ty in GgmlType::supported() {
-        for case in common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")) {
-            let row_bytes = case.raw_hex.len() as u64 / 2 / u64::from(case.rows);
-            let matrix = load(&mut gpu, std::slice::from_ref(&case), 3 * row_bytes + grid_bytes(ty) + 128);
-            assert!(matrix.slabs.len() > 1, "{ty}: {} rows in one buffer", case.rows);
-            check(&gpu, &case, &matrix, Spread::ALL[0]);
-        }
+    // every slab is compiled for itself, so a few formats are enough; one of them has a grid
+    for row in &coverage::rows()[..2] {
+        let mut gpu = block_on(Gpu::request(&row.options)).expect("lavapipe or a GPU");
+        let name = row.formats.last().expect("a format");
+        let case = common::vectors::<Vec<Case>>(&format!("kernels/{name}.json")).swap_remove(0);
+        let ty = GgmlType::from_name(name).expect("a type");
+        let row_bytes = case.raw_hex.len() as u64 / 2 / u64::from(case.rows);
+        let rows = u64::from(case.rows).div_ceil(3);
+        let matrix = load(&mut gpu, std::slice::from_ref(&case), rows * row_bytes + grid_bytes(ty) + 128);
+        assert!(matrix.slabs.len() > 1, "{ty}: {} rows in one buffer", case.rows);
+        check(&gpu, &case, &matrix, Spread::ALL[0], false);
     }
+    let mut gpu = block_on(Gpu::request(&GpuOptions::default())).expect("lavapipe or a GPU");
     gpu.caps.max_binding = 64;
     let error =
         block_on(Matrix::new(&gpu, 256, &[("wide", GgmlType::F32, 1)])).expect_err("no room for a row");
@@ -268,8 +270,8 @@ fn attend(gpu: &Gpu, heads: Heads, qkv: &[f32], inv_freq: &[f64]) -> Vec<f32> {
     let turn = Turn { n_rot: heads.head_dim, neox: true, eps: 0.0 };
     let floats = |values: &[f32]| gpu.buffer_with("values", bytemuck::cast_slice(values)).unwrap();
     let table = floats(&rope::table(inv_freq, 1.0, n_ctx));
-    let bytes = (n_ctx * heads.n_kv_head) as u64 * gpu.caps.kv.head_bytes(heads.head_dim);
-    let [k_cache, v_cache] = ["keys", "values"].map(|what| gpu.buffer(what, bytes).unwrap());
+    let cache = |what: &str, position: u64| gpu.buffer(what, n_ctx as u64 * position).unwrap();
+    let (k_cache, v_cache) = (cache("keys", heads.key_bytes()), cache("values", heads.value_bytes()));
     let partial = gpu.buffer("parts", partial_bytes(heads, n_ctx)).unwrap();
     let mut out = Vec::new();
     for (pos, n) in [(0, PROMPT), (PROMPT, 1)] {
@@ -299,9 +301,9 @@ fn attend(gpu: &Gpu, heads: Heads, qkv: &[f32], inv_freq: &[f64]) -> Vec<f32> {
     out
 }
 
-/// The twin of [`attend`], with a cache of type `kv`.
-fn attend_exactly(kv: KvType, heads: Heads, qkv: &[f32], inv_freq: &[f64]) -> Vec<f64> {
-    let Heads { n_head, n_kv_head, head_dim } = heads;
+/// The twin of [`attend`].
+fn attend_exactly(heads: Heads, qkv: &[f32], inv_freq: &[f64]) -> Vec<f64> {
+    let Heads { n_head, n_kv_head, head_dim, kv } = heads;
     let turned = |pos: usize, head: usize| {
         let at = (pos * (n_head + 2 * n_kv_head) + head) * head_dim;
         let mut values: Vec<f64> = qkv[at..][..head_dim].iter().map(|v| f64::from(*v)).collect();
@@ -310,7 +312,10 @@ fn attend_exactly(kv: KvType, heads: Heads, qkv: &[f32], inv_freq: &[f64]) -> Ve
         }
         values
     };
-    let all = |head| (0..=PROMPT).map(|pos| reference::kv::kept(kv, &turned(pos, head))).collect::<Vec<_>>();
+    let all = |head| {
+        let kv = if head < n_head + n_kv_head { kv.keys } else { kv.values };
+        (0..=PROMPT).map(|pos| reference::kv::kept(kv, &turned(pos, head))).collect::<Vec<_>>()
+    };
     let cache: Vec<_> = (n_head..n_head + 2 * n_kv_head).map(all).collect();
     let one = |(pos, head): (usize, usize)| {
         let key = head / (n_head / n_kv_head);
@@ -320,28 +325,40 @@ fn attend_exactly(kv: KvType, heads: Heads, qkv: &[f32], inv_freq: &[f64]) -> Ve
     (0..=PROMPT).flat_map(|pos| (0..n_head).map(move |head| (pos, head))).flat_map(one).collect()
 }
 
+/// A head's types, each of keys with another of values.
+fn kv_pairs() -> Vec<KvTypes> {
+    let [f32, f16, q8_0] = KvType::ALL;
+    [(f32, f32), (f16, f16), (q8_0, q8_0), (f32, f16), (f16, q8_0)]
+        .map(|(keys, values)| KvTypes { keys, values })
+        .into()
+}
+
 /// On average, because a value at the middle between two that a cache can keep may become either.
 #[test]
 fn attention_agrees_with_the_scalar_twin_in_each_kv_type() {
-    let ways = KvType::ALL.into_iter().flat_map(|kv| [Splits::Many, Splits::Few].map(|splits| (kv, splits)));
-    for (kv, attention) in ways {
+    let fits = |kv: KvTypes, head_dim| kv.keys.check(head_dim).and(kv.values.check(head_dim)).is_ok();
+    for (attention, head_dims) in [(Splits::Many, &[40, 128][..]), (Splits::Few, &[96, 256])] {
         let tuning = Some(Tuning { attention, ..Tuning::default() });
-        let options = GpuOptions { kv: Some(kv), tuning, ..GpuOptions::default() };
+        let options = GpuOptions { tuning, ..GpuOptions::default() };
         let gpu = block_on(Gpu::request(&options)).expect("lavapipe or a GPU");
-        for head_dim in [32, 40, 96, 128, 256].into_iter().filter(|n| kv.check(*n).is_ok()) {
-            let heads = Heads { n_head: 6, n_kv_head: 2, head_dim };
+        for head_dim in head_dims.iter().copied() {
+            let pairs = || kv_pairs().into_iter().filter(|kv| fits(*kv, head_dim));
+            let heads = |kv| Heads { n_head: 6, n_kv_head: 2, head_dim, kv };
             let qkv = values((PROMPT + 1) * 10 * head_dim);
             let inv_freq: Vec<f64> =
                 (0..head_dim / 2).map(|i| 1e4f64.powf(-2.0 * i as f64 / head_dim as f64)).collect();
-            let got = attend(&gpu, heads, &qkv, &inv_freq);
-            for kept_as in KvType::ALL.into_iter().filter(|kv| kv.check(head_dim).is_ok()) {
-                let want = attend_exactly(kept_as, heads, &qkv, &inv_freq);
-                let errors = got.iter().zip(want).map(|(got, want)| (f64::from(*got) - want).abs());
-                let mean = errors.sum::<f64>() / got.len() as f64;
-                println!(
-                    "attention, heads of {head_dim}, {attention:?} splits, cache {kv}, twin {kept_as}: mean error {mean:.1e}"
-                );
-                assert_eq!(mean <= 5e-6, kv == kept_as, "{kv} {kept_as} {head_dim}");
+            let twins: Vec<_> = pairs().map(|kv| (kv, attend_exactly(heads(kv), &qkv, &inv_freq))).collect();
+            // every pair of types with the largest heads, with others the usual ones
+            for kv in pairs().take(if head_dim >= 128 { 5 } else { 2 }) {
+                let got = attend(&gpu, heads(kv), &qkv, &inv_freq);
+                for (kept_as, want) in &twins {
+                    let errors = got.iter().zip(want).map(|(got, want)| (f64::from(*got) - want).abs());
+                    let mean = errors.sum::<f64>() / got.len() as f64;
+                    println!(
+                        "attention, heads of {head_dim}, {attention:?} splits, {kv}, twin {kept_as}: {mean:.1e}"
+                    );
+                    assert_eq!(mean <= 2e-6, kv == *kept_as, "{kv} {kept_as} {head_dim}");
+                }
             }
         }
     }

@@ -1,12 +1,10 @@
 //! Token ids against llama.cpp's (golden/tokenizer), decoding, and streaming.
 
+use crate::common;
+use crate::common::gguf::{self, array, bpe, spm, text, tokenizer as open, uint};
 use minke::gguf::{Header, HeaderParser};
 use minke::tokenizer::{DecodeStream, Special, Tokenizer};
 use serde::Deserialize;
-
-mod common;
-
-use common::gguf::{self, array, bpe, spm, text, tokenizer as open, uint};
 
 #[derive(Deserialize)]
 struct Golden {

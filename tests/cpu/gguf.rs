@@ -1,50 +1,21 @@
 //! Bad input: every broken, cut or hostile file is a typed error that names what is wrong, and costs
 //! neither a panic nor memory by a number that the file states.
 
+use crate::common::gguf::{EPS, Q4_K, Tensor, array, f32s, float, text, tiny, uint};
+use crate::common::{self, assert_refused, parse};
 use minke::config::ModelConfig;
 use minke::engine::TextParts;
-use minke::gguf::{Header, HeaderParser};
-use minke::gpu::{Gpu, GpuOptions};
-use minke::kv_type::KvType;
+use minke::gguf::HeaderParser;
+use minke::gpu::GpuOptions;
 use minke::model::plan::MemoryPlan;
-use minke::model::{Loader, Model};
-use minke::sampler::SamplingParams;
 use minke::{Error, Result};
-use pollster::block_on;
-
-mod common;
-
-use common::gguf::{EPS, I32, Q4_K, Tensor, array, f32s, float, string, text, tiny, uint};
-
-fn parse(bytes: &[u8]) -> Result<Header> {
-    let mut parser = HeaderParser::default();
-    parser.push(bytes)?.ok_or_else(|| parser.truncated())
-}
 
 /// All that is made of a header without a GPU.
 fn open(bytes: &[u8]) -> Result<ModelConfig> {
     let header = parse(bytes)?;
     let config = ModelConfig::from_header(&header)?;
-    MemoryPlan::new(&config, &header, None, KvType::F16)?;
+    MemoryPlan::new(&config, &header, None, &GpuOptions::default())?;
     Ok(config)
-}
-
-fn loader(length: Option<usize>) -> Loader {
-    let gpu = block_on(Gpu::request(&GpuOptions::default())).expect("lavapipe or a GPU");
-    Loader::new(gpu, Some(16), length.map(|n| n as u64), common::now)
-}
-
-fn load(bytes: &[u8]) -> Result<Model> {
-    let mut loader = loader(Some(bytes.len()));
-    bytes.chunks(1000).try_for_each(|piece| block_on(loader.push(piece)))?;
-    block_on(loader.finish())
-}
-
-#[track_caller]
-fn assert_refused<T>(result: Result<T>, code: &str, words: &[&str]) {
-    let error = result.err().expect("an error");
-    assert_eq!(error.code(), code, "{error}");
-    words.iter().for_each(|word| assert!(error.to_string().contains(word), "{error:?} does not name {word}"));
 }
 
 /// Each row is a test: what is done to the tiny file, the code of the error, and what its message names.
@@ -167,30 +138,6 @@ fn halves(short: u64) -> Vec<Tensor> {
 }
 
 #[test]
-fn the_tiny_file_runs() {
-    let mut model = load(&tiny().whole()).expect("a model");
-    let logits = block_on(model.forward(&[1, 2], 0, &[1], &|| false)).expect("logits");
-    assert_eq!(logits[0].len(), 40);
-}
-
-#[test]
-fn other_files_are_not_gguf() {
-    for (bytes, found) in [
-        (&b""[..], "empty"),
-        (b"GG", "GG"),
-        (b"Hello, this is a text.", "Hell"),
-        (b"<!DOCTYPE html><html></html>", "web page"),
-        (b"\n  <html>", "web page"),
-        (br#"{"error": "not found"}"#, "{"),
-        (b"PK\x03\x04\x14\x00\x00\x00", "PK"),
-        (b"GGML\x01\x00\x00\x00", "GGML"),
-    ] {
-        assert_refused(parse(bytes), "not_gguf", &[found]);
-        assert_refused(load(bytes), "not_gguf", &[found]);
-    }
-}
-
-#[test]
 fn a_header_may_be_cut_anywhere() {
     let header = tiny().header();
     for end in 0..header.len() {
@@ -205,33 +152,6 @@ fn a_header_may_be_cut_anywhere() {
     parse(&header).expect("the whole header");
 }
 
-/// Cut in the tensors: noticed with the header where the length is known, else at the end.
-#[test]
-fn a_cut_file_names_the_tensor() {
-    let file = tiny();
-    let (header, whole) = (file.header().len(), file.whole());
-    let data = parse(&whole).expect("a header").data_offset as usize;
-    for (end, tensor) in [
-        (header, "blk.0.attn_norm.weight"),
-        (data + 127, "blk.0.attn_norm.weight"),
-        (data + 128, "blk.0.attn_q.weight"),
-        (whole.len() - 1, "token_embd.weight"),
-    ] {
-        let (tensor, end_at) = (format!("tensor {tensor} "), format!("ends at byte {end}"));
-        let words = [tensor.as_str(), &end_at];
-        let mut known = loader(Some(end));
-        assert_refused(block_on(known.push(&whole[..header])), "gguf_truncated", &words);
-        assert_eq!(known.gpu().unwrap().counters().buffers, 0);
-        let mut unknown = loader(None);
-        block_on(unknown.push(&whole[..end])).expect("so far so good");
-        assert!(unknown.gpu().unwrap().counters().buffers > 0);
-        assert_refused(block_on(unknown.finish()), "gguf_truncated", &words);
-    }
-    let mut unknown = loader(None);
-    block_on(unknown.push(&whole[..header - 1])).expect("so far so good");
-    assert_refused(block_on(unknown.finish()), "gguf_truncated", &["the GGUF header"]);
-}
-
 #[test]
 fn a_tensor_in_the_wrong_place_is_told_with_that_place() {
     let mut file = tiny();
@@ -241,21 +161,6 @@ fn a_tensor_in_the_wrong_place_is_told_with_that_place() {
         Err(Error::Malformed { offset, .. }) => assert_eq!(offset, data + 128 - 32),
         other => panic!("{other:?}"),
     }
-}
-
-/// The first 99.6 MB of a model of 4.7 GB.
-#[test]
-fn the_head_of_a_real_model_is_cut() {
-    let path = common::cached(common::DEEPSEEK_HEAD);
-    let length = path.metadata().expect("a length").len();
-    let header = common::header(&path);
-    assert!(header.file_len > 4_500_000_000);
-    let cut = header.tensors.iter().find(|t| t.offset + t.bytes > length).expect("a missing tensor");
-    let bytes = std::fs::read(&path).expect("a readable file");
-    let mut loader = loader(Some(bytes.len()));
-    let pushed = block_on(loader.push(&bytes[..header.data_offset as usize]));
-    assert_refused(pushed, "gguf_truncated", &[&format!("tensor {} ", cut.name), &length.to_string()]);
-    assert_eq!(loader.gpu().unwrap().counters().buffers, 0);
 }
 
 #[test]
@@ -281,53 +186,11 @@ fn pieces_of_any_size_give_the_same_header() {
 fn no_plan_overflows() {
     let header = parse(&tiny().header()).expect("a header");
     let config = ModelConfig::from_header(&header).expect("a model");
-    let plan = |n_ctx| MemoryPlan::new(&config, &header, Some(n_ctx), KvType::F32);
-    assert!(plan(1 << 24).expect("a plan").total > 1 << 32);
+    let plan = |n_ctx| MemoryPlan::new(&config, &header, Some(n_ctx), &GpuOptions::default());
+    assert!(plan(1 << 24).expect("a plan").total > 1 << 31);
     for n_ctx in [(1 << 24) + 1, usize::MAX] {
         assert_refused(plan(n_ctx), "invalid_request", &["n_ctx", &n_ctx.to_string(), "16777216"]);
     }
-}
-
-/// What a kernel cannot take is refused when its tensor's place on the GPU is prepared.
-#[test]
-fn wrong_types_for_the_gpu_are_refused() {
-    for (name, added, supported) in [
-        ("token_embd.weight", None, "Q4_K"),
-        ("output_norm.weight", None, "F32"),
-        ("rope_freqs.weight", Some(4), "F32"),
-        ("blk.0.attn_k.bias", Some(32), "F32"),
-    ] {
-        let mut file = tiny();
-        added.into_iter().for_each(|n| file.add(name, &[n]));
-        file.tensor(name).ty = I32;
-        assert_refused(load(&file.whole()), "tensor_type", &[name, "I32", supported]);
-    }
-}
-
-#[test]
-fn tokens_without_a_row_in_the_embedding_are_refused() {
-    let mut file = tiny();
-    let tokens = |n: usize| array(8, n as u64, &string("a").repeat(n));
-    file.set("tokenizer.ggml.tokens", tokens(39)); // real models have rows to spare
-    load(&file.whole()).expect("a model");
-    file.set("tokenizer.ggml.tokens", tokens(41));
-    let mut loader = loader(None);
-    let words = ["tokenizer.ggml.tokens", "41", "token_embd.weight", "40"];
-    assert_refused(block_on(loader.push(&file.header())), "metadata_value", &words);
-    assert_eq!(loader.gpu().unwrap().counters().buffers, 0);
-}
-
-/// It is not the device that failed.
-#[test]
-fn logits_that_are_no_numbers_have_an_error_of_their_own() {
-    let mut bytes = tiny().whole();
-    let tensors = parse(&bytes).expect("a header").tensors;
-    let norm = tensors.iter().find(|t| t.name == "output_norm.weight").expect("the last norm");
-    bytes[norm.offset as usize..][..norm.bytes as usize].fill(0xff); // NaN
-    let mut model = load(&bytes).expect("a model");
-    model.start_sampling(&SamplingParams::default(), 0);
-    let mut token = block_on(model.sample_after(&[1], 0, &|| false)).expect("a token on its way");
-    assert_refused(block_on(model.receive(&mut token)), "not_finite", &["logits"]);
 }
 
 /// Every byte of a real header with one bit flipped: whatever comes of it, nothing panics.

@@ -1,17 +1,16 @@
 //! Generation: tokens in flight on the GPU are the same as one at a time on the CPU, and leave no trace when dropped.
 
+use crate::common;
 use minke::gpu::GpuOptions;
-use minke::kv_type::KvType;
+use minke::kv_type::{KvType, KvTypes};
 use minke::sampler::SamplingParams;
 use minke::session::{Request, Session};
 use pollster::block_on;
 
-mod common;
-
 const PROMPT: [u32; 5] = [1, 5, 9, 2, 7];
 
 fn session() -> Session {
-    with(&GpuOptions::default(), "refuse/control-qwen3.gguf", 64)
+    with(&common::options(), "refuse/control-qwen3.gguf", 64)
 }
 
 fn with(options: &GpuOptions, model: &str, n_ctx: usize) -> Session {
@@ -72,7 +71,7 @@ fn the_cache_grows_within_a_reply() {
     let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
     let prompt: Vec<u32> = (0..1000).map(|i| i * 7919 % 270).collect();
     for kv in KvType::ALL {
-        let options = GpuOptions { kv: Some(kv), ..GpuOptions::default() };
+        let options = GpuOptions { kv: Some(KvTypes::both(kv)), ..common::options() };
         let long = || with(&options, "models/qwen3-yarn4-untied.gguf", 5000);
         let mut session = long();
         let reply = tokens(&mut session, Request { prompt: &prompt, ..request(&greedy, 60, false) }, 60);
@@ -89,7 +88,7 @@ fn a_reply_ends_where_the_device_has_no_memory() {
     let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
     let prompt: Vec<u32> = (0..1100).map(|i| i * 7919 % 270).collect();
     // enough for 1024 positions of a head of 16 values, but not for 2048
-    let options = GpuOptions { kv: Some(KvType::F32), memory: Some(200 << 10), ..GpuOptions::default() };
+    let options = GpuOptions { kv: Some(KvTypes::F32), memory: Some(200 << 10), ..common::options() };
     let model = "refuse/control-qwen3.gguf";
     for logits in [false, true] {
         let wanted = Request { prompt: &prompt[..1000], ..request(&greedy, 60, logits) };
@@ -135,7 +134,7 @@ fn a_decoded_token_costs_few_calls() {
     }
     let path = std::env::temp_dir().join(format!("minke-28-layers-{}.gguf", std::process::id()));
     std::fs::write(&path, file.whole()).expect("written");
-    let model = common::load(&path, &GpuOptions::default(), Some(64));
+    let model = common::load(&path, &common::options(), Some(64));
     std::fs::remove_file(&path).expect("removed");
     let mut session = Session::new(model.expect("a model"));
     let params = SamplingParams::default();
@@ -155,7 +154,7 @@ fn a_decoded_token_costs_few_calls() {
 #[test]
 fn weights_read_for_a_token_are_the_files_bytes() {
     let path = common::cached(common::SMOLLM2);
-    let model = common::load(&path, &GpuOptions::default(), Some(64)).expect("a model");
+    let model = common::load(&path, &common::options(), Some(64)).expect("a model");
     let tensors = common::header(&path).tensors;
     // its embedding is its output matrix too
     let bytes: u64 = tensors.iter().filter(|tensor| tensor.shape.len() == 2).map(|tensor| tensor.bytes).sum();
@@ -167,7 +166,7 @@ fn weights_read_for_a_token_are_the_files_bytes() {
 #[test]
 fn an_abort_is_heard_within_a_batch() {
     let path = common::cached(common::SMOLLM2);
-    let mut session = Session::new(common::load(&path, &GpuOptions::default(), Some(512)).expect("a model"));
+    let mut session = Session::new(common::load(&path, &common::options(), Some(512)).expect("a model"));
     let prompt: Vec<u32> = (0..200).map(|i| i * 7919 % 49_152).collect();
     let params = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
     let wanted = Request { prompt: &prompt, ..request(&params, 4, false) };
@@ -183,6 +182,6 @@ fn an_abort_is_heard_within_a_batch() {
     println!("the longest of {} submits of a 200-token prompt took {longest:?}", times.len() - 1);
     assert!(session.common(&prompt) < 199, "a batch that was not finished does not count");
     let reply = tokens(&mut session, wanted.clone(), 4);
-    let mut fresh = Session::new(common::load(&path, &GpuOptions::default(), Some(512)).expect("a model"));
+    let mut fresh = Session::new(common::load(&path, &common::options(), Some(512)).expect("a model"));
     assert_eq!(reply, tokens(&mut fresh, wanted, 4));
 }

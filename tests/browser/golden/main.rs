@@ -7,7 +7,7 @@ use minke::chat::template::ChatTemplate;
 use minke::engine::TextParts;
 use minke::gguf::HeaderParser;
 use minke::gpu::{Gpu, GpuOptions};
-use minke::kernels::matvec::{Output, matvec};
+use minke::kernels::matvec::{Output, Spread, spread_matvec};
 use minke::kernels::repack::Repack;
 use minke::kernels::{BATCH_HEADER, Matrix, embed::embed, matmul::matmul};
 use minke::model::Loader;
@@ -16,6 +16,8 @@ use minke::session::Session;
 use minke::tokenizer::Special;
 use serde::Serialize;
 use wasm_bindgen::prelude::*;
+
+mod texts;
 
 type Result<T> = std::result::Result<T, JsError>;
 
@@ -45,6 +47,12 @@ impl GoldenModel {
             loader.push(piece).await?;
         }
         Ok(Self { session: Session::new(loader.finish().await?) })
+    }
+
+    /// `{ tier, kv }`, see [`minke::model::self_test::SelfTest`].
+    pub fn info(&self) -> Result<JsValue> {
+        let model = self.session.model();
+        to_js(&serde_json::json!({ "tier": model.self_test.tier, "kv": model.kv() }))
     }
 
     /// Logits after each of `positions` of `tokens`, joined.
@@ -79,10 +87,24 @@ impl GoldenKernels {
         to_js(&self.gpu.caps)
     }
 
+    /// Makes the pipelines of all kernels, as for a device with subgroups or without.
+    pub async fn compile(mut self, subgroups: bool) -> Result<()> {
+        self.gpu.caps.subgroups = subgroups;
+        Ok(texts::compile(&mut self.gpu, &self.repack).await?)
+    }
+
     /// Three Float32Arrays of a matrix of `rows` x `cols` weights with the blocks `raw`: matvec of the first
-    /// `cols` values of `x`; matmul of all of `x`, a token each `cols` values; and the embeddings of as many
+    /// `cols` values of `x`, by [`Spread::ALL`]`[spread]`; matmul of all of `x`, a token each `cols` values; and the embeddings of as many
     /// tokens of the ids 0, 1, ..., `rows` - 1, 0, ...
-    pub async fn run(&self, ty: &str, rows: u32, cols: u32, mut raw: Vec<u8>, x: Vec<f32>) -> Result<Array> {
+    pub async fn run(
+        &self,
+        ty: &str,
+        rows: u32,
+        cols: u32,
+        mut raw: Vec<u8>,
+        x: Vec<f32>,
+        spread: usize,
+    ) -> Result<Array> {
         let gpu = &self.gpu;
         let ty = GgmlType::from_name(ty).ok_or_else(|| JsError::new(&format!("{ty} is no type")))?;
         let w = Matrix::new(gpu, cols, &[("golden", ty, rows)]).await?;
@@ -99,7 +121,7 @@ impl GoldenKernels {
         let output = Output { bias: None, accumulate: false, y: &y };
         let results = Array::new();
         for (dispatches, n_tokens, n) in [
-            (matvec(gpu, &w, &x, output), 1, rows),
+            (spread_matvec(gpu, &w, &x, output, Spread::ALL[spread]), 1, rows),
             (matmul(gpu, &w, &x, &batch, output), tokens, tokens * rows),
             (embed(gpu, &w, &batch, &y), tokens, tokens * cols),
         ] {

@@ -1,20 +1,21 @@
 //! What `minke bench` measures with: the work that dispatches say they do, the GPU's clock, and the table made of both.
 
+use crate::common::{self, coverage};
 use minke::Error;
+use minke::config::Architecture;
 use minke::gpu::GpuOptions;
-use minke::kv_type::KvType;
+use minke::kv_type::KvTypes;
 use minke::model::{Model, Timing};
 use pollster::block_on;
 use serde_json::Value;
 use std::path::PathBuf;
 
-mod common;
-
 /// qwen3, three layers, an output matrix of its own.
 const MODEL: &str = "models/qwen3-yarn4-untied.gguf";
 
 fn model(timestamps: bool) -> Model {
-    let options = GpuOptions { timestamps, kv: Some(KvType::F32), ..GpuOptions::default() };
+    let options = coverage::row_of(Architecture::Qwen3, 0).options;
+    let options = GpuOptions { timestamps, kv: Some(KvTypes::F32), ..options };
     common::load(&common::vectors_dir().join(MODEL), &options, Some(512)).expect("a model")
 }
 

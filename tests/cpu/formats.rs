@@ -1,10 +1,9 @@
 //! The scalar twin of every block format against the `gguf` package, on enough random blocks to meet every entry of
 //! the grids (golden/kernels has too few for that).
 
+use crate::common;
 use minke::quant::GgmlType;
 use minke::reference::dequantise::{dequantise, set_scales};
-
-mod common;
 
 const BLOCKS: usize = 2048;
 

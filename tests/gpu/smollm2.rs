@@ -1,15 +1,14 @@
 //! A real model against the float64 reference: SmolLM2-135M-Instruct, all six prompts (golden/smollm2.json).
 
+use crate::common;
 use minke::engine::{Engine, TextParts};
 use minke::gpu::GpuOptions;
-use minke::kv_type::KvType;
+use minke::kv_type::KvTypes;
 use minke::sampler::argmax;
 use minke::session::Session;
 use minke::tokenizer::Special;
 use pollster::block_on;
 use serde::Deserialize;
-
-mod common;
 
 #[derive(Deserialize)]
 struct Golden {
@@ -49,7 +48,7 @@ fn worst(logits: &[Vec<f32>], checks: &[Check]) -> f64 {
 
 /// Log-probabilities, and the greedy text.
 fn check(session: &mut Session, case: &Case) {
-    let bound = 2e-3 * f64::from(common::kv_factor(session.model().gpu().caps.kv));
+    let bound = 2e-3 * f64::from(common::kv_factor(session.model().kv()));
     let mut positions: Vec<usize> = case.checks.iter().map(|c| c.position).collect();
     positions.push(case.ids.len() - 1);
     positions.dedup();
@@ -62,7 +61,7 @@ fn check(session: &mut Session, case: &Case) {
 }
 
 fn check_greedy(session: &mut Session, case: &Case, mut logits: Vec<f32>) {
-    let near_tie = 0.02 * common::kv_factor(session.model().gpu().caps.kv);
+    let near_tie = 0.02 * common::kv_factor(session.model().kv());
     for (step, (want, margin)) in case.greedy.iter().zip(&case.greedy_margins).enumerate() {
         if *margin < near_tie {
             return; // a near-tie: from here on texts may differ
@@ -74,7 +73,7 @@ fn check_greedy(session: &mut Session, case: &Case, mut logits: Vec<f32>) {
 
 /// What golden's own bounds are for.
 fn exact() -> GpuOptions {
-    GpuOptions { kv: Some(KvType::F32), ..GpuOptions::default() }
+    GpuOptions { kv: Some(KvTypes::F32), ..common::options() }
 }
 
 #[test]
@@ -82,9 +81,8 @@ fn prompts_probabilities_and_greedy_text_agree() {
     let golden: Golden = common::vectors("smollm2.json");
     let path = common::cached(common::SMOLLM2);
     let text = TextParts::from_metadata(&common::header(&path).metadata).expect("a tokenizer");
-    let weakest =
-        GpuOptions { no_f16: true, no_subgroups: true, default_limits: true, ..GpuOptions::default() };
-    for (options, cases) in [(exact(), golden.cases.len()), (GpuOptions::default(), 4), (weakest, 2)] {
+    let weakest = GpuOptions { no_f16: true, no_subgroups: true, default_limits: true, ..common::options() };
+    for (options, cases) in [(exact(), golden.cases.len()), (common::options(), 4), (weakest, 2)] {
         let model = common::load(&path, &options, Some(1024)).expect("SmolLM2");
         let mut session = Session::new(model);
         for case in &golden.cases[..cases] {

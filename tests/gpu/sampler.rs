@@ -1,34 +1,15 @@
 //! Both samplers: what each parameter keeps, how often each token is drawn, that a seed repeats a reply, and that the
 //! GPU chooses what the CPU does.
 
-use minke::engine::ChatRequest;
+use crate::common::sampling::{logits, on_cpu, plain};
+use crate::common::{self, coverage};
 use minke::gpu::{Buffer, Gpu, GpuOptions};
 use minke::kernels::sample::RING;
+use minke::kv_type::KvTypes;
 use minke::model::sampling::{Sampling, token_at};
-use minke::sampler::{Sampler, SamplingParams, likeliest, log_sum_exp};
+use minke::sampler::{Sampler, SamplingParams};
 use pollster::block_on;
 use std::collections::HashMap;
-
-mod common;
-
-/// Everything off: the model's own distribution.
-fn plain() -> SamplingParams {
-    SamplingParams { temperature: 1.0, top_p: 1.0, seed: Some(1), ..SamplingParams::default() }
-}
-
-/// ln of probabilities 0.4, 0.3, 0.2, 0.08, 0.02, shifted as logits may be.
-fn logits() -> Vec<f32> {
-    [0.4f32, 0.3, 0.2, 0.08, 0.02].iter().map(|p| p.ln() + 3.0).collect()
-}
-
-/// The CPU's tokens at `n` positions, each as if it were the reply's first.
-fn on_cpu(params: &SamplingParams, logits: &[f32], n: u32) -> Vec<u32> {
-    let draw = |position| {
-        let mut sampler = Sampler::new(params.clone(), 0).unwrap();
-        sampler.sample(&mut logits.to_vec(), position).unwrap()
-    };
-    (0..n).map(draw).collect()
-}
 
 /// A sampler on the GPU and what it reads.
 struct OnGpu {
@@ -119,55 +100,6 @@ fn draws_follow_the_distribution() {
     assert!(chi_square(counts, [0.3, 0.4, 0.2, 0.08, 0.02]) > BOUND, "the test can fail");
 }
 
-#[test]
-fn a_seed_repeats_the_reply_and_another_does_not() {
-    let reply = |seed| -> Vec<u32> { on_cpu(&SamplingParams { seed: Some(seed), ..plain() }, &logits(), 40) };
-    assert_eq!(reply(5), reply(5));
-    assert_ne!(reply(5), reply(6));
-}
-
-#[test]
-fn penalties_change_what_was_said() {
-    let greedy = SamplingParams { temperature: 0.0, ..plain() };
-    let two = |params: SamplingParams| -> Vec<u32> {
-        let mut sampler = Sampler::new(params, 0).unwrap();
-        (0..3).map(|position| sampler.sample(&mut logits(), position).unwrap()).collect()
-    };
-    assert_eq!(two(greedy.clone()), [0, 0, 0]);
-    assert_eq!(two(SamplingParams { presence_penalty: 0.5, ..greedy.clone() }), [0, 1, 0]);
-    assert_eq!(two(SamplingParams { frequency_penalty: 0.4, ..greedy.clone() }), [0, 1, 0]);
-    assert_eq!(two(SamplingParams { repetition_penalty: 1.5, ..greedy }), [0, 1, 2]);
-}
-
-#[test]
-fn requests_are_read_in_openai_names_and_checked() {
-    let request = r#"{"messages": [], "temperature": 0.3, "logit_bias": {"7": -2}, "max_completion_tokens": 9, "stop": "x"}"#;
-    let request: ChatRequest = serde_json::from_str(request).unwrap();
-    assert_eq!(request.options.sampling.temperature, 0.3);
-    assert_eq!(request.options.sampling.logit_bias, HashMap::from([(7, -2.0)]));
-    assert_eq!(request.options.max_tokens, Some(9));
-    let wrong = serde_json::from_str::<ChatRequest>(r#"{"messages": [], "logit_bias": {"the": 1}}"#);
-    assert!(wrong.unwrap_err().to_string().contains("the"));
-    for (params, name) in [
-        (SamplingParams { temperature: f32::NAN, ..plain() }, "temperature"),
-        (SamplingParams { top_p: 0.0, ..plain() }, "top_p"),
-        (SamplingParams { min_p: 1.5, ..plain() }, "min_p"),
-        (SamplingParams { logit_bias: HashMap::from([(1, f32::INFINITY)]), ..plain() }, "logit_bias"),
-    ] {
-        assert!(params.check().unwrap_err().to_string().contains(name));
-    }
-    assert!(Sampler::new(plain(), 0).unwrap().sample(&mut [0.0, f32::NAN], 0).is_err());
-}
-
-#[test]
-fn log_probabilities_and_ranks() {
-    let p: Vec<f32> = logits().iter().map(|l| (l - log_sum_exp(&logits())).exp()).collect();
-    assert!((p[3] - 0.08).abs() < 1e-6 && (p.iter().sum::<f32>() - 1.0).abs() < 1e-6);
-    assert_eq!(likeliest(&[1.0, 3.0, 3.0, 2.0], 3), [1, 2, 3]);
-    assert_eq!(likeliest(&[1.0], 5), [0]);
-    assert!(likeliest(&[1.0], 0).is_empty());
-}
-
 /// Logits such as a model's: most are nothing, a few compete.
 fn many_logits(n: usize) -> Vec<f32> {
     let mut state = 1u32;
@@ -198,7 +130,7 @@ fn the_gpu_chooses_what_the_cpu_does() {
         SamplingParams { logit_bias: bias, ..plain() },
         SamplingParams { seed: Some(u64::MAX - 5), temperature: 3.0, ..plain() },
     ];
-    for options in common::tiers() {
+    for coverage::Row { options, .. } in coverage::rows() {
         let on_gpu = OnGpu::new(&options, &logits);
         let mut different = 0;
         for params in &cases {
@@ -207,7 +139,11 @@ fn the_gpu_chooses_what_the_cpu_does() {
             assert!(here <= 1, "{here} of 100 tokens differ for {params:?}:\n{cpu:?}\n{gpu:?}");
             different += here;
         }
-        println!("{} {different} of {} tokens differ", common::tier_row(&on_gpu.gpu), 100 * cases.len());
+        println!(
+            "{} {different} of {} tokens differ",
+            common::tier_row(&on_gpu.gpu, KvTypes::F32),
+            100 * cases.len()
+        );
     }
     let other = SamplingParams { seed: Some(2), ..plain() };
     assert_ne!(on_cpu(&plain(), &logits, 100), on_cpu(&other, &logits, 100), "the test can fail");

@@ -1,0 +1,77 @@
+//! Every kernel in every variant that a model may use, made into pipelines with nothing to run.
+
+use minke::Result;
+use minke::gpu::{Buffer, Gpu, Splits, Tile, Tuning};
+use minke::kernels::Matrix;
+use minke::kernels::attention::attention;
+use minke::kernels::decode_attention::{combine, decode_attention};
+use minke::kernels::embed::embed;
+use minke::kernels::matmul::{matmul, matmul_few};
+use minke::kernels::matrix::Arrangement;
+use minke::kernels::matvec::{Input, Norm, Output, Spread, spread_matvec};
+use minke::kernels::repack::Repack;
+use minke::kernels::rms_norm::rms_norm;
+use minke::kernels::rope::{self, Heads, Turn};
+use minke::kernels::swiglu::swiglu;
+use minke::kv_type::{KvType, KvTypes};
+use minke::model::sampling::Sampling;
+use minke::quant::GgmlType;
+
+const ROWS: u32 = 72;
+const COLS: u32 = 512;
+
+/// Makes them all.
+pub async fn compile(gpu: &mut Gpu, repack: &Repack) -> Result<()> {
+    let any = gpu.buffer("any", 1 << 20)?;
+    for (matmul, attention) in [(Tile::Workgroup, Splits::Many), (Tile::Registers, Splits::Few)] {
+        gpu.caps.tuning = Tuning { matmul, attention, ..Tuning::default() };
+        for ty in GgmlType::supported() {
+            matrices(gpu, repack, ty, &any).await?;
+        }
+        heads(gpu, &any);
+    }
+    rms_norm(gpu, COLS as usize, 1e-6, [&any; 3]);
+    swiglu(gpu, COLS as usize, &any, &any);
+    Sampling::new(gpu, 1000, &any, &any)?;
+    Ok(())
+}
+
+/// Of one format: alone, and gate and up with another.
+async fn matrices(gpu: &Gpu, repack: &Repack, ty: GgmlType, any: &Buffer) -> Result<()> {
+    let w = Matrix::new(gpu, COLS, &[("w", ty, ROWS)]).await?;
+    let paired = [("gate", ty, ROWS), ("up", GgmlType::Q4_K, ROWS)];
+    let paired = Matrix::arranged(gpu, COLS, &paired, Arrangement::Paired).await?;
+    for slab in &w.slabs {
+        slab.parts.iter().for_each(|part| repack.run(gpu, slab, part, 0, &mut vec![0; 256]));
+    }
+    embed(gpu, &w, any, any);
+    let norm = Norm { weight: any, eps: 1e-6, batch: any };
+    let normed = Input { x: any, norm: Some(norm) };
+    for (bias, accumulate) in [(None, false), (Some(any), true)] {
+        let output = Output { bias, accumulate, y: any };
+        matmul(gpu, &w, any, any, output);
+        matmul_few(gpu, &w, any, any, output);
+        for spread in Spread::ALL {
+            spread_matvec(gpu, &w, any, output, spread);
+            spread_matvec(gpu, &w, normed, output, spread);
+            spread_matvec(gpu, &paired, normed, Output { accumulate: false, ..output }, spread);
+        }
+    }
+    Ok(())
+}
+
+/// RoPE and attention, with every cache, with and without Qwen3's norms.
+fn heads(gpu: &Gpu, any: &Buffer) {
+    let kv_types =
+        KvType::ALL.into_iter().flat_map(|keys| KvType::ALL.map(|values| KvTypes { keys, values }));
+    for (kv, head_norms) in kv_types.flat_map(|kv| [(kv, None), (kv, Some((any, any)))]) {
+        let heads = Heads { n_head: 12, n_kv_head: 2, head_dim: 128, kv };
+        let turn = Turn { n_rot: 128, neox: head_norms.is_some(), eps: 1e-6 };
+        let buffers =
+            rope::Buffers { table: any, batch: any, head_norms, qkv: any, k_cache: any, v_cache: any };
+        rope::rope(gpu, heads, turn, buffers);
+        decode_attention(gpu, heads, turn, buffers, any);
+        combine(gpu, heads, [any; 3]);
+        attention(gpu, heads, [any; 5]);
+    }
+}

@@ -1,0 +1,88 @@
+// Every WGSL text of every tier and format, as the engine makes it, through Chrome's own compiler. SwiftShader would take
+// hours to make pipelines of them all, so none is made.
+
+import { readdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Page } from '@playwright/test';
+import { root } from '../../scripts/setup.mjs';
+import { expect, test } from './fixtures';
+import * as golden from './golden';
+
+interface Text {
+  label: string;
+  code: string;
+  errors: string[];
+}
+
+/** Puts something in the place of all that needs a real pipeline, and keeps every shader module. */
+async function keepModules(page: Page): Promise<void> {
+  await page.evaluate(() => {
+    const kept: { label: string; code: string; module: GPUShaderModule }[] = [];
+    const make = GPUDevice.prototype.createShaderModule;
+    GPUDevice.prototype.createShaderModule = function (descriptor) {
+      const module = make.call(this, descriptor);
+      kept.push({ label: descriptor.label ?? '', code: descriptor.code, module });
+      return module;
+    };
+    const pipeline = { getBindGroupLayout: () => ({}) };
+    GPUDevice.prototype.createComputePipeline = () => pipeline as unknown as GPUComputePipeline;
+    GPUDevice.prototype.createBindGroup = () => ({}) as GPUBindGroup;
+    Object.assign(GPUComputePassEncoder.prototype, { setPipeline() {}, setBindGroup() {}, dispatchWorkgroups() {} });
+    window.texts = () =>
+      Promise.all(
+        kept.splice(0).map(async ({ label, code, module }) => {
+          const { messages } = await module.getCompilationInfo();
+          const errors = messages.filter(({ type }) => type === 'error').map(({ message }) => message);
+          return { label, code, errors };
+        }),
+      );
+  });
+}
+
+declare global {
+  interface Window {
+    texts(): Promise<Text[]>;
+  }
+}
+
+test("Chrome's compiler takes every text of every tier", async ({ page, golden: url }) => {
+  await golden.open(page, url);
+  await keepModules(page);
+  const kernels = new Set<string>();
+  for (const subgroups of [false, true]) {
+    const texts = await page.evaluate(async (subgroups) => {
+      // SwiftShader has subgroups, only smaller ones than the kernels want
+      const requestDevice = GPUAdapter.prototype.requestDevice;
+      GPUAdapter.prototype.requestDevice = function (descriptor) {
+        const requiredFeatures = [...(descriptor?.requiredFeatures ?? []), 'subgroups' as GPUFeatureName];
+        return requestDevice.call(this, { ...descriptor, requiredFeatures });
+      };
+      const kernels = await window.golden.GoldenKernels.open({ noSubgroups: !subgroups });
+      GPUAdapter.prototype.requestDevice = requestDevice;
+      await kernels.compile(subgroups);
+      return window.texts();
+    }, subgroups);
+    console.log(`${texts.length} texts with${subgroups ? '' : 'out'} subgroups`);
+    for (const { label, errors } of texts) expect(errors, label).toEqual([]);
+    const enabled = texts.filter(({ code }) => code.startsWith('enable subgroups;'));
+    expect(enabled.length).toBe(subgroups ? texts.length : 0);
+    expect(texts.some(({ code }) => code.includes('subgroupShuffleXor'))).toBe(subgroups);
+    texts.forEach(({ label }) => kernels.add(label));
+  }
+  // a label is the stem of a file, but for the two ways to multiply by many tokens
+  const files = readdirSync(join(root, 'shaders')).flatMap((name) => /^(\w+)\.wgsl$/.exec(name)?.[1] ?? []);
+  const stems = new Set(files.map((stem) => stem.replace(/^matmul_(tiles|rows)$/, 'matmul')));
+  expect([...kernels].sort()).toEqual([...stems].sort());
+});
+
+test('a text that Chrome rejects is found', async ({ page, golden: url }) => {
+  await golden.open(page, url);
+  await keepModules(page);
+  const texts = await page.evaluate(async () => {
+    const device = await (await navigator.gpu.requestAdapter())?.requestDevice();
+    device?.createShaderModule({ label: 'no feature', code: 'enable subgroups; @compute @workgroup_size(1) fn main() {}' });
+    device?.createShaderModule({ label: 'no type', code: 'fn f() -> f33 { return 1.0; }' });
+    return window.texts();
+  });
+  expect(texts.map(({ errors }) => errors.length)).toEqual([1, 1]);
+});

@@ -1,0 +1,130 @@
+//! The table of what the tests run where: tests/coverage.json, which the browser tests read too.
+
+use minke::config::Architecture;
+use minke::gpu::{GpuOptions, Splits, Tile};
+use minke::kernels::matvec::Spread;
+use minke::kv_type::{KvType, KvTypes};
+use minke::quant::GgmlType;
+use serde::Deserialize;
+use std::collections::BTreeSet;
+
+/// The table.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Coverage {
+    pub native: Vec<Row>,
+    pub chromium: Vec<Row>,
+}
+
+/// A tier, and what runs in it.
+#[derive(Clone, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Row {
+    /// The tier, and which way its kernels go that have more than one.
+    pub options: GpuOptions,
+    /// Indices of [`Spread::ALL`], in turns for the formats.
+    pub spreads: Vec<usize>,
+    /// KV caches, with each of which the models run.
+    pub kv: Vec<KvTypes>,
+    /// Of the tiny models. Rows with the same share them.
+    pub architectures: Vec<Architecture>,
+    pub formats: Vec<String>,
+}
+
+impl Row {
+    pub fn tier(&self) -> String {
+        let subgroups = if self.options.no_subgroups { "no" } else { "yes" };
+        let limits = if self.options.default_limits { "default" } else { "adapter" };
+        format!("subgroups {subgroups}, limits {limits}")
+    }
+
+    pub fn spread(&self, case: usize) -> Spread {
+        Spread::ALL[self.spreads[case % self.spreads.len()]]
+    }
+
+    /// The row without a value; None where it is one that a row has only one of.
+    pub fn without(&self, value: &str) -> Option<Self> {
+        let mut row = self.clone();
+        let (what, name) = value.split_once(' ').expect("what it is, and its name");
+        match what {
+            "spread" => row.spreads.retain(|spread| spread.to_string() != name),
+            "keys" => row.kv.retain(|kv| kv.keys.to_string() != name),
+            "values" => row.kv.retain(|kv| kv.values.to_string() != name),
+            "architecture" => row.architectures.retain(|architecture| architecture.name() != name),
+            "format" => row.formats.retain(|format| format != name),
+            _ => return (!self.values().contains(value)).then_some(row),
+        }
+        Some(row)
+    }
+
+    /// The values that the row covers, each with what it is a value of.
+    pub fn values(&self) -> BTreeSet<String> {
+        let tuning = self.options.tuning.expect("a table leaves nothing to measurement");
+        let mut values = BTreeSet::from([
+            format!("tier {}", self.tier()),
+            format!("matmul {:?}", tuning.matmul),
+            format!("attention {:?}", tuning.attention),
+        ]);
+        values.extend(self.spreads.iter().map(|spread| format!("spread {spread}")));
+        values.extend(
+            self.kv.iter().flat_map(|kv| [format!("keys {}", kv.keys), format!("values {}", kv.values)]),
+        );
+        values.extend(
+            self.architectures.iter().map(|architecture| format!("architecture {}", architecture.name())),
+        );
+        values.extend(self.formats.iter().map(|format| format!("format {format}")));
+        values
+    }
+}
+
+/// Every value that there is, from the engine's own lists.
+pub fn universe() -> BTreeSet<String> {
+    let tiers =
+        ["yes", "no"].map(|s| ["adapter", "default"].map(|l| format!("tier subgroups {s}, limits {l}")));
+    let mut all: BTreeSet<_> = tiers.into_iter().flatten().collect();
+    all.extend(Tile::ALL.map(|tile| format!("matmul {tile:?}")));
+    all.extend(Splits::ALL.map(|splits| format!("attention {splits:?}")));
+    all.extend((0..Spread::ALL.len()).map(|i| format!("spread {i}")));
+    all.extend(KvType::ALL.into_iter().flat_map(|kv| [format!("keys {kv}"), format!("values {kv}")]));
+    all.extend(Architecture::ALL.map(|architecture| format!("architecture {}", architecture.name())));
+    all.extend(GgmlType::supported().map(|ty| format!("format {ty}")));
+    all
+}
+
+/// What no row covers.
+pub fn missing(rows: &[Row]) -> Vec<String> {
+    let covered = rows.iter().flat_map(Row::values).collect();
+    universe().difference(&covered).cloned().collect()
+}
+
+pub fn table() -> Coverage {
+    serde_json::from_str(include_str!("../coverage.json")).expect("tests/coverage.json")
+}
+
+/// `npm run test:full`: everything in every tier.
+pub fn full() -> bool {
+    std::env::var_os("MINKE_TEST_FULL").is_some_and(|value| !value.is_empty())
+}
+
+/// The row in which the model number `i` of an architecture runs, where a test needs a model in no special tier: so it
+/// finds compiled what others compiled for the same.
+pub fn row_of(architecture: Architecture, i: usize) -> Row {
+    let rows: Vec<_> =
+        table().native.into_iter().filter(|row| row.architectures.contains(&architecture)).collect();
+    rows[i % rows.len()].clone()
+}
+
+/// The native rows; all of everything in each where the run is a full one.
+pub fn rows() -> Vec<Row> {
+    let rows = table().native;
+    if !full() {
+        return rows;
+    }
+    let every = |row: Row| Row {
+        spreads: (0..Spread::ALL.len()).collect(),
+        architectures: Architecture::ALL.to_vec(),
+        formats: GgmlType::supported().map(|ty| ty.name().to_owned()).collect(),
+        ..row
+    };
+    rows.into_iter().map(every).collect()
+}

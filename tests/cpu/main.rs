@@ -1,0 +1,15 @@
+//! Tests that need no GPU.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod chat;
+mod command;
+mod coverage;
+mod formats;
+mod gguf;
+mod house;
+mod kv;
+mod pace;
+mod sampler;
+mod tokenizer;

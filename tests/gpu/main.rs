@@ -1,0 +1,17 @@
+//! Tests on a GPU, or on Mesa's lavapipe. They are one program, so that what is linked and compiled once serves all.
+
+#[path = "../common/mod.rs"]
+mod common;
+
+mod bench;
+mod divergence;
+mod kernels;
+mod loader;
+mod model;
+mod real_weights;
+mod sampler;
+mod self_test;
+mod session;
+mod smollm2;
+mod texts;
+mod tune;

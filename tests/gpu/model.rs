@@ -1,0 +1,267 @@
+//! Whole models against the float64 reference (golden/logits, golden/refuse).
+
+use crate::common::{self, coverage};
+use minke::config::{Architecture, ModelConfig};
+use minke::gguf::TensorInfo;
+use minke::gpu::{GpuOptions, Tile};
+use minke::kv_type::{KvType, KvTypes};
+use minke::model::Model;
+use minke::model::kv_cache::kv_types;
+use minke::session::Session;
+use pollster::block_on;
+use serde::Deserialize;
+use std::path::{Path, PathBuf};
+
+#[derive(Deserialize)]
+struct Logits {
+    model: String,
+    cases: Vec<Case>,
+}
+
+#[derive(Deserialize)]
+struct Case {
+    case: String,
+    ids: Vec<u32>,
+    positions: Vec<usize>,
+    logits: Vec<Vec<f32>>,
+    greedy: Option<Vec<u32>>,
+    greedy_margins: Option<Vec<f32>>,
+}
+
+fn logits(session: &mut Session, ids: &[u32], positions: &[usize]) -> Vec<Vec<f32>> {
+    block_on(session.logits(ids, positions)).expect("logits")
+}
+
+fn argmax(row: &[f32]) -> u32 {
+    let best = (0..row.len()).max_by(|a, b| row[*a].total_cmp(&row[*b])).expect("a token");
+    best as u32
+}
+
+fn worst(got: &[Vec<f32>], want: &[Vec<f32>]) -> f32 {
+    let logit = |got: &f32, want: &f32| f64::from((got - want).abs());
+    common::worst(got, want, |got, want| common::worst(got, want, logit)) as f32
+}
+
+/// Greedy tokens, decoded one at a time, up to the first step that is nearly a tie.
+fn check_greedy(session: &mut Session, what: &str, case: &Case, least_margin: f32) {
+    let (Some(greedy), Some(margins)) = (&case.greedy, &case.greedy_margins) else {
+        return;
+    };
+    let mut row = logits(session, &case.ids, &[case.ids.len() - 1]).remove(0);
+    for (step, (want, margin)) in greedy.iter().zip(margins).enumerate() {
+        if *margin < least_margin {
+            return;
+        }
+        assert_eq!(argmax(&row), *want, "{what} {} greedy step {step}", case.case);
+        row = block_on(session.decode(*want)).expect("logits");
+    }
+}
+
+/// A tiny model of the vectors and its reference. Those of `outliers/` have key biases as large as real Qwen2 models' are.
+struct Tiny {
+    path: PathBuf,
+    golden: Logits,
+}
+
+impl Tiny {
+    fn open(folder: &str, models: &str, stem: &str) -> Self {
+        let golden: Logits = common::vectors(&format!("{folder}/{stem}.json"));
+        let file = format!("{models}/{}.gguf", golden.model.trim_end_matches(".gguf"));
+        Self { path: common::vectors_dir().join(file), golden }
+    }
+
+    fn outliers() -> Vec<Self> {
+        let stems = common::stems("outliers").into_iter().filter(|stem| stem != "models");
+        stems.map(|stem| Self::open("outliers", "outliers", &stem)).collect()
+    }
+
+    fn of(architecture: Architecture) -> Vec<Self> {
+        let plain = common::stems("logits").into_iter().map(|stem| Self::open("logits", "models", &stem));
+        plain.chain(Self::outliers()).filter(|tiny| tiny.config().architecture == architecture).collect()
+    }
+
+    fn name(&self) -> &str {
+        &self.golden.model
+    }
+
+    fn config(&self) -> ModelConfig {
+        ModelConfig::from_header(&common::header(&self.path)).expect("a config")
+    }
+
+    /// The default cache, if one of some types is not refused.
+    fn takes(&self, kv: KvTypes) -> minke::Result<KvTypes> {
+        kv_types(&self.config(), Some(kv), true)?;
+        kv_types(&self.config(), None, true)
+    }
+
+    fn load(&self, options: &GpuOptions) -> Model {
+        common::load(&self.path, options, Some(512)).unwrap_or_else(|e| panic!("{}: {e}", self.name()))
+    }
+
+    /// The tier, and the worst error of logits; greedy tokens must be golden's.
+    fn measure(&self, options: &GpuOptions) -> (String, f32) {
+        let model = self.load(options);
+        let factor = common::kv_factor(model.kv());
+        let tier = common::tier_row(model.gpu(), model.kv());
+        let mut session = Session::new(model);
+        let mut most = 0f32;
+        for case in &self.golden.cases {
+            let error = worst(&logits(&mut session, &case.ids, &case.positions), &case.logits);
+            most = most.max(error);
+            check_greedy(&mut session, self.name(), case, (0.02 * factor).max(2.0 * error));
+        }
+        (tier, most)
+    }
+}
+
+/// Each model in a row of its architecture, with each of the row's KV caches and the default one, which is exact.
+#[test]
+fn tiny_models_agree_with_the_reference() {
+    let mut table = String::new();
+    for architecture in Architecture::ALL {
+        let models = Tiny::of(architecture);
+        if models.is_empty() {
+            table +=
+                &format!("{} has no model in {}\n", architecture.name(), common::vectors_dir().display());
+        }
+        for (i, model) in models.iter().enumerate() {
+            let rows =
+                if coverage::full() { coverage::rows() } else { vec![coverage::row_of(architecture, i)] };
+            for row in rows {
+                let mut caches: Vec<_> =
+                    row.kv.into_iter().filter(|kv| model.takes(*kv).is_ok()).map(Some).collect();
+                caches.push(None);
+                for kv in caches {
+                    let options = GpuOptions { kv, ..row.options.clone() };
+                    let (tier, error) = model.measure(&options);
+                    table += &format!("{tier} {}: {error:.1e} |\n", model.name());
+                    let bound = 2e-3 * kv.map_or(10.0, common::kv_factor);
+                    assert!(error <= bound, "{} {kv:?}: logits differ by {error}", model.name());
+                }
+            }
+        }
+    }
+    println!("{table}");
+}
+
+/// Half precision loses what a key has beside a large bias: that the bound would not hold shows that it is one.
+#[test]
+fn keys_with_large_biases_are_kept_in_f32() {
+    let options = coverage::row_of(Architecture::Qwen2, 0).options;
+    for model in Tiny::outliers() {
+        let [default, half, exact] = [None, Some(KvTypes::both(KvType::F16)), Some(KvTypes::F32)].map(|kv| {
+            let (tier, error) = model.measure(&GpuOptions { kv, ..options.clone() });
+            println!("{tier} {}: {error:.1e} |", model.name());
+            error
+        });
+        assert!(exact <= 2e-3, "in f32 logits differ by {exact}");
+        assert!(default <= 2e-2, "by default logits differ by {default}");
+        assert!(half > 2e-2, "keys in f16 are off by {half} only: these are no outliers");
+        let kv = model.takes(KvTypes::F32).expect("a default");
+        assert_eq!(kv, KvTypes { keys: KvType::F32, values: KvType::F16 });
+    }
+}
+
+/// Prompts that come a few tokens at a time, as the ends of long ones do, in a tier that has a kernel for them.
+#[test]
+fn few_tokens_at_a_time_agree_with_the_reference() {
+    let options = coverage::row_of(Architecture::Qwen2, 0).options;
+    assert_eq!(options.tuning.map(|tuning| tuning.matmul), Some(Tile::Workgroup));
+    let tiny = Tiny::of(Architecture::Qwen2).remove(0);
+    let mut model = tiny.load(&GpuOptions { kv: Some(KvTypes::F32), ..options });
+    for case in &tiny.golden.cases {
+        let (mut pos, mut got) = (0, Vec::new());
+        for n in (2..=8).cycle() {
+            let piece = &case.ids[pos..case.ids.len().min(pos + n)];
+            if piece.is_empty() {
+                break;
+            }
+            let wanted: Vec<_> = (0..piece.len()).filter(|i| case.positions.contains(&(pos + i))).collect();
+            got.extend(block_on(model.forward(piece, pos, &wanted, &|| false)).expect("logits"));
+            pos += piece.len();
+        }
+        let error = worst(&got, &case.logits);
+        assert!(error <= 2e-3, "{} {}: logits differ by {error}", tiny.name(), case.case);
+    }
+}
+
+/// A model file with one weight of every norm at 1e5: each projection then sees such an activation.
+fn with_outliers(path: &Path) -> Vec<u8> {
+    let mut bytes = std::fs::read(path).expect("a model");
+    let norms = |tensor: &&TensorInfo| tensor.name.ends_with("norm.weight");
+    for tensor in common::header(path).tensors.iter().filter(norms) {
+        let at = tensor.offset as usize + 4;
+        bytes[at..at + 4].copy_from_slice(&1e5f32.to_le_bytes());
+    }
+    bytes
+}
+
+#[test]
+fn outlier_activations_stay_finite() {
+    let models = Architecture::ALL.map(|architecture| (architecture, Tiny::of(architecture)));
+    for (architecture, models) in models {
+        for (i, tiny) in models.iter().enumerate().take(2) {
+            let options = coverage::row_of(architecture, i).options;
+            let bytes = with_outliers(&tiny.path);
+            let loaded = common::load_from(&bytes[..], bytes.len() as u64, &options, Some(512));
+            let mut session = Session::new(loaded.expect("a model"));
+            let case = &tiny.golden.cases[0];
+            let mut rows = logits(&mut session, &case.ids, &case.positions);
+            assert!(worst(&rows, &case.logits) > 1.0, "{}: the outliers change nothing", tiny.name());
+            rows.push(block_on(session.decode(case.ids[0])).expect("logits"));
+            assert!(rows.iter().flatten().all(|logit| logit.is_finite()), "{}", tiny.name());
+        }
+    }
+}
+
+#[test]
+fn the_comparator_rejects_a_wrong_logit() {
+    let want = vec![vec![1.0, 2.0]];
+    assert!(worst(&[vec![1.0, 2.01]], &want) > 2e-3);
+    assert!(worst(&[vec![1.0, 2.1]], &want) > 2e-3 * common::kv_factor(KvTypes::both(KvType::F16)));
+    assert!(worst(&[vec![1.0, 4.0]], &want) > 2e-3 * common::kv_factor(KvTypes::both(KvType::Q8_0)));
+    for missing in [&[vec![f32::NAN, 2.0]][..], &[vec![1.0]], &[vec![1.0, 2.0], vec![]], &[]] {
+        assert_eq!(worst(missing, &want), f32::INFINITY, "{missing:?}");
+    }
+    assert_eq!(worst(&want, &want), 0.0);
+}
+
+#[derive(Deserialize)]
+struct Refusal {
+    file: String,
+    accept: bool,
+    #[serde(default)]
+    must_name: Vec<String>,
+    ids: Option<Vec<u32>>,
+    argmax_all: Option<Vec<u32>>,
+    top1_margin_all: Option<Vec<f32>>,
+}
+
+#[test]
+fn what_we_cannot_run_is_refused_by_name() {
+    for case in common::vectors::<Vec<Refusal>>("refuse/refuse.json") {
+        let path = common::vectors_dir().join("refuse").join(&case.file);
+        let loaded = common::load(&path, &common::options(), Some(64));
+        if !case.accept {
+            let about_the_tokenizer = case.must_name.iter().any(|n| n == "t5" || n == "made-up-pre");
+            match loaded {
+                Err(error) => case.must_name.iter().for_each(|name| {
+                    assert!(error.to_string().contains(name), "{}: {error} does not name {name}", case.file);
+                }),
+                Ok(_) => assert!(
+                    about_the_tokenizer || case.file.contains("partial-rope"),
+                    "{} was loaded",
+                    case.file
+                ),
+            }
+            continue;
+        }
+        let mut session = Session::new(loaded.unwrap_or_else(|e| panic!("{}: {e}", case.file)));
+        let (ids, best, margins) =
+            (case.ids.unwrap(), case.argmax_all.unwrap(), case.top1_margin_all.unwrap());
+        let all: Vec<usize> = (0..ids.len()).collect();
+        for (p, row) in logits(&mut session, &ids, &all).iter().enumerate() {
+            assert!(margins[p] < 0.1 || argmax(row) == best[p], "{} position {p}", case.file);
+        }
+    }
+}
