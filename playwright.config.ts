@@ -1,8 +1,8 @@
 import { defineConfig } from '@playwright/test';
 import { chromium, chromiumArgs } from './scripts/setup.mjs';
 
-// SwiftShader compiles on one core, so tests run two at a time, but for those that measure time or memory.
-const ALONE = /counters|golden/;
+// SwiftShader compiles on one core, so tests run two at a time, but for those that measure time.
+const ALONE = /golden\.spec/;
 
 export default defineConfig({
   testDir: 'tests/browser',

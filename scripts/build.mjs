@@ -68,4 +68,10 @@ export function build() {
   tool('vite', ['build', 'web/demo', '--logLevel', 'warn']);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await command(build);
+/** With --golden also what the browser tests need. */
+async function main() {
+  build();
+  if (process.argv.includes('--golden')) buildGolden();
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await command(main);

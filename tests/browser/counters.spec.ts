@@ -3,7 +3,7 @@
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { root } from '../../scripts/setup.mjs';
-import { expect, SMOLLM2, test } from './fixtures';
+import { expect, full, test } from './fixtures';
 
 type Calls = Record<string, number>;
 
@@ -25,7 +25,8 @@ const load = (page: Page, model: string) =>
   }, model);
 
 test('a decoded token is one pass in one submit, and makes and writes nothing', async ({ page }) => {
-  await load(page, SMOLLM2);
+  await load(page, 'golden/models/qwen3-yarn4-untied.gguf');
+  const { nLayer } = await page.evaluate(() => window.engine.info.model);
   const loading = await page.evaluate(() => window.webgpuCalls());
   // what must be 0 for a token is seen where it is not
   for (const name of ['bufferWrites', 'bytesWritten', 'bindGroups', 'buffers'])
@@ -48,7 +49,7 @@ test('a decoded token is one pass in one submit, and makes and writes nothing', 
     return [name, (long - short) / 4];
   });
   expect(Object.fromEntries(perToken)).toEqual({
-    dispatches: 6 * 30 + 5,
+    dispatches: 6 * nLayer + 5,
     passes: 1,
     submits: 1,
     bufferWrites: 0,
@@ -75,18 +76,20 @@ function generate(page: Page, tokens: number): Promise<number> {
   }, tokens);
 }
 
-test('the heap does not grow and no GPU buffer is made during 10,000 tokens', async ({ page }) => {
+const TOKENS = full ? 10_000 : 2_000;
+
+test(`the heap does not grow and no GPU buffer is made during ${TOKENS} tokens`, async ({ page }) => {
   await load(page, 'golden/refuse/control-llama.gguf');
   const memory = async () => ({
     heap: await page.evaluate(() => window.engine.info.heapBytes),
     buffers: (await page.evaluate(() => window.webgpuCalls()))['buffers'],
   });
-  await generate(page, 1_000);
+  await generate(page, 500);
   const before = await memory();
   expect(before).toEqual({ heap: expect.any(Number), buffers: expect.any(Number) });
   const start = Date.now();
-  const stopped = await generate(page, 10_000);
-  console.log(`10,000 tokens in ${Math.round((Date.now() - start) / 1000)} s, ${stopped} stops, with`, before);
-  expect(stopped).toBeGreaterThan(10); // a reply that stops leaves tokens in flight
+  const stopped = await generate(page, TOKENS);
+  console.log(`${TOKENS} tokens in ${Math.round((Date.now() - start) / 1000)} s, ${stopped} stops, with`, before);
+  expect(stopped).toBeGreaterThan(3); // a reply that stops leaves tokens in flight
   expect(await memory()).toEqual(before);
 });

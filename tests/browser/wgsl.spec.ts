@@ -80,7 +80,10 @@ test('a text that Chrome rejects is found', async ({ page, golden: url }) => {
   await keepModules(page);
   const texts = await page.evaluate(async () => {
     const device = await (await navigator.gpu.requestAdapter())?.requestDevice();
-    device?.createShaderModule({ label: 'no feature', code: 'enable subgroups; @compute @workgroup_size(1) fn main() {}' });
+    device?.createShaderModule({
+      label: 'no feature',
+      code: 'enable subgroups; @compute @workgroup_size(1) fn main() {}',
+    });
     device?.createShaderModule({ label: 'no type', code: 'fn f() -> f33 { return 1.0; }' });
     return window.texts();
   });

@@ -5,6 +5,7 @@ use crate::common::{self, coverage};
 use minke::config::ModelConfig;
 use minke::gpu::GpuOptions;
 use minke::kv_type::{KvType, KvTypes};
+use minke::model::kv_cache::kv_types;
 use minke::reference::{attention::attention, dequantise::dequantise, matmul, rms_norm, rope, swiglu};
 use minke::session::Session;
 use pollster::block_on;
@@ -183,25 +184,6 @@ fn smollm2_diverges_little_with_any_cache() {
     assert!(divergence(right, &reversed) > 1e-4, "the measure sees a wrong distribution");
 }
 
-#[test]
-fn probe() {
-    for stem in common::stems("logits") {
-        let golden: Logits = common::vectors(&format!("logits/{stem}.json"));
-        let path = common::vectors_dir().join(format!("models/{stem}.gguf"));
-        let text = |case: LogitsCase| Text {
-            ids: case.ids,
-            positions: case.positions,
-            right: case.logits.iter().map(|row| log_softmax(row)).collect(),
-        };
-        let texts: Vec<_> = golden.cases.into_iter().map(text).collect();
-        for kv in [kv(KvType::F16, KvType::F16), kv(KvType::Q8_0, KvType::F16), kv(KvType::F16, KvType::Q8_0)]
-        {
-            let r = std::panic::catch_unwind(|| mean_divergence(&path, kv, &texts));
-            println!("PROBE {stem} {kv} {r:?}");
-        }
-    }
-}
-
 #[derive(Deserialize)]
 struct Logits {
     cases: Vec<LogitsCase>,
@@ -214,21 +196,47 @@ struct LogitsCase {
     logits: Vec<Vec<f64>>,
 }
 
-/// The one with key biases, which are as large as real Qwen2 models': keys in half precision do harm.
-#[test]
-fn keys_with_biases_diverge_little_in_f32_only() {
-    let path = common::vectors_dir().join("outliers/qwen2-kbias-tied.gguf");
-    let golden: Logits = common::vectors("outliers/qwen2-kbias-tied.json");
+/// A tiny model's texts, from the folder of its reference.
+fn tiny(folder: &str, stem: &str) -> Vec<Text> {
+    let golden: Logits = common::vectors(&format!("{folder}/{stem}.json"));
     let text = |case: LogitsCase| Text {
         ids: case.ids,
         positions: case.positions,
         right: case.logits.iter().map(|row| log_softmax(row)).collect(),
     };
-    let texts: Vec<_> = golden.cases.into_iter().map(text).collect();
+    golden.cases.into_iter().map(text).collect()
+}
+
+/// q8_0 keys are offered because this holds, which Qwen3 needs most: its keys are normed. A full run goes over all models.
+#[test]
+fn keys_in_q8_0_diverge_little_where_they_are_taken() {
+    let mut tried = 0;
+    let stems = common::stems("logits").into_iter();
+    for stem in stems.filter(|stem| coverage::full() || stem == "qwen3-yarn4-untied") {
+        let path = common::vectors_dir().join(format!("models/{stem}.gguf"));
+        let config = ModelConfig::from_header(&common::header(&path)).expect("a config");
+        let kv = kv(KvType::Q8_0, KvType::F16);
+        if kv_types(&config, Some(kv), true).is_err() {
+            continue;
+        }
+        let mean = mean_divergence(&path, kv, &tiny("logits", &stem)).abs();
+        assert!(mean < 1e-3, "{stem}: {mean}");
+        tried += 1;
+    }
+    assert!(tried > 0);
+}
+
+/// The one with key biases, which are as large as real Qwen2 models': keys in half precision do harm.
+#[test]
+fn keys_with_biases_diverge_little_in_f32_only() {
+    let path = common::vectors_dir().join("outliers/qwen2-kbias-tied.gguf");
+    let texts = tiny("outliers", "qwen2-kbias-tied");
     let mean = |keys, values| mean_divergence(&path, kv(keys, values), &texts).abs();
     assert!(mean(KvType::F32, KvType::F32) < 1e-6);
     assert!(mean(KvType::F32, KvType::F16) < 1e-5);
-    assert!(mean(KvType::F32, KvType::Q8_0) < 1e-2);
     assert!(mean(KvType::F16, KvType::F16) > 1e-4);
-    assert!(mean(KvType::F16, KvType::Q8_0) > 1e-4);
+    if coverage::full() {
+        assert!(mean(KvType::F32, KvType::Q8_0) < 1e-2);
+        assert!(mean(KvType::F16, KvType::Q8_0) > 1e-4);
+    }
 }
