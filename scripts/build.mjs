@@ -22,7 +22,9 @@ function cargoWasm(target, name) {
 
 /** Makes the JavaScript glue, at the version of wasm-bindgen in Cargo.lock. */
 function glue(wasm, folder) {
-  run('cargo', ['run', '--locked', '--quiet', '-p', 'minke-wasm-bindgen', '--', wasm, folder]);
+  // in a folder of its own, so that it need not wait for what else cargo builds at the time
+  const tool = ['-p', 'minke-wasm-bindgen', '--target-dir', join(root, 'target/tools')];
+  run('cargo', ['run', '--locked', '--quiet', ...tool, '--', wasm, folder]);
 }
 
 const isCurrent = (made, source) => existsSync(made) && statSync(made).mtimeMs >= statSync(source).mtimeMs;

@@ -1,7 +1,7 @@
 //! The table of what the tests run where: tests/coverage.json, which the browser tests read too.
 
 use minke::config::Architecture;
-use minke::gpu::{GpuOptions, Splits, Tile};
+use minke::gpu::{Gpu, GpuOptions, Splits, Tile};
 use minke::kernels::matvec::Spread;
 use minke::kv_type::{KvType, KvTypes};
 use minke::quant::GgmlType;
@@ -36,6 +36,15 @@ impl Row {
         let subgroups = if self.options.no_subgroups { "no" } else { "yes" };
         let limits = if self.options.default_limits { "default" } else { "adapter" };
         format!("subgroups {subgroups}, limits {limits}")
+    }
+
+    /// Whether the adapter has the tier; else `what` is told to be skipped, and scripts/test.mjs counts it.
+    pub fn can_run(&self, gpu: &Gpu, what: &str) -> bool {
+        let can = self.options.no_subgroups || gpu.caps.subgroups;
+        if !can {
+            println!("skipped: {what}, {}: {} has no subgroups of at least 8", self.tier(), gpu.caps.adapter);
+        }
+        can
     }
 
     pub fn spread(&self, case: usize) -> Spread {

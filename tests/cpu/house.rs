@@ -115,7 +115,10 @@ fn imports_run_downwards() {
         if room == "lib" {
             continue; // the crate's root declares the rooms
         }
-        assert!(imports(&room).is_some(), "src/{room} is no room yet: give it its place in tests/house.rs");
+        assert!(
+            imports(&room).is_some(),
+            "src/{room} is no room yet: give it its place in tests/cpu/house.rs"
+        );
         let source = std::fs::read_to_string(&file).expect("a readable file");
         let wrong = violations(&room, &source);
         assert!(wrong.is_empty(), "{}: {room} must not name {}", file.display(), wrong.join(", "));

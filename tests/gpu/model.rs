@@ -1,12 +1,14 @@
 //! Whole models against the float64 reference (golden/logits, golden/refuse).
 
 use crate::common::{self, coverage};
+use crate::texts;
 use minke::config::{Architecture, ModelConfig};
 use minke::gguf::TensorInfo;
-use minke::gpu::{GpuOptions, Tile};
+use minke::gpu::{Gpu, GpuOptions, Tile};
 use minke::kv_type::{KvType, KvTypes};
 use minke::model::Model;
 use minke::model::kv_cache::kv_types;
+use minke::model::self_test::SelfTest;
 use minke::session::Session;
 use pollster::block_on;
 use serde::Deserialize;
@@ -94,8 +96,15 @@ impl Tiny {
         kv_types(&self.config(), Some(kv), true).is_ok()
     }
 
+    /// On a device that passes the self-test in its tier, with texts that [`texts::check`] passes.
     fn load(&self, options: &GpuOptions) -> Model {
-        common::load(&self.path, options, Some(512)).unwrap_or_else(|e| panic!("{}: {e}", self.name()))
+        let options = GpuOptions { patch: Some(texts::check), ..options.clone() };
+        let model =
+            common::load(&self.path, &options, Some(512)).unwrap_or_else(|e| panic!("{}: {e}", self.name()));
+        let SelfTest { tier, failures, .. } = &model.self_test;
+        let subgroups = if model.gpu().caps.subgroups { "subgroups" } else { "no subgroups" };
+        assert_eq!((tier, &failures[..]), (&format!("{subgroups}, {}", model.kv()), &[][..]));
+        model
     }
 
     /// The tier, and the worst error of logits; greedy tokens must be golden's. Briefly: prompts of at most 50 tokens.
@@ -115,7 +124,7 @@ impl Tiny {
 }
 
 /// Each model of an architecture in a row of it: all that golden has of it with an f32 cache, and briefly with each of the
-/// row's others and the default one, which is exact. A full run has no brevity, and all rows.
+/// row's others and the default one, which is exact and not named. A full run has no brevity, and all rows.
 fn agree(architecture: Architecture) {
     let models = Tiny::of(architecture);
     if models.is_empty() {
@@ -123,15 +132,24 @@ fn agree(architecture: Architecture) {
     }
     for (i, model) in models.iter().enumerate() {
         let rows = if coverage::full() { coverage::rows() } else { vec![coverage::row_of(architecture, i)] };
-        for row in rows {
-            let mut caches: Vec<_> = row.kv.into_iter().filter(|kv| model.takes(*kv)).map(Some).collect();
-            caches.push(None);
-            for kv in caches {
+        let can_run = |row: &coverage::Row| {
+            let gpu = block_on(Gpu::request(&row.options)).expect("lavapipe or a GPU");
+            row.can_run(&gpu, model.name())
+        };
+        for row in rows.into_iter().filter(can_run) {
+            let default = kv_types(&model.config(), None, true).expect("a default");
+            let named: Vec<_> = row.kv.into_iter().filter(|kv| *kv != default && model.takes(*kv)).collect();
+            for kv in named.into_iter().map(Some).chain([None]) {
                 let whole = kv == Some(KvTypes::F32) || coverage::full();
                 let (tier, error) = model.measure(&GpuOptions { kv, ..row.options.clone() }, whole);
                 println!("{tier} {}: {error:.1e} |", model.name());
-                let bound = 2e-3 * kv.map_or(10.0, common::kv_factor);
-                assert!(error <= bound, "{} {kv:?}: logits differ by {error}", model.name());
+                let kv = kv.unwrap_or(default);
+                assert!(tier.contains(&kv.to_string()), "{} by default: {tier}", model.name());
+                assert!(
+                    error <= 2e-3 * common::kv_factor(kv),
+                    "{} {kv}: logits differ by {error}",
+                    model.name()
+                );
             }
         }
     }

@@ -45,17 +45,6 @@ fn tiny() -> PathBuf {
     common::vectors_dir().join(MODEL)
 }
 
-#[test]
-fn a_healthy_device_passes_in_every_tier() {
-    for coverage::Row { options, kv, .. } in coverage::rows() {
-        let options = GpuOptions { kv: kv.last().copied(), ..options };
-        let SelfTest { tier, failures, .. } = load(&options, MODEL).expect("a healthy device").self_test;
-        assert!(failures.is_empty(), "{failures:?}");
-        let subgroups = if has_subgroups() && !options.no_subgroups { "subgroups" } else { "no subgroups" };
-        assert_eq!(tier, format!("{subgroups}, {}", options.kv.expect("a type")));
-    }
-}
-
 /// `MESA_SHADER_CACHE_DISABLE=true` makes it cold on lavapipe.
 #[test]
 fn the_time_is_told() {

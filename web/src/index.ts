@@ -12,6 +12,7 @@ export type {
   DeviceOptions,
   EngineInfo,
   KvType,
+  KvTypes,
   LoadProgress,
   Logprobs,
   TokenLogprob,
