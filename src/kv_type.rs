@@ -84,11 +84,6 @@ impl KvTypes {
     pub const fn both(kv: KvType) -> Self {
         Self { keys: kv, values: kv }
     }
-
-    /// Bytes of one head's key and value, for a `head_dim` that [`KvType::check`] has passed for both types.
-    pub fn head_bytes(self, head_dim: usize) -> u64 {
-        self.keys.head_bytes(head_dim) + self.values.head_bytes(head_dim)
-    }
 }
 
 impl fmt::Display for KvTypes {

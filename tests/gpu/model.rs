@@ -107,14 +107,14 @@ impl Tiny {
         model
     }
 
-    /// The tier, and the worst error of logits; greedy tokens must be golden's. Briefly: prompts of at most 50 tokens.
-    fn measure(&self, options: &GpuOptions, whole: bool) -> (String, f32) {
+    /// The tier, and the worst error of logits; greedy tokens must be golden's. Of prompts of at most `longest` tokens.
+    fn measure(&self, options: &GpuOptions, longest: usize) -> (String, f32) {
         let model = self.load(options);
         let factor = common::kv_factor(model.kv());
         let tier = common::tier_row(model.gpu(), model.kv());
         let mut session = Session::new(model);
         let mut most = 0f32;
-        for case in self.golden.cases.iter().filter(|case| whole || case.ids.len() <= 50) {
+        for case in self.golden.cases.iter().filter(|case| case.ids.len() <= longest) {
             let error = worst(&logits(&mut session, &case.ids, &case.positions), &case.logits);
             most = most.max(error);
             check_greedy(&mut session, self.name(), case, (0.02 * factor).max(2.0 * error));
@@ -123,8 +123,9 @@ impl Tiny {
     }
 }
 
-/// Each model of an architecture in a row of it: all that golden has of it with an f32 cache, and briefly with each of the
-/// row's others and the default one, which is exact and not named. A full run has no brevity, and all rows.
+/// Each model of an architecture in a row of it, with each of the row's KV caches and the default one, which is exact and
+/// not named. The longest prompts are for the architecture's first model, and short ones do for caches but f32; a full run
+/// has them all, in all rows.
 fn agree(architecture: Architecture) {
     let models = Tiny::of(architecture);
     if models.is_empty() {
@@ -140,8 +141,18 @@ fn agree(architecture: Architecture) {
             let default = kv_types(&model.config(), None, true).expect("a default");
             let named: Vec<_> = row.kv.into_iter().filter(|kv| *kv != default && model.takes(*kv)).collect();
             for kv in named.into_iter().map(Some).chain([None]) {
-                let whole = kv == Some(KvTypes::F32) || coverage::full();
-                let (tier, error) = model.measure(&GpuOptions { kv, ..row.options.clone() }, whole);
+                let longest = match kv {
+                    _ if coverage::full() => usize::MAX,
+                    Some(KvTypes::F32) => {
+                        if i == 0 {
+                            usize::MAX
+                        } else {
+                            100
+                        }
+                    }
+                    _ => 50,
+                };
+                let (tier, error) = model.measure(&GpuOptions { kv, ..row.options.clone() }, longest);
                 println!("{tier} {}: {error:.1e} |", model.name());
                 let kv = kv.unwrap_or(default);
                 assert!(tier.contains(&kv.to_string()), "{} by default: {tier}", model.name());
@@ -176,7 +187,7 @@ fn keys_with_large_biases_are_kept_in_f32() {
     let options = coverage::row_of(Architecture::Qwen2, 0).options;
     for model in Tiny::outliers() {
         let [default, half, exact] = [None, Some(KvTypes::both(KvType::F16)), Some(KvTypes::F32)].map(|kv| {
-            let (tier, error) = model.measure(&GpuOptions { kv, ..options.clone() }, true);
+            let (tier, error) = model.measure(&GpuOptions { kv, ..options.clone() }, usize::MAX);
             println!("{tier} {}: {error:.1e} |", model.name());
             error
         });

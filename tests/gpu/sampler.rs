@@ -90,7 +90,7 @@ fn draws_follow_the_distribution() {
     ];
     let on_gpu = OnGpu::new(&GpuOptions::default(), &logits());
     for (params, probabilities) in cases {
-        let tokens = [on_cpu(&params, &logits(), 2000), on_gpu.tokens(&params, 2000).unwrap()];
+        let tokens = [on_cpu(&params, &logits(), 1000), on_gpu.tokens(&params, 1000).unwrap()];
         for (tokens, place) in tokens.iter().zip(["CPU", "GPU"]) {
             let chi = chi_square(counts(tokens), probabilities);
             assert!(chi < BOUND, "chi-square {chi} on the {place} for {params:?}");
