@@ -27,6 +27,9 @@ const BUDGET = 850_000;
 /** What `cargo` is told, so that its steps share what they compile. */
 const CARGO = ['--locked', '--features', 'cli'];
 
+/** Clippy is the compiler, so that nothing is checked and then compiled; the names are those that `cargo clippy` sets. */
+const CLIPPY = { RUSTC_WORKSPACE_WRAPPER: 'clippy-driver', CLIPPY_ARGS: '-D__CLIPPY_HACKERY__warnings' };
+
 const phases = [];
 
 /** Does a part of the work, and keeps how long it took. */
@@ -47,15 +50,15 @@ function printPhases(start) {
     console.log(`| ${name.padEnd(width)} | ${minutes.toFixed(1).padStart(7)} |`);
 }
 
-/** What the compiler of the wasm only warns of is left to `check` and full runs, as it takes a minute from nothing. */
+/**
+ * Whether all is well formed. What Clippy says of native code has been said when that was compiled; of the wasm it is left
+ * to `check` and full runs, as it takes a minute from nothing.
+ */
 function checkStyle({ wasm }) {
   run('cargo', ['fmt', '--all', '--check']);
-  const deny = ['--', '-D', 'warnings'];
-  run('cargo', ['clippy', ...CARGO, '--all-targets', ...deny]);
   const { cargo, args } = wasmCargo();
-  if (wasm && cargo === 'cargo')
-    // with the build's profile, whose macros and build scripts are compiled already
-    run('cargo', ['clippy', '--locked', '--profile', 'wasm', '--lib', '--example', 'golden', ...args, ...deny]);
+  const targets = ['--profile', 'wasm', '--lib', '--example', 'golden']; // its macros and build scripts are compiled
+  if (wasm && cargo === 'cargo') run('cargo', ['clippy', '--locked', ...targets, ...args, '--', '-D', 'warnings']);
   else if (wasm)
     console.log('clippy for wasm: not run, because this toolchain builds wasm with Debian’s Rust, which has no clippy');
   tool('prettier', ['--check', '--log-level', 'warn', '.']);
@@ -78,8 +81,12 @@ function checkPackage() {
 }
 
 /** Runs a program in the project's root while others run; its output is shown. */
-function runBeside(program, args) {
-  const child = spawn(program, args, { cwd: root, stdio: ['ignore', 'inherit', 'inherit'] });
+function runBeside(program, args, env = {}) {
+  const child = spawn(program, args, {
+    cwd: root,
+    stdio: ['ignore', 'inherit', 'inherit'],
+    env: { ...process.env, ...env },
+  });
   return new Promise((resolve, reject) => {
     child.on('error', reject);
     child.on('close', (code) => (code === 0 ? resolve() : reject(new Stop(`${[program, ...args].join(' ')} failed`))));
@@ -88,9 +95,10 @@ function runBeside(program, args) {
 
 /** Runs cargo's tests of a target, showing their output; how many passed, and what the adapter lacks something for. */
 async function nativeTests(target) {
-  const args = ['test', ...CARGO, '--test', target, '--', '--nocapture'];
+  const ignored = process.env.MINKE_TEST_FULL ? ['--include-ignored'] : [];
+  const args = ['test', ...CARGO, '--test', target, '--', '--nocapture', ...ignored];
   // most of the time goes to lavapipe's compiler, which has an option to optimise less
-  const env = { ...(process.env.MINKE_TEST_FULL ? {} : { GALLIVM_PERF: 'nopt' }), ...process.env };
+  const env = { GALLIVM_PERF: 'nopt', ...process.env, ...CLIPPY };
   const tests = spawn('cargo', args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
   let output = '';
   for await (const piece of tests.stdout) {
@@ -101,11 +109,15 @@ async function nativeTests(target) {
   if (status !== 0) throw new Stop(`the native tests of tests/${target} failed`);
   const passed = [...output.matchAll(/^test result: ok\. (\d+) passed/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
   if (passed === 0) throw new Stop(`no tests ran of tests/${target}`);
-  return { passed, skipped: [...output.matchAll(/skipped: (.+)$/gm)].map(([, what]) => what) };
+  const skipped = [/skipped: (.+)$/gm, /^test (\S+ \.\.\. ignored.*)$/gm].flatMap((line) => [...output.matchAll(line)]);
+  return { passed, skipped: skipped.map(([, what]) => what) };
 }
 
 /** All tests of a suite of Playwright's report, and of the suites in it. */
 const specs = (suite) => [...(suite.specs ?? []), ...(suite.suites ?? []).flatMap(specs)];
+
+/** Compiles all native targets. */
+const compileNative = () => runBeside('cargo', ['test', ...CARGO, '--no-run'], CLIPPY);
 
 /** How many browser tests of a project passed, and which were skipped and why: what the adapter lacks. */
 function browserTests(project) {
@@ -126,6 +138,7 @@ async function check() {
   // types of the wasm's JavaScript
   const glue = [generated, golden].map((folder) => join(folder, 'minke.d.ts'));
   if (!glue.every(existsSync)) await phase('build', () => (build(), buildGolden()));
+  await phase('native tests: compile, lint', compileNative);
   await phase('format, lint, types', () => checkStyle({ wasm: true }));
   report([await phase('tests without GPU and browser', () => nativeTests('cpu'))]);
 }
@@ -136,7 +149,7 @@ async function test({ full }) {
   const built = phase('package and wasm of the browser tests', () =>
     runBeside(process.execPath, [join(root, 'scripts/build.mjs'), '--golden']),
   );
-  await Promise.all([built, phase('native tests: compile', () => runBeside('cargo', ['test', ...CARGO, '--no-run']))]);
+  await Promise.all([built, phase('native tests: compile, lint', compileNative)]);
   await phase('package', checkPackage);
   await phase('format, lint, types', () => checkStyle({ wasm: full }));
   const results = [

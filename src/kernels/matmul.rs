@@ -6,7 +6,7 @@ use crate::gpu::shader::{self, shared};
 use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Tile, Work};
 use crate::quant::CHUNK;
 
-/// Tokens of a workgroup.
+/// Most tokens of a workgroup.
 pub const TILE_TOKENS: u32 = 64;
 /// Most tokens of [`matmul_few`].
 pub const FEW_TOKENS: u32 = 8;
@@ -24,11 +24,12 @@ pub fn matmul(
 ) -> Vec<Dispatch> {
     let kernel = match gpu.caps.tuning.matmul {
         Tile::Workgroup => {
-            Kernel { label: "matmul", rows: 64, parts: &[include_str!("../../shaders/matmul_tiles.wgsl")] }
+            let parts = &[include_str!("../../shaders/matmul_tiles.wgsl")];
+            Kernel { label: "matmul", rows: 64, tokens: TILE_TOKENS, parts }
         }
         Tile::Registers => {
             let parts = &[shared::DOT_CHUNK, include_str!("../../shaders/matmul_rows.wgsl")];
-            Kernel { label: "matmul", rows: 128, parts }
+            Kernel { label: "matmul", rows: 128, tokens: 16, parts }
         }
     };
     product(gpu, w, x, batch, output, &kernel)
@@ -46,7 +47,14 @@ pub fn matmul_few(
         Tile::Workgroup => {
             let few = include_str!("../../shaders/matmul_few.wgsl");
             let parts = &[shared::DOT_CHUNK, shader::cluster(&gpu.caps), few];
-            product(gpu, w, x, batch, output, &Kernel { label: "matmul_few", rows: 16, parts })
+            product(
+                gpu,
+                w,
+                x,
+                batch,
+                output,
+                &Kernel { label: "matmul_few", rows: 16, tokens: FEW_TOKENS, parts },
+            )
         }
         // takes the tokens that there are
         Tile::Registers => matmul(gpu, w, x, batch, output),
@@ -58,6 +66,8 @@ struct Kernel<'a> {
     label: &'static str,
     /// Rows of a workgroup.
     rows: u32,
+    /// Tokens of a workgroup.
+    tokens: u32,
     /// What follows shaders/shared/product.wgsl.
     parts: &'a [&'a str],
 }
@@ -88,7 +98,7 @@ fn product(
             Bind::Write(output.y),
             Bind::Read(batch),
         ];
-        let groups = [Groups::Fixed(slab.groups(kernel.rows, 1)), Groups::PerTokens(TILE_TOKENS)];
+        let groups = [Groups::Fixed(slab.groups(kernel.rows, 1)), Groups::PerTokens(kernel.tokens)];
         let (rows, cols) = (u64::from(slab.groups(1, 1)), u64::from(w.cols));
         let work = Work {
             bytes: Amount { fixed: slab.buffer.size(), per_token: 4 * (rows + cols), ..Amount::default() },

@@ -1,6 +1,6 @@
 // Kernels, tiny models and a real one in the browser against golden vectors, the same as the native tests: what
 // tests/coverage.json says, or all of everything in each tier (MINKE_TEST_FULL). Each tier prints its row of a table, and is
-// skipped where the adapter lacks what it is about. Prompts of more than 200 tokens are slow, and run in full runs only.
+// skipped where the adapter lacks what it is about. Prompts of more than 100 tokens are slow, and run in full runs only.
 
 import type { Page } from '@playwright/test';
 import type { DeviceOptions, KvType, KvTypes } from '../../web/src/protocol';
@@ -85,7 +85,7 @@ async function measure(page: Page, { name, url, cases }: Tiny, options: DeviceOp
   await golden.loadModel(page, url, options, 512);
   const { tier, kv } = await golden.modelInfo(page);
   let [error, steps] = [0, 0];
-  for (const c of cases.filter(({ ids }) => full || ids.length <= 200)) {
+  for (const c of cases.filter(({ ids }) => full || ids.length <= 100)) {
     const off = golden.worst(await golden.logits(page, c.ids, c.positions), c.logits.flat());
     const sure = golden.sureSteps(c.greedy ?? [], c.greedy_margins ?? [], Math.max(0.02 * factorOf(kv), 2 * off));
     const some = sure.slice(0, full ? undefined : 8);
@@ -99,7 +99,8 @@ async function measure(page: Page, { name, url, cases }: Tiny, options: DeviceOp
 
 for (const row of chromiumRows) {
   const { noSubgroups = false, defaultLimits = false, tuning } = row.options;
-  const tier = `subgroups ${noSubgroups ? 'no' : 'yes'}, limits ${defaultLimits ? 'default' : 'adapter'}`;
+  const limits = defaultLimits ? 'default' : 'adapter';
+  const tier = `subgroups ${noSubgroups ? 'no' : 'yes'}, limits ${limits}, matmul ${tuning?.matmul}`;
 
   /** Opens the tier's device; skips the test where the adapter has none. */
   const openTier = async (page: Page, url: string): Promise<string> => {
@@ -124,8 +125,11 @@ for (const row of chromiumRows) {
     });
   }
 
-  for (const architecture of row.architectures)
-    for (const [i, kv] of row.kv.entries()) {
+  // a full run has each architecture in each tier
+  for (const architecture of full ? ['llama', 'qwen2', 'qwen3'] : row.architectures) {
+    const own = row.architectures.includes(architecture) ? row.kv : [];
+    const kvs = full && !own.includes('f32') ? [...own, 'f32' as const] : own;
+    for (const [i, kv] of kvs.entries()) {
       const models = tinyModels().filter(({ name }) => name.startsWith(architecture));
       for (const model of full ? models : models.slice(i, i + 1))
         test(`${model.name}, ${tier}, KV cache ${JSON.stringify(kv)}`, async ({ page, golden: url }) => {
@@ -136,6 +140,7 @@ for (const row of chromiumRows) {
           expect(error).toBeLessThanOrEqual(2e-3 * factorOf(info.kv));
         });
     }
+  }
 }
 
 test('keys with large biases are kept in f32 by default', async ({ page, golden: url }) => {

@@ -118,9 +118,13 @@ pub fn full() -> bool {
 /// The row in which the model number `i` of an architecture runs, where a test needs a model in no special tier: so it
 /// finds compiled what others compiled for the same.
 pub fn row_of(architecture: Architecture, i: usize) -> Row {
-    let rows: Vec<_> =
-        table().native.into_iter().filter(|row| row.architectures.contains(&architecture)).collect();
-    rows[i % rows.len()].clone()
+    let mut rows = rows_of(architecture);
+    rows.swap_remove(i % rows.len())
+}
+
+/// The native rows of an architecture.
+pub fn rows_of(architecture: Architecture) -> Vec<Row> {
+    table().native.into_iter().filter(|row| row.architectures.contains(&architecture)).collect()
 }
 
 /// The native rows; all of everything in each where the run is a full one.

@@ -123,24 +123,32 @@ impl Tiny {
     }
 }
 
-/// Each model of an architecture in a row of it, with each of the row's KV caches and the default one, which is exact and
-/// not named. The longest prompts are for the architecture's first model, and short ones do for caches but f32; a full run
-/// has them all, in all rows.
+fn can_run(row: &coverage::Row, what: &str) -> bool {
+    let gpu = block_on(Gpu::request(&row.options)).expect("lavapipe or a GPU");
+    row.can_run(&gpu, what)
+}
+
+/// Each model of an architecture in a row of it, in f32; the first model of a row with each of the row's other KV caches
+/// too, and with the default one, which is exact and not named. The longest prompts are for the architecture's first model,
+/// and short ones do for caches but f32; a full run has them all, in all rows.
 fn agree(architecture: Architecture) {
     let models = Tiny::of(architecture);
     if models.is_empty() {
         println!("{} has no model in {}", architecture.name(), common::vectors_dir().display());
     }
+    let all_rows = coverage::rows_of(architecture).len();
     for (i, model) in models.iter().enumerate() {
         let rows = if coverage::full() { coverage::rows() } else { vec![coverage::row_of(architecture, i)] };
-        let can_run = |row: &coverage::Row| {
-            let gpu = block_on(Gpu::request(&row.options)).expect("lavapipe or a GPU");
-            row.can_run(&gpu, model.name())
-        };
-        for row in rows.into_iter().filter(can_run) {
+        let every_kv = coverage::full() || i < all_rows;
+        for row in rows.into_iter().filter(|row| can_run(row, model.name())) {
             let default = kv_types(&model.config(), None, true).expect("a default");
             let named: Vec<_> = row.kv.into_iter().filter(|kv| *kv != default && model.takes(*kv)).collect();
-            for kv in named.into_iter().map(Some).chain([None]) {
+            let kvs = if every_kv {
+                named.into_iter().map(Some).chain([None]).collect()
+            } else {
+                vec![Some(KvTypes::F32)]
+            };
+            for kv in kvs {
                 let longest = match kv {
                     _ if coverage::full() => usize::MAX,
                     Some(KvTypes::F32) => {
@@ -202,11 +210,25 @@ fn keys_with_large_biases_are_kept_in_f32() {
 /// Prompts that come a few tokens at a time, as the ends of long ones do, in a tier that has a kernel for them.
 #[test]
 fn few_tokens_at_a_time_agree_with_the_reference() {
-    let options = coverage::row_of(Architecture::Qwen2, 0).options;
-    assert_eq!(options.tuning.map(|tuning| tuning.matmul), Some(Tile::Workgroup));
+    let few = |row: &coverage::Row| row.options.tuning.is_some_and(|tuning| tuning.matmul == Tile::Workgroup);
+    let (rows, longest) = match coverage::full() {
+        true => (coverage::rows().into_iter().filter(few).collect(), usize::MAX),
+        false => (vec![coverage::row_of(Architecture::Qwen2, 0)], 100),
+    };
+    assert!(rows.iter().all(few));
+    for row in rows {
+        few_tokens_at_a_time(&row, longest);
+    }
+}
+
+/// In prompts of at most `longest` tokens.
+fn few_tokens_at_a_time(row: &coverage::Row, longest: usize) {
     let tiny = Tiny::of(Architecture::Qwen2).remove(0);
-    let mut model = tiny.load(&GpuOptions { kv: Some(KvTypes::F32), ..options });
-    for case in &tiny.golden.cases {
+    if !can_run(row, "few tokens at a time") {
+        return;
+    }
+    let mut model = tiny.load(&GpuOptions { kv: Some(KvTypes::F32), ..row.options.clone() });
+    for case in tiny.golden.cases.iter().filter(|case| case.ids.len() <= longest) {
         let (mut pos, mut got) = (0, Vec::new());
         for n in (2..=8).cycle() {
             let piece = &case.ids[pos..case.ids.len().min(pos + n)];
@@ -237,15 +259,17 @@ fn with_outliers(path: &Path) -> Vec<u8> {
 fn outlier_activations_stay_finite() {
     let first = |architecture| Tiny::of(architecture).into_iter().next().map(|tiny| (architecture, tiny));
     for (architecture, tiny) in Architecture::ALL.into_iter().filter_map(first) {
-        let options = coverage::row_of(architecture, 0).options;
+        let rows = if coverage::full() { coverage::rows() } else { vec![coverage::row_of(architecture, 0)] };
         let bytes = with_outliers(&tiny.path);
-        let loaded = common::load_from(&bytes[..], bytes.len() as u64, &options, Some(512));
-        let mut session = Session::new(loaded.expect("a model"));
-        let case = &tiny.golden.cases[0];
-        let mut rows = logits(&mut session, &case.ids, &case.positions);
-        assert!(worst(&rows, &case.logits) > 1.0, "{}: the outliers change nothing", tiny.name());
-        rows.push(block_on(session.decode(case.ids[0])).expect("logits"));
-        assert!(rows.iter().flatten().all(|logit| logit.is_finite()), "{}", tiny.name());
+        for row in rows.into_iter().filter(|row| can_run(row, tiny.name())) {
+            let loaded = common::load_from(&bytes[..], bytes.len() as u64, &row.options, Some(512));
+            let mut session = Session::new(loaded.expect("a model"));
+            let case = &tiny.golden.cases[0];
+            let mut got = logits(&mut session, &case.ids, &case.positions);
+            assert!(worst(&got, &case.logits) > 1.0, "{}: the outliers change nothing", tiny.name());
+            got.push(block_on(session.decode(case.ids[0])).expect("logits"));
+            assert!(got.iter().flatten().all(|logit| logit.is_finite()), "{}", tiny.name());
+        }
     }
 }
 

@@ -89,8 +89,9 @@ fn draws_follow_the_distribution() {
         ),
     ];
     let on_gpu = OnGpu::new(&GpuOptions::default(), &logits());
+    let draws = if coverage::full() { 4000 } else { 400 };
     for (params, probabilities) in cases {
-        let tokens = [on_cpu(&params, &logits(), 1000), on_gpu.tokens(&params, 1000).unwrap()];
+        let tokens = [on_cpu(&params, &logits(), draws), on_gpu.tokens(&params, draws).unwrap()];
         for (tokens, place) in tokens.iter().zip(["CPU", "GPU"]) {
             let chi = chi_square(counts(tokens), probabilities);
             assert!(chi < BOUND, "chi-square {chi} on the {place} for {params:?}");
@@ -130,19 +131,20 @@ fn the_gpu_chooses_what_the_cpu_does() {
         SamplingParams { logit_bias: bias, ..plain() },
         SamplingParams { seed: Some(u64::MAX - 5), temperature: 3.0, ..plain() },
     ];
+    let draws = if coverage::full() { 100 } else { 40 };
     for coverage::Row { options, .. } in coverage::rows() {
         let on_gpu = OnGpu::new(&options, &logits);
         let mut different = 0;
         for params in &cases {
-            let (cpu, gpu) = (on_cpu(params, &logits, 100), on_gpu.tokens(params, 100).unwrap());
+            let (cpu, gpu) = (on_cpu(params, &logits, draws), on_gpu.tokens(params, draws).unwrap());
             let here = cpu.iter().zip(&gpu).filter(|(a, b)| a != b).count();
-            assert!(here <= 1, "{here} of 100 tokens differ for {params:?}:\n{cpu:?}\n{gpu:?}");
+            assert!(here <= 1, "{here} of {draws} tokens differ for {params:?}:\n{cpu:?}\n{gpu:?}");
             different += here;
         }
         println!(
             "{} {different} of {} tokens differ",
             common::tier_row(&on_gpu.gpu, KvTypes::F32),
-            100 * cases.len()
+            draws as usize * cases.len()
         );
     }
     let other = SamplingParams { seed: Some(2), ..plain() };

@@ -70,10 +70,12 @@ fn a_dropped_generation_leaves_its_tokens_and_no_more() {
 fn the_cache_grows_within_a_reply() {
     let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
     let prompt: Vec<u32> = (0..1000).map(|i| i * 7919 % 270).collect();
+    // the smaller one's heads are too small for q8_0
+    let model = if coverage::full() { "models/qwen3-yarn4-untied.gguf" } else { "refuse/control-qwen3.gguf" };
     let types = [KvType::F16, KvType::Q8_0, KvType::F32];
     for kv in types.into_iter().take(if coverage::full() { 3 } else { 1 }) {
         let options = GpuOptions { kv: Some(KvTypes::both(kv)), ..common::options() };
-        let long = || with(&options, "models/qwen3-yarn4-untied.gguf", 5000);
+        let long = || with(&options, model, 5000);
         let mut session = long();
         let reply = tokens(&mut session, Request { prompt: &prompt, ..request(&greedy, 60, false) }, 60);
         let longer = [&prompt[..], &reply[..40]].concat();
@@ -168,7 +170,7 @@ fn weights_read_for_a_token_are_the_files_bytes() {
 fn an_abort_is_heard_within_a_batch() {
     let path = common::cached(common::SMOLLM2);
     let mut session = Session::new(common::load(&path, &common::options(), Some(512)).expect("a model"));
-    let prompt: Vec<u32> = (0..100).map(|i| i * 7919 % 49_152).collect();
+    let prompt: Vec<u32> = (0..40).map(|i| i * 7919 % 49_152).collect();
     let params = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
     let wanted = Request { prompt: &prompt, ..request(&params, 4, false) };
     let times = std::cell::RefCell::new(vec![std::time::Instant::now()]);
@@ -180,8 +182,8 @@ fn an_abort_is_heard_within_a_batch() {
     assert!(matches!(error, minke::Error::Aborted), "{error}");
     let times = times.into_inner();
     let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
-    println!("the longest of {} submits of a 100-token prompt took {longest:?}", times.len() - 1);
-    assert!(session.common(&prompt) < 99, "a batch that was not finished does not count");
+    println!("the longest of {} submits of a 40-token prompt took {longest:?}", times.len() - 1);
+    assert!(session.common(&prompt) < 39, "a batch that was not finished does not count");
     let reply = tokens(&mut session, wanted.clone(), 4);
     let mut fresh = Session::new(common::load(&path, &common::options(), Some(512)).expect("a model"));
     assert_eq!(reply, tokens(&mut fresh, wanted, 4));

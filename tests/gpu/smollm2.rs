@@ -84,8 +84,9 @@ fn prompts_probabilities_and_greedy_text_agree() {
     let text = TextParts::from_metadata(&common::header(&path).metadata).expect("a tokenizer");
     let weakest = GpuOptions { no_f16: true, no_subgroups: true, default_limits: true, ..common::options() };
     let all = golden.cases.len();
-    let [in_f32, by_default, weak] = if coverage::full() { [all, 4, 2] } else { [4, 2, 1] };
-    for (options, cases) in [(exact(), in_f32), (common::options(), by_default), (weakest, weak)] {
+    let [in_f32, by_default, weak] = if coverage::full() { [all, 4, 2] } else { [2, 1, 0] };
+    let runs = [(exact(), in_f32), (common::options(), by_default), (weakest, weak)];
+    for (options, cases) in runs.into_iter().filter(|(_, cases)| *cases > 0) {
         let model = common::load(&path, &options, Some(1024)).expect("SmolLM2");
         let mut session = Session::new(model);
         for case in &golden.cases[..cases] {
