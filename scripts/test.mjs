@@ -117,7 +117,8 @@ async function nativeTests(target) {
 const specs = (suite) => [...(suite.specs ?? []), ...(suite.suites ?? []).flatMap(specs)];
 
 /** Compiles all native targets. */
-const compileNative = () => runBeside('cargo', ['test', ...CARGO, '--no-run'], CLIPPY);
+const compileNative = () =>
+  runBeside('cargo', ['test', ...CARGO, '--test', 'cpu', '--test', 'gpu', '--no-run'], CLIPPY);
 
 /** How many browser tests of a project passed, and which were skipped and why: what the adapter lacks. */
 function browserTests(project) {
@@ -149,16 +150,22 @@ async function test({ full }) {
   const built = phase('package and wasm of the browser tests', () =>
     runBeside(process.execPath, [join(root, 'scripts/build.mjs'), '--golden']),
   );
-  await Promise.all([built, phase('native tests: compile, lint', compileNative)]);
+  const [native] = await Promise.all([nativePhases(), built]);
   await phase('package', checkPackage);
   await phase('format, lint, types', () => checkStyle({ wasm: full }));
-  const results = [
-    await phase('native tests without GPU', () => nativeTests('cpu')),
-    await phase('native tests on the GPU', () => nativeTests('gpu')),
-    await phase('browser tests, two at a time', () => browserTests('together')),
+  const browser = [
+    await phase('browser tests, side by side', () => browserTests('together')),
     await phase('browser tests, alone', () => browserTests('alone')),
   ];
-  report(results);
+  report([...native, ...browser]);
+}
+
+async function nativePhases() {
+  await phase('native tests: compile, lint', compileNative);
+  return [
+    await phase('native tests without GPU', () => nativeTests('cpu')),
+    await phase('native tests on the GPU', () => nativeTests('gpu')),
+  ];
 }
 
 /** What was skipped, by name, and the counts. */

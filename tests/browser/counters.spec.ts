@@ -76,7 +76,7 @@ function generate(page: Page, tokens: number): Promise<number> {
   }, tokens);
 }
 
-const TOKENS = full ? 10_000 : 1_000;
+const TOKENS = full ? 4_000 : 600;
 
 test(`the heap does not grow and no GPU buffer is made during ${TOKENS} tokens`, async ({ page }) => {
   await load(page, 'golden/refuse/control-llama.gguf');
@@ -84,12 +84,12 @@ test(`the heap does not grow and no GPU buffer is made during ${TOKENS} tokens`,
     heap: await page.evaluate(() => window.engine.info.heapBytes),
     buffers: (await page.evaluate(() => window.webgpuCalls()))['buffers'],
   });
-  await generate(page, 300);
+  await generate(page, 200);
   const before = await memory();
   expect(before).toEqual({ heap: expect.any(Number), buffers: expect.any(Number) });
   const start = Date.now();
   const stopped = await generate(page, TOKENS);
   console.log(`${TOKENS} tokens in ${Math.round((Date.now() - start) / 1000)} s, ${stopped} stops, with`, before);
-  expect(stopped).toBeGreaterThan(2); // a reply that stops leaves tokens in flight
+  expect(stopped).toBeGreaterThan(1); // a reply that stops leaves tokens in flight
   expect(await memory()).toEqual(before);
 });

@@ -1,6 +1,6 @@
 // Kernels, tiny models and a real one in the browser against golden vectors, the same as the native tests: what
 // tests/coverage.json says, or all of everything in each tier (MINKE_TEST_FULL). Each tier prints its row of a table, and is
-// skipped where the adapter lacks what it is about. Prompts of more than 100 tokens are slow, and run in full runs only.
+// skipped where the adapter lacks what it is about. Prompts of more than 50 tokens are slow, and run in full runs only.
 
 import type { Page } from '@playwright/test';
 import type { DeviceOptions, KvType, KvTypes } from '../../web/src/protocol';
@@ -27,10 +27,17 @@ const FACTORS = Array.from({ length: 70 }, (_, t) => 1 - 0.25 * t);
 /** Formats of a test. */
 const FORMATS = 3;
 
+/** The cases of a format; in a short run those for which nothing is compiled anew. */
+function kernelCases(ty: string): KernelCase[] {
+  const [first, ...others] = readVectors<KernelCase[]>(`kernels/${ty}.json`);
+  if (!first) throw new Error(`${ty} has no case`);
+  return [first, ...others.filter(({ rows, cols }) => full || (rows === first.rows && cols === first.cols))];
+}
+
 /** The worst error of matvec and matmul, in units of `y_abs`. */
 async function checkKernels(page: Page, ty: string, spread: number): Promise<number> {
   let most = 0;
-  for (const { rows, cols, kind, ...want } of readVectors<KernelCase[]>(`kernels/${ty}.json`)) {
+  for (const { rows, cols, kind, ...want } of kernelCases(ty)) {
     const x = Float32Array.from(FACTORS.flatMap((f) => Array.from(floats(want.x_f32_hex), (v) => v * f)));
     const [y, ys, embedded] = await golden.runKernels(page, ty, rows, cols, bytes(want.raw_hex), x, spread);
     const scaled = (values: number[], by: (f: number) => number) =>
@@ -85,7 +92,7 @@ async function measure(page: Page, { name, url, cases }: Tiny, options: DeviceOp
   await golden.loadModel(page, url, options, 512);
   const { tier, kv } = await golden.modelInfo(page);
   let [error, steps] = [0, 0];
-  for (const c of cases.filter(({ ids }) => full || ids.length <= 100)) {
+  for (const c of cases.filter(({ ids }) => full || ids.length <= 50)) {
     const off = golden.worst(await golden.logits(page, c.ids, c.positions), c.logits.flat());
     const sure = golden.sureSteps(c.greedy ?? [], c.greedy_margins ?? [], Math.max(0.02 * factorOf(kv), 2 * off));
     const some = sure.slice(0, full ? undefined : 8);
@@ -125,10 +132,11 @@ for (const row of chromiumRows) {
     });
   }
 
-  // a full run has each architecture in each tier
-  for (const architecture of full ? ['llama', 'qwen2', 'qwen3'] : row.architectures) {
+  // a full run has each architecture wherever it has each format
+  const every = full && row.formats.length > 0;
+  for (const architecture of every ? ['llama', 'qwen2', 'qwen3'] : row.architectures) {
     const own = row.architectures.includes(architecture) ? row.kv : [];
-    const kvs = full && !own.includes('f32') ? [...own, 'f32' as const] : own;
+    const kvs = every && !own.includes('f32') ? [...own, 'f32' as const] : own;
     for (const [i, kv] of kvs.entries()) {
       const models = tinyModels().filter(({ name }) => name.startsWith(architecture));
       for (const model of full ? models : models.slice(i, i + 1))

@@ -50,7 +50,7 @@ fn check_greedy(session: &mut Session, what: &str, case: &Case, least_margin: f3
         return;
     };
     let mut row = logits(session, &case.ids, &[case.ids.len() - 1]).remove(0);
-    let steps = if coverage::full() { greedy.len() } else { 12 };
+    let steps = if coverage::full() { greedy.len() } else { 8 };
     for (step, (want, margin)) in greedy.iter().zip(margins).enumerate().take(steps) {
         if *margin < least_margin {
             return;
@@ -151,13 +151,7 @@ fn agree(architecture: Architecture) {
             for kv in kvs {
                 let longest = match kv {
                     _ if coverage::full() => usize::MAX,
-                    Some(KvTypes::F32) => {
-                        if i == 0 {
-                            usize::MAX
-                        } else {
-                            100
-                        }
-                    }
+                    Some(KvTypes::F32) if i == 0 => usize::MAX,
                     _ => 50,
                 };
                 let (tier, error) = model.measure(&GpuOptions { kv, ..row.options.clone() }, longest);

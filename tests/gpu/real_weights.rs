@@ -49,6 +49,7 @@ fn upload(gpu: &Gpu, cols: usize, bytes: &[u8]) -> Matrix {
 }
 
 #[test]
+#[ignore = "half a minute of a real model: npm run test:full"]
 fn a_thousand_rows_of_real_weights_agree() {
     let (cols, bytes) = rows();
     let row_bytes = cols / 256 * 210;
