@@ -1,12 +1,12 @@
 import { defineConfig } from '@playwright/test';
 import { chromium, chromiumArgs } from './scripts/setup.mjs';
 
-// SwiftShader compiles on one core, so tests run side by side, but for those that measure time.
+// SwiftShader compiles on one core, so tests run two at a time, but for those that measure time.
 const ALONE = /golden\.spec/;
 
 export default defineConfig({
   testDir: 'tests/browser',
-  workers: 3,
+  workers: 2,
   fullyParallel: true,
   projects: [
     { name: 'together', testIgnore: ALONE },

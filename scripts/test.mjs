@@ -154,7 +154,7 @@ async function test({ full }) {
   await phase('package', checkPackage);
   await phase('format, lint, types', () => checkStyle({ wasm: full }));
   const browser = [
-    await phase('browser tests, side by side', () => browserTests('together')),
+    await phase('browser tests, two at a time', () => browserTests('together')),
     await phase('browser tests, alone', () => browserTests('alone')),
   ];
   report([...native, ...browser]);
