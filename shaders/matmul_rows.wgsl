@@ -1,6 +1,6 @@
 // The product (shared/product.wgsl) without workgroup memory, for devices where a load costs much more than arithmetic, as
 // on a CPU: each invocation unpacks a chunk of eight rows, and multiplies it by the chunk of each of 16 tokens, which all
-// invocations read together. More tokens would be no faster, and software adapters compile twice as long for 64.
+// invocations read together. With 64 tokens a prompt is 8 % faster on lavapipe, which then compiles twice as long.
 
 const LANES = 16u; // rows r, r + LANES, ... are one invocation's
 const TOKENS = 16u;

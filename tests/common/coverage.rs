@@ -122,6 +122,11 @@ pub fn row_of(architecture: Architecture, i: usize) -> Row {
     rows.swap_remove(i % rows.len())
 }
 
+/// The row of [`row_of`], or all where the run is a full one.
+pub fn rows_for(architecture: Architecture, i: usize) -> Vec<Row> {
+    if full() { rows() } else { vec![row_of(architecture, i)] }
+}
+
 /// The native rows of an architecture.
 pub fn rows_of(architecture: Architecture) -> Vec<Row> {
     table().native.into_iter().filter(|row| row.architectures.contains(&architecture)).collect()

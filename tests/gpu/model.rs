@@ -138,9 +138,8 @@ fn agree(architecture: Architecture) {
     }
     let all_rows = coverage::rows_of(architecture).len();
     for (i, model) in models.iter().enumerate() {
-        let rows = if coverage::full() { coverage::rows() } else { vec![coverage::row_of(architecture, i)] };
         let every_kv = coverage::full() || i < all_rows;
-        for row in rows.into_iter().filter(|row| can_run(row, model.name())) {
+        for row in coverage::rows_for(architecture, i).into_iter().filter(|row| can_run(row, model.name())) {
             let default = kv_types(&model.config(), None, true).expect("a default");
             let named: Vec<_> = row.kv.into_iter().filter(|kv| *kv != default && model.takes(*kv)).collect();
             let kvs = if every_kv {
@@ -205,13 +204,10 @@ fn keys_with_large_biases_are_kept_in_f32() {
 #[test]
 fn few_tokens_at_a_time_agree_with_the_reference() {
     let few = |row: &coverage::Row| row.options.tuning.is_some_and(|tuning| tuning.matmul == Tile::Workgroup);
-    let (rows, longest) = match coverage::full() {
-        true => (coverage::rows().into_iter().filter(few).collect(), usize::MAX),
-        false => (vec![coverage::row_of(Architecture::Qwen2, 0)], 100),
-    };
-    assert!(rows.iter().all(few));
-    for row in rows {
-        few_tokens_at_a_time(&row, longest);
+    assert!(few(&coverage::row_of(Architecture::Qwen2, 0)));
+    let longest = if coverage::full() { usize::MAX } else { 100 };
+    for row in coverage::rows_for(Architecture::Qwen2, 0).iter().filter(|row| few(row)) {
+        few_tokens_at_a_time(row, longest);
     }
 }
 
@@ -253,8 +249,8 @@ fn with_outliers(path: &Path) -> Vec<u8> {
 fn outlier_activations_stay_finite() {
     let first = |architecture| Tiny::of(architecture).into_iter().next().map(|tiny| (architecture, tiny));
     for (architecture, tiny) in Architecture::ALL.into_iter().filter_map(first) {
-        let rows = if coverage::full() { coverage::rows() } else { vec![coverage::row_of(architecture, 0)] };
         let bytes = with_outliers(&tiny.path);
+        let rows = coverage::rows_for(architecture, 0);
         for row in rows.into_iter().filter(|row| can_run(row, tiny.name())) {
             let loaded = common::load_from(&bytes[..], bytes.len() as u64, &row.options, Some(512));
             let mut session = Session::new(loaded.expect("a model"));
