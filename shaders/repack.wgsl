@@ -1,6 +1,6 @@
 // Blocks as they lie in the file -> planes (shared/weights.wgsl). One invocation a chunk of 32 weights.
-// Constants: BLOCK_BYTES, CHUNKS (chunks a block), SCALE_WORDS, HAS_LONE,
-// LONE_OFFSET, LONE_BITS; generated: `fields` and `scales`.
+// Constants: BLOCK_BYTES, CHUNKS (chunks a block), SCALE_WORDS, HAS_NARROW,
+// NARROW_OFFSET, NARROW_BITS; generated: `fields` and `scales`.
 
 struct Params {
     first_block: u32, // number of the first block in `raw` within the matrix; a multiple of 4
@@ -9,14 +9,14 @@ struct Params {
     two: u32,
     one: u32,
     scales: u32,
-    lone: u32,
+    narrow: u32,
 }
 
 @group(0) @binding(0) var<storage, read> raw: array<u32>;
 @group(0) @binding(1) var<storage, read> params: Params;
 @group(0) @binding(2) var<storage, read_write> planes: array<u32>;
 
-const LONE_PER = 32u / LONE_BITS; // blocks whose lone scales share a word
+const NARROW_PER = 32u / NARROW_BITS; // blocks whose narrow scales share a word
 
 fn word_at(byte: u32) -> u32 {
     let shift = 8u * (byte & 3u);
@@ -55,14 +55,14 @@ fn gather(field: u32, bits: u32, stride: u32, e0: u32, at: u32) {
     }
 }
 
-// The lone scale of `block` and those that share its word.
-fn lone_word(block: u32) -> u32 {
+// The narrow scale of `block` and those that share its word.
+fn narrow_word(block: u32) -> u32 {
     var word = 0u;
-    for (var i = 0u; i < LONE_PER; i++) {
+    for (var i = 0u; i < NARROW_PER; i++) {
         if (block + i < params.blocks) {
-            let byte = (block + i) * BLOCK_BYTES + LONE_OFFSET; // even where it has 16 bits, which so lie in one word
-            let scale = (raw[byte >> 2u] >> (8u * (byte & 3u))) & (0xffffffffu >> (32u - LONE_BITS));
-            word |= scale << (LONE_BITS * i);
+            let byte = (block + i) * BLOCK_BYTES + NARROW_OFFSET; // even where it has 16 bits, which so lie in one word
+            let scale = (raw[byte >> 2u] >> (8u * (byte & 3u))) & (0xffffffffu >> (32u - NARROW_BITS));
+            word |= scale << (NARROW_BITS * i);
         }
     }
     return word;
@@ -78,8 +78,8 @@ fn main(@builtin(global_invocation_id) id: vec3<u32>) {
     fields(start, 32u * sub, chunk);
     if (sub == 0u) {
         scales(start, params.scales + (params.first_block + block) * SCALE_WORDS);
-        if (HAS_LONE == 1u && block % LONE_PER == 0u) {
-            planes[params.lone + (params.first_block + block) / LONE_PER] = lone_word(block);
+        if (HAS_NARROW == 1u && block % NARROW_PER == 0u) {
+            planes[params.narrow + (params.first_block + block) / NARROW_PER] = narrow_word(block);
         }
     }
 }

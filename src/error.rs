@@ -140,9 +140,24 @@ pub enum Error {
     /// No WebGPU adapter that could run the model.
     #[error("no usable GPU adapter: {0}")]
     NoAdapter(String),
-    /// The GPU device refused or failed.
-    #[error("the GPU device failed: {0}")]
-    Device(String),
+    /// The GPU is gone: its driver crashed, was updated, or took it away.
+    #[error("the GPU device was lost: {reason}. The model must be loaded again")]
+    DeviceLost {
+        /// The driver's or browser's words.
+        reason: String,
+    },
+    /// The GPU's driver refused a command.
+    #[error("the GPU refused a command: {problem}")]
+    Validation {
+        /// The driver's or browser's words.
+        problem: String,
+    },
+    /// Bytes could not be read back from the GPU.
+    #[error("reading from the GPU failed: {problem}")]
+    Read {
+        /// The driver's or browser's words.
+        problem: String,
+    },
     /// The model's numbers broke: by the file's weights, or by a device that computes wrongly.
     #[error("the model's logits are not finite numbers: its file is damaged, or the GPU computes wrongly")]
     NotFinite,
@@ -226,7 +241,9 @@ impl Error {
             Self::InvalidRequest { .. } => "invalid_request",
             Self::ContextFull { .. } => "context_full",
             Self::NoAdapter(_) => "no_adapter",
-            Self::Device(_) | Self::Shader { .. } => "device",
+            Self::DeviceLost { .. } | Self::Validation { .. } | Self::Read { .. } | Self::Shader { .. } => {
+                "device"
+            }
             Self::NotFinite => "not_finite",
             Self::SelfTest { .. } => "self_test",
             Self::OutOfMemory { .. } => "out_of_memory",

@@ -120,19 +120,19 @@ pub struct Field {
 /// A scale of one or two bytes that is all a block has to itself: an f16, or the exponent byte of MXFP4. Several
 /// blocks' share a word on the GPU.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lone {
+pub struct NarrowScale {
     /// Byte offset in the block.
     pub offset: u32,
     /// 16 or 8.
     pub bits: u32,
 }
 
-const fn half(offset: u32) -> Option<Lone> {
-    Some(Lone { offset, bits: 16 })
+const fn half(offset: u32) -> Option<NarrowScale> {
+    Some(NarrowScale { offset, bits: 16 })
 }
 
-const fn byte(offset: u32) -> Option<Lone> {
-    Some(Lone { offset, bits: 8 })
+const fn byte(offset: u32) -> Option<NarrowScale> {
+    Some(NarrowScale { offset, bits: 8 })
 }
 
 /// How a block lies in the file and which WGSL unpacks it after repack: the one description of a
@@ -147,7 +147,7 @@ pub struct Layout {
     /// offset, words).
     pub scales: &'static [(u32, u32)],
     /// The block's scale that is no whole word, where it has one.
-    pub lone: Option<Lone>,
+    pub narrow: Option<NarrowScale>,
     /// The grid that quants index, where they do.
     pub grid: Option<&'static Grid>,
     /// Stem of `shaders/quant/STEM.wgsl` and of its function `STEM_chunk`.
@@ -158,12 +158,12 @@ pub struct Layout {
 
 macro_rules! layouts {
     ($($ty:ident $stem:literal [$(($bits:literal, $offset:literal, $stride:literal)),*]
-       $scales:expr, $lone:expr, $grid:expr;)*) => {
+       $scales:expr, $narrow:expr, $grid:expr;)*) => {
         const LAYOUTS: &[Layout] = &[$(Layout {
             ty: GgmlType::$ty,
             fields: &[$(Field { bits: $bits, offset: $offset, stride: $stride }),*],
             scales: &$scales,
-            lone: $lone,
+            narrow: $narrow,
             grid: $grid,
             stem: $stem,
             wgsl: include_str!(concat!("../shaders/quant/", $stem, ".wgsl")),
@@ -171,7 +171,7 @@ macro_rules! layouts {
     };
 }
 
-// Type, WGSL stem, fields (bits, offset, stride), scale words (offset, words), lone scale, grid.
+// Type, WGSL stem, fields (bits, offset, stride), scale words (offset, words), narrow scale, grid.
 layouts! {
     F32 "f32" [(32, 0, 1)] [], None, None;
     F16 "f16" [(16, 0, 1)] [], None, None;
@@ -253,7 +253,7 @@ impl Layout {
             }
         }
         planes.scales = take(blocks * self.scale_words());
-        planes.lone = take(self.lone.map_or(0, |lone| blocks.div_ceil(32 / lone.bits)));
+        planes.narrow = take(self.narrow.map_or(0, |narrow| blocks.div_ceil(32 / narrow.bits)));
         planes.end = end;
         planes
     }
@@ -270,8 +270,8 @@ pub struct Planes {
     pub one: u32,
     /// The scale words.
     pub scales: u32,
-    /// The lone scales, several a word.
-    pub lone: u32,
+    /// The narrow scales, several a word.
+    pub narrow: u32,
     /// The grid, two entries a word.
     pub grid: u32,
     /// One past the last word.

@@ -9,7 +9,7 @@ fn mxfp4_vector(v: vec4<u32>, j: u32) -> vec4<f32> {
 
 fn mxfp4_chunk(p: Planes, n: u32) -> Chunk {
     let v = wide[p.wide + n];
-    let e = (words[p.lone + (n >> 2u)] >> (8u * (n & 3u))) & 0xffu;
+    let e = (words[p.narrow + (n >> 2u)] >> (8u * (n & 3u))) & 0xffu;
     // 2^(e - 128); below e = 2 that is subnormal, which a GPU may take for 0
     let d = bitcast<f32>(select((e - 1u) << 23u, 0x200000u << e, e < 2u));
     let q = array(

@@ -6,7 +6,7 @@ struct Planes {
     two: u32,    // first word of the 2-bit plane: 2 words a chunk, element e at word e / 16, bit 2 * (e % 16)
     one: u32,    // first word of the 1-bit plane: 1 word a chunk, element e at bit e
     scales: u32, // first word of the per-block words: scales, and quants that do not lie element by element
-    lone: u32,   // first word of the per-block scales of 16 or 8 bits, several a word
+    narrow: u32,   // first word of the per-block scales of 16 or 8 bits, several a word
     grid: u32,   // first word of the grid, two entries a word
 }
 
@@ -24,7 +24,7 @@ fn bytes(w: u32) -> vec4<u32> {
 }
 
 fn half_at(p: Planes, block: u32) -> f32 {
-    return f16_bits((words[p.lone + (block >> 1u)] >> (16u * (block & 1u))) & 0xffffu);
+    return f16_bits((words[p.narrow + (block >> 1u)] >> (16u * (block & 1u))) & 0xffffu);
 }
 
 fn scale_byte(p: Planes, at: u32, i: u32) -> u32 {

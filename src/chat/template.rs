@@ -30,13 +30,13 @@ pub struct ChatTemplate {
 /// at control tokens that no mark follows, and removes the mark from the text between them: so those words stay
 /// words.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Prompt {
+pub struct Rendered {
     marked: String,
     /// The mark in use, if any was needed.
     pub mark: Option<char>,
 }
 
-impl Prompt {
+impl Rendered {
     /// The prompt with marks, for [`crate::tokenizer::Tokenizer::encode_marked`].
     pub fn marked(&self) -> &str {
         &self.marked
@@ -66,7 +66,7 @@ impl ChatTemplate {
         mut context: Json,
         control: impl Iterator<Item = &'t str>,
         now: DateTime,
-    ) -> Result<Prompt> {
+    ) -> Result<Rendered> {
         let mark = mark_control_tokens(&mut context, control)?;
         let mut environment = environment();
         environment.add_function("strftime_now", move |format: &str| {
@@ -78,7 +78,7 @@ impl ChatTemplate {
         template.render_captured_to(Value::from(Serde(context)), &mut output).map_err(|e| failed(&e))?;
         let marked = String::from_utf8(output.0)
             .map_err(|_| Error::Template { line: None, message: "the output is not UTF-8".into() })?;
-        Ok(Prompt { marked, mark })
+        Ok(Rendered { marked, mark })
     }
 }
 

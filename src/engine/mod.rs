@@ -1,4 +1,4 @@
-//! A model that answers: template, tokenizer, session, sampler and splitter put together.
+//! A model that answers: template, tokenizer, context, sampler and splitter put together.
 
 mod reply;
 mod request;
@@ -8,14 +8,15 @@ pub use request::{ChatRequest, GenerateOptions, Stop};
 
 use crate::chat::reasoning;
 use crate::chat::template::ChatTemplate;
+use crate::context::{self, Context};
 use crate::gguf::Metadata;
 use crate::model::Model;
-use crate::session::{self, Session};
 use crate::tokenizer::{Special, Tokenizer};
 use crate::{Error, Result};
 use reply::Reply;
 use request::context;
 use serde_json::Value as Json;
+use std::rc::Rc;
 
 /// What the host knows and this crate cannot ask for in a browser.
 #[derive(Clone, Copy, Debug)]
@@ -38,17 +39,23 @@ pub struct Prompt {
 /// A model with its tokenizer and template.
 #[derive(Debug)]
 pub struct Engine {
-    /// The timeline.
-    pub session: Session,
+    context: Context,
     /// The vocabulary.
     pub tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
 }
 
 impl Engine {
-    /// Puts a model together with what its metadata says of text.
-    pub fn new(model: Model, text: TextParts) -> Self {
-        Self { session: Session::new(model), tokenizer: text.tokenizer, template: text.template }
+    /// Puts a model together with what its metadata says of text. [`Error::OutOfMemory`] where the device has no memory
+    /// for a context.
+    pub async fn new(model: &Rc<Model>, text: TextParts) -> Result<Self> {
+        let context = Context::new(model).await?;
+        Ok(Self { context, tokenizer: text.tokenizer, template: text.template })
+    }
+
+    /// The model.
+    pub fn model(&self) -> &Model {
+        self.context.model()
     }
 
     /// The prompt for a chat. Control tokens inside messages are only text; earlier reasoning is dropped.
@@ -105,19 +112,19 @@ impl Engine {
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Completion> {
         options.check()?;
-        let n_ctx = self.session.model().n_ctx;
+        let n_ctx = self.model().n_ctx;
         if prompt.tokens.len() >= n_ctx {
             return Err(Error::ContextFull { needed: prompt.tokens.len() + 1, n_ctx });
         }
-        let cached_tokens = self.session.common(&prompt.tokens);
-        let request = session::Request {
+        let cached_tokens = self.context.common(&prompt.tokens);
+        let request = context::Request {
             prompt: &prompt.tokens,
             sampling: &options.sampling,
             entropy,
             limit: options.max_tokens.unwrap_or(usize::MAX).min(n_ctx - prompt.tokens.len()),
             logits: options.logprobs,
         };
-        let mut generation = self.session.generate(request, cancelled).await?;
+        let mut generation = self.context.generate(request, cancelled).await?;
         let mut reply = Reply::new(prompt.splitter, options.stop.strings());
         let mut tokens = Vec::new();
         let mut finish_reason = FinishReason::Length;

@@ -1,26 +1,18 @@
 //! The one decision about what to use of an adapter.
 
 use super::Tuning;
-use crate::kv_type::KvTypes;
 use crate::{Error, Result};
 
-/// What the caller asks of the GPU.
+/// What the caller asks of the device.
 #[derive(Clone, Debug, Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct GpuOptions {
     /// Part of the adapter's name; the best adapter when absent.
     pub adapter: Option<String>,
-    /// The types of the KV cache; by default the smallest that are exact for the model
-    /// ([`crate::model::kv_cache::kv_types`]).
-    pub kv: Option<KvTypes>,
-    /// Do not keep keys or values in half precision, but in f32, where `kv` does not say otherwise.
-    pub no_f16: bool,
     /// Do not use subgroups although the adapter has them.
     pub no_subgroups: bool,
     /// Keep to WebGPU's default limits although the adapter offers more.
     pub default_limits: bool,
-    /// What was measured to be fastest on this device before; measured at load when absent.
-    pub tuning: Option<Tuning>,
     /// Be able to time kernels where the adapter can ([`super::Gpu::time`]).
     #[serde(skip)]
     pub timestamps: bool,
@@ -87,7 +79,7 @@ pub(super) async fn open(options: &GpuOptions) -> Result<(wgpu::Device, wgpu::Qu
         subgroup_sizes: (info.subgroup_min_size, info.subgroup_max_size),
         max_binding,
         cpu: info.device_type == wgpu::DeviceType::Cpu,
-        tuning: options.tuning.unwrap_or_default(),
+        tuning: Tuning::default(),
     };
     Ok((device, queue, caps))
 }

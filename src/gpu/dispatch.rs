@@ -1,4 +1,6 @@
-//! A kernel ready to run: its grid and its work, as functions of the batch.
+//! A kernel ready to run: its buffers, its grid and its work, the last two as functions of the batch.
+
+use super::{Buffer, Gpu};
 
 /// The size of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -28,7 +30,7 @@ pub enum Groups {
 }
 
 impl Groups {
-    pub(super) fn at(self, extent: Extent) -> u32 {
+    fn at(self, extent: Extent) -> u32 {
         match self {
             Self::Fixed(n) => n,
             Self::PerTokens(per) => extent.tokens.div_ceil(per),
@@ -70,12 +72,30 @@ pub struct Work {
     pub flops: Amount,
 }
 
+/// A buffer as a kernel sees it.
+#[derive(Clone, Copy, Debug)]
+pub enum Bind<'a> {
+    /// `var<storage, read>`
+    Read(&'a Buffer),
+    /// `var<storage, read_write>`
+    Write(&'a Buffer),
+}
+
+impl<'a> Bind<'a> {
+    pub(super) fn buffer(self) -> &'a Buffer {
+        let (Self::Read(buffer) | Self::Write(buffer)) = self;
+        buffer
+    }
+}
+
 /// A kernel bound to its buffers, ready to be recorded any number of times.
 #[derive(Clone, Debug)]
 pub struct Dispatch {
-    pub(super) pipeline: wgpu::ComputePipeline,
-    pub(super) bind_group: wgpu::BindGroup,
-    pub(super) groups: [Groups; 2],
+    pipeline: wgpu::ComputePipeline,
+    bind_group: wgpu::BindGroup,
+    /// What is bound, kept alive.
+    buffers: Vec<Buffer>,
+    groups: [Groups; 2],
     /// The kernel's name, and that of the matrix it works on where it has one, such as `matvec qkv`.
     pub label: String,
     /// None where nobody has said.
@@ -91,5 +111,50 @@ impl Dispatch {
     /// With the name of the matrix it works on.
     pub fn on(self, matrix: &str) -> Self {
         Self { label: format!("{} {matrix}", self.label), ..self }
+    }
+
+    /// The same kernel with other buffers in place of some: nothing is composed or compiled.
+    pub fn rebound(&self, gpu: &Gpu, other: &impl Fn(&Buffer) -> Option<Buffer>) -> Self {
+        let others: Vec<_> = self.buffers.iter().map(other).collect();
+        if others.iter().all(Option::is_none) {
+            return self.clone();
+        }
+        let pairs = self.buffers.iter().zip(others);
+        let buffers = pairs.map(|(buffer, other)| other.unwrap_or_else(|| buffer.clone())).collect();
+        let bound = gpu.bind(self.label.clone(), self.pipeline.clone(), buffers, self.groups);
+        bound.doing(self.work)
+    }
+
+    pub(super) fn record(&self, pass: &mut wgpu::ComputePass, extent: Extent) {
+        let [x, y] = self.groups.map(|groups| groups.at(extent));
+        pass.set_pipeline(&self.pipeline);
+        pass.set_bind_group(0, &self.bind_group, &[]);
+        pass.dispatch_workgroups(x, y, 1);
+    }
+}
+
+impl Gpu {
+    pub(super) fn bind(
+        &self,
+        label: String,
+        pipeline: wgpu::ComputePipeline,
+        buffers: Vec<Buffer>,
+        groups: [Groups; 2],
+    ) -> Dispatch {
+        let entries: Vec<_> = buffers
+            .iter()
+            .zip(0..)
+            .map(|(buffer, binding)| wgpu::BindGroupEntry {
+                binding,
+                resource: buffer.raw().as_entire_binding(),
+            })
+            .collect();
+        self.count(|c| c.bind_groups += 1);
+        let bind_group = self.shared.device.create_bind_group(&wgpu::BindGroupDescriptor {
+            label: Some(&label),
+            layout: &pipeline.get_bind_group_layout(0),
+            entries: &entries,
+        });
+        Dispatch { pipeline, bind_group, buffers, groups, label, work: Work::default() }
     }
 }

@@ -1,25 +1,28 @@
 //! The GPU: device, queue, and the few ways in which the rest of the crate uses them. Every call that
 //! costs host time is counted here.
 
-pub mod caps;
+mod buffer;
+mod caps;
 mod dispatch;
+mod failure;
+mod pipeline;
 mod read;
 pub mod shader;
-mod timing;
+mod timestamps;
 mod tuning;
 
+pub use buffer::Buffer;
 pub use caps::{Caps, GpuOptions};
-pub use dispatch::{Amount, Dispatch, Extent, Groups, Work};
+pub use dispatch::{Amount, Bind, Dispatch, Extent, Groups, Work};
 pub use read::PendingRead;
 pub use tuning::{Splits, Tile, Tuning};
-/// The one type of wgpu that rooms above kernels/ see, so that they need not name wgpu.
-pub use wgpu::Buffer;
 
 use crate::{Error, Result};
+use failure::Failures;
+use pipeline::Pipelines;
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::pin::Pin;
-use std::sync::{Arc, Mutex};
+use std::rc::Rc;
 
 /// What the host asked of the GPU since the start.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
@@ -36,6 +39,10 @@ pub struct Counters {
     pub bind_groups: u64,
     /// Buffers made.
     pub buffers: u64,
+    /// WGSL texts put together.
+    pub texts: u64,
+    /// Texts compiled.
+    pub pipelines: u64,
     /// Buffer maps.
     pub maps: u64,
 }
@@ -52,37 +59,35 @@ impl std::ops::Sub for Counters {
             buffer_writes: self.buffer_writes - before.buffer_writes,
             bind_groups: self.bind_groups - before.bind_groups,
             buffers: self.buffers - before.buffers,
+            texts: self.texts - before.texts,
+            pipelines: self.pipelines - before.pipelines,
             maps: self.maps - before.maps,
         }
     }
 }
 
-/// A buffer as a kernel sees it.
-#[derive(Clone, Copy, Debug)]
-pub enum Bind<'a> {
-    /// `var<storage, read>`
-    Read(&'a wgpu::Buffer),
-    /// `var<storage, read_write>`
-    Write(&'a wgpu::Buffer),
-}
-
-/// What the driver thinks of a kernel: an error if it rejects it.
+/// What an error scope caught, once the driver knows.
 type Verdict = Pin<Box<dyn Future<Output = Option<wgpu::Error>>>>;
 
-/// A device and its queue.
+/// A device with its queue, and the tier that kernels are compiled for. Handles of one device share all but the tier.
+#[derive(Clone)]
 pub struct Gpu {
+    shared: Rc<Shared>,
+    caps: Caps,
+}
+
+struct Shared {
     device: wgpu::Device,
     queue: wgpu::Queue,
-    /// What this device can do and which tier was chosen.
-    pub caps: Caps,
-    /// What the caller asked for.
-    pub options: GpuOptions,
+    options: GpuOptions,
     counters: Cell<Counters>,
-    pipelines: RefCell<HashMap<String, wgpu::ComputePipeline>>,
-    /// Of the kernels compiled since the last wait, by label.
-    verdicts: RefCell<Vec<(String, Verdict)>>,
+    pipelines: Pipelines,
+    /// Free staging buffers.
     staging: RefCell<Vec<wgpu::Buffer>>,
-    failure: Arc<Mutex<Option<String>>>,
+    live_buffers: Rc<Cell<u64>>,
+    /// Of the buffers made since the last wait: what for, and how many bytes.
+    allocations: RefCell<Vec<(String, u64, Verdict)>>,
+    failures: Failures,
 }
 
 impl std::fmt::Debug for Gpu {
@@ -92,70 +97,71 @@ impl std::fmt::Debug for Gpu {
 }
 
 impl Gpu {
-    /// Opens the adapter that `options` name (or the best one) and decides the tier.
+    /// Opens the adapter that `options` name (or the best one). [`Error::NoAdapter`] where there is none.
     pub async fn request(options: &GpuOptions) -> Result<Self> {
         let (device, queue, caps) = caps::open(options).await?;
-        let failure = Arc::new(Mutex::new(None));
-        let keep = |failure: &Arc<Mutex<Option<String>>>, message: String| {
-            if let Ok(mut first) = failure.lock() {
-                first.get_or_insert(message);
-            }
-        };
-        let sink = failure.clone();
-        device.on_uncaptured_error(Arc::new(move |error| keep(&sink, error.to_string())));
-        let sink = failure.clone();
-        device.set_device_lost_callback(move |reason, message| {
-            if reason != wgpu::DeviceLostReason::Destroyed {
-                keep(&sink, format!("the device was lost: {message}"));
-            }
-        });
-        Ok(Self {
+        let failures = Failures::of(&device);
+        let shared = Shared {
             device,
             queue,
-            caps,
             options: options.clone(),
             counters: Cell::default(),
-            pipelines: RefCell::default(),
-            verdicts: RefCell::default(),
+            pipelines: Pipelines::default(),
             staging: RefCell::default(),
-            failure,
-        })
+            live_buffers: Rc::default(),
+            allocations: RefCell::default(),
+            failures,
+        };
+        Ok(Self { shared: Rc::new(shared), caps })
     }
 
-    /// What was asked of the GPU so far.
+    /// What the device can do, and the tier.
+    pub fn caps(&self) -> &Caps {
+        &self.caps
+    }
+
+    /// The same device with other choices of speed.
+    pub fn with_tuning(&self, tuning: Tuning) -> Self {
+        let mut gpu = self.clone();
+        gpu.caps.tuning = tuning;
+        gpu
+    }
+
+    /// The same device, its kernels using subgroups or not.
+    pub fn with_subgroups(&self, subgroups: bool) -> Self {
+        let mut gpu = self.clone();
+        gpu.caps.subgroups = subgroups;
+        gpu
+    }
+
+    /// The same device, as if no binding could be larger.
+    pub fn with_max_binding(&self, bytes: u64) -> Self {
+        let mut gpu = self.clone();
+        gpu.caps.max_binding = bytes;
+        gpu
+    }
+
+    /// What was asked of the device so far.
     pub fn counters(&self) -> Counters {
-        self.counters.get()
+        self.shared.counters.get()
+    }
+
+    /// Buffers that were not freed.
+    pub fn live_buffers(&self) -> u64 {
+        self.shared.live_buffers.get()
     }
 
     fn count(&self, change: impl FnOnce(&mut Counters)) {
-        let mut counters = self.counters.get();
+        let mut counters = self.shared.counters.get();
         change(&mut counters);
-        self.counters.set(counters);
-    }
-
-    /// The first error the device reported, if any.
-    pub fn check(&self) -> Result<()> {
-        match self.failure.lock().ok().and_then(|failure| failure.clone()) {
-            Some(message) => Err(Error::Device(message)),
-            None => Ok(()),
-        }
-    }
-
-    /// [`Error::Shader`] if the driver rejected a kernel since this was last asked.
-    async fn check_shaders(&self) -> Result<()> {
-        for (kernel, verdict) in self.verdicts.take() {
-            if let Some(error) = verdict.await {
-                return Err(Error::Shader { kernel, problem: error.to_string() });
-            }
-        }
-        Ok(())
+        self.shared.counters.set(counters);
     }
 
     /// A storage buffer of `bytes` bytes (rounded up to 16), zeroed.
     ///
-    /// Fails with [`Error::TooLarge`] above the device's limits; running out of memory shows in
-    /// [`Gpu::allocate`]'s scope.
-    pub fn buffer(&self, what: &str, bytes: u64) -> Result<wgpu::Buffer> {
+    /// Fails with [`Error::TooLarge`] above the device's limits. [`Error::OutOfMemory`] comes with the next wait, or from
+    /// [`Gpu::allocate`] around it.
+    pub fn buffer(&self, what: &str, bytes: u64) -> Result<Buffer> {
         let size = bytes.max(16).next_multiple_of(16);
         if size > self.caps.max_binding {
             return Err(Error::TooLarge {
@@ -165,114 +171,51 @@ impl Gpu {
             });
         }
         self.count(|c| c.buffers += 1);
-        Ok(self.device.create_buffer(&wgpu::BufferDescriptor {
+        let scope = self.shared.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
+        let raw = self.shared.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(what),
             size,
             usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
             mapped_at_creation: false,
-        }))
+        });
+        self.shared.allocations.borrow_mut().push((what.into(), size, Box::pin(scope.pop())));
+        Ok(Buffer::new(raw, &self.shared.live_buffers))
     }
 
-    /// Runs `make`, turning a device that has no memory for it into [`Error::OutOfMemory`].
+    /// Makes buffers of so many bytes together, and waits until it is sure that the device has them:
+    /// [`Error::OutOfMemory`] for all of it where it has not.
     pub async fn allocate<T>(&self, what: &str, bytes: u64, make: impl FnOnce() -> Result<T>) -> Result<T> {
-        let scope = self.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
-        let made = make();
-        let above = self.options.memory.is_some_and(|most| bytes > most);
-        if scope.pop().await.is_some() || above {
-            return Err(Error::OutOfMemory { what: what.into(), bytes });
+        let made = make()?;
+        let above = self.shared.options.memory.is_some_and(|most| bytes > most);
+        match self.check_allocations().await {
+            Err(Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { what: what.into(), bytes }),
+            Ok(()) if above => Err(Error::OutOfMemory { what: what.into(), bytes }),
+            other => other.map(|()| made),
         }
-        made
+    }
+
+    /// [`Error::OutOfMemory`] if a buffer was not made since this was last asked.
+    async fn check_allocations(&self) -> Result<()> {
+        let mut first = Ok(());
+        for (what, bytes, verdict) in self.shared.allocations.take() {
+            if verdict.await.is_some() && first.is_ok() {
+                first = Err(Error::OutOfMemory { what, bytes });
+            }
+        }
+        first
     }
 
     /// Writes `data` (a multiple of 4 bytes) to `buffer` at `offset`, before the next submit.
-    pub fn write(&self, buffer: &wgpu::Buffer, offset: u64, data: &[u8]) {
+    pub fn write(&self, buffer: &Buffer, offset: u64, data: &[u8]) {
         self.count(|c| c.buffer_writes += 1);
-        self.queue.write_buffer(buffer, offset, data);
+        self.shared.queue.write_buffer(buffer.raw(), offset, data);
     }
 
     /// A storage buffer holding `data`.
-    pub fn buffer_with(&self, what: &str, data: &[u8]) -> Result<wgpu::Buffer> {
+    pub fn buffer_with(&self, what: &str, data: &[u8]) -> Result<Buffer> {
         let buffer = self.buffer(what, data.len() as u64)?;
         self.write(&buffer, 0, data);
         Ok(buffer)
-    }
-
-    /// The pipeline of a WGSL text (from [`shader::compose`]), compiled once. Drivers may compile later, and
-    /// browsers always do: an error shows at the next [`Gpu::receive`] or [`Gpu::finish`].
-    fn pipeline(&self, label: &str, source: String, binds: &[Bind]) -> wgpu::ComputePipeline {
-        if let Some(pipeline) = self.pipelines.borrow().get(&source) {
-            return pipeline.clone();
-        }
-        let compiled = match self.options.patch {
-            Some(patch) => patch(label, source.clone()),
-            None => source.clone(),
-        };
-        // WGSL that is refused is the one, a compiler that gives up is the other
-        let scopes = [wgpu::ErrorFilter::Validation, wgpu::ErrorFilter::Internal]
-            .map(|filter| self.device.push_error_scope(filter));
-        let module = self.device.create_shader_module(wgpu::ShaderModuleDescriptor {
-            label: Some(label),
-            source: wgpu::ShaderSource::Wgsl(compiled.into()),
-        });
-        let pipeline = self.device.create_compute_pipeline(&wgpu::ComputePipelineDescriptor {
-            label: Some(label),
-            layout: Some(&self.pipeline_layout(binds)),
-            module: &module,
-            entry_point: Some("main"),
-            compilation_options: wgpu::PipelineCompilationOptions::default(),
-            cache: None,
-        });
-        for scope in scopes.into_iter().rev() {
-            self.verdicts.borrow_mut().push((label.into(), Box::pin(scope.pop())));
-        }
-        self.pipelines.borrow_mut().insert(source, pipeline.clone());
-        pipeline
-    }
-
-    /// The layout is stated, not derived: a format may leave a binding unused.
-    fn pipeline_layout(&self, binds: &[Bind]) -> wgpu::PipelineLayout {
-        let entries: Vec<_> = binds
-            .iter()
-            .zip(0..)
-            .map(|(bind, binding)| wgpu::BindGroupLayoutEntry {
-                binding,
-                visibility: wgpu::ShaderStages::COMPUTE,
-                ty: wgpu::BindingType::Buffer {
-                    ty: wgpu::BufferBindingType::Storage { read_only: matches!(bind, Bind::Read(_)) },
-                    has_dynamic_offset: false,
-                    min_binding_size: None,
-                },
-                count: None,
-            })
-            .collect();
-        let group = self
-            .device
-            .create_bind_group_layout(&wgpu::BindGroupLayoutDescriptor { label: None, entries: &entries });
-        self.device.create_pipeline_layout(&wgpu::PipelineLayoutDescriptor {
-            label: None,
-            bind_group_layouts: &[Some(&group)],
-            ..Default::default()
-        })
-    }
-
-    /// Binds buffers in order (binding 0, 1, ...) to the kernel that `source` describes.
-    pub fn dispatch(&self, label: &str, source: String, binds: &[Bind], groups: [Groups; 2]) -> Dispatch {
-        let pipeline = self.pipeline(label, source, binds);
-        let entries: Vec<_> = binds
-            .iter()
-            .zip(0..)
-            .map(|(Bind::Read(buffer) | Bind::Write(buffer), binding)| wgpu::BindGroupEntry {
-                binding,
-                resource: buffer.as_entire_binding(),
-            })
-            .collect();
-        self.count(|c| c.bind_groups += 1);
-        let bind_group = self.device.create_bind_group(&wgpu::BindGroupDescriptor {
-            label: Some(label),
-            layout: &pipeline.get_bind_group_layout(0),
-            entries: &entries,
-        });
-        Dispatch { pipeline, bind_group, groups, label: label.into(), work: Work::default() }
     }
 
     /// Submits the dispatches in order, in one pass, for a batch of some extent.
@@ -282,24 +225,22 @@ impl Gpu {
         self.send(encoder);
     }
 
-    /// Copies each first buffer to the start of the second, after all submitted work.
-    pub fn copy(&self, copies: &[(&wgpu::Buffer, &wgpu::Buffer)]) {
+    /// Copies `from` to the start of `to`, after all submitted work.
+    pub fn copy(&self, from: &Buffer, to: &Buffer) {
         let mut encoder = self.encoder();
-        for (from, to) in copies {
-            encoder.copy_buffer_to_buffer(from, 0, to, 0, from.size());
-        }
+        encoder.copy_buffer_to_buffer(from.raw(), 0, to.raw(), 0, from.size());
         self.send(encoder);
     }
 
     /// Sets `buffer` to zeros after all submitted work.
-    pub fn clear(&self, buffer: &wgpu::Buffer) {
+    pub fn clear(&self, buffer: &Buffer) {
         let mut encoder = self.encoder();
-        encoder.clear_buffer(buffer, 0, None);
+        encoder.clear_buffer(buffer.raw(), 0, None);
         self.send(encoder);
     }
 
     fn encoder(&self) -> wgpu::CommandEncoder {
-        self.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
+        self.shared.device.create_command_encoder(&wgpu::CommandEncoderDescriptor::default())
     }
 
     fn record<'a>(
@@ -313,10 +254,7 @@ impl Gpu {
             encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
         let mut recorded = 0;
         for dispatch in dispatches {
-            let [x, y] = dispatch.groups.map(|groups| groups.at(extent));
-            pass.set_pipeline(&dispatch.pipeline);
-            pass.set_bind_group(0, &dispatch.bind_group, &[]);
-            pass.dispatch_workgroups(x, y, 1);
+            dispatch.record(&mut pass, extent);
             recorded += 1;
         }
         drop(pass);
@@ -328,35 +266,45 @@ impl Gpu {
 
     fn send(&self, encoder: wgpu::CommandEncoder) -> wgpu::SubmissionIndex {
         self.count(|c| c.submits += 1);
-        self.queue.submit([encoder.finish()])
+        self.shared.queue.submit([encoder.finish()])
     }
 
-    /// Waits until the GPU has done all that was submitted.
+    /// Waits until the GPU has done all that was submitted. Errors: [`Error::DeviceLost`], [`Error::OutOfMemory`],
+    /// [`Error::Shader`] and [`Error::Validation`], for what was asked since the last wait.
     pub async fn finish(&self) -> Result<()> {
         let (sender, receiver) = futures_channel::oneshot::channel();
-        self.queue.on_submitted_work_done(move || {
-            let _ = sender.send(()); // as in `send_and_read`
+        self.shared.queue.on_submitted_work_done(move || {
+            let _ = sender.send(()); // the receiver is gone only when the caller gave up
         });
         self.wait(None);
         let done = receiver.await;
-        self.check_shaders().await?;
-        self.check()?;
-        done.map_err(|e| Error::Device(e.to_string()))
+        self.check().await?;
+        done.map_err(|e| Error::DeviceLost { reason: e.to_string() })
+    }
+
+    /// What went wrong since this was last asked.
+    async fn check(&self) -> Result<()> {
+        let (allocated, compiled) = (self.check_allocations().await, self.check_shaders().await);
+        // what follows from a kernel or buffer that is not there is not told as well
+        let reported = self.shared.failures.check();
+        match reported {
+            Err(lost @ Error::DeviceLost { .. }) => Err(lost),
+            _ => allocated.and(compiled).and(reported),
+        }
     }
 
     /// Until a submission (or the last one) is done. Natively callbacks only run while the device is polled; in a
     /// browser this does nothing.
     fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) {
-        if let Err(error) = self.device.poll(wgpu::PollType::Wait { submission_index, timeout: None })
-            && let Ok(mut first) = self.failure.lock()
-        {
-            first.get_or_insert(error.to_string());
+        let poll = wgpu::PollType::Wait { submission_index, timeout: None };
+        if let Err(error) = self.shared.device.poll(poll) {
+            self.shared.failures.lose(error.to_string());
         }
     }
 }
 
-impl Drop for Gpu {
+impl Drop for Shared {
     fn drop(&mut self) {
-        self.device.destroy(); // frees the weights now, not when the last handle goes
+        self.device.destroy(); // frees what is left now, not when the last handle goes
     }
 }

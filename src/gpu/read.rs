@@ -1,6 +1,6 @@
 //! Bytes from the GPU, through staging buffers that are used again.
 
-use super::{Dispatch, Extent, Gpu};
+use super::{Buffer, Dispatch, Extent, Gpu};
 use crate::{Error, Result};
 use std::ops::Range;
 
@@ -20,7 +20,7 @@ impl Gpu {
         &self,
         dispatches: impl IntoIterator<Item = &'a Dispatch>,
         extent: impl Into<Extent>,
-        buffer: &wgpu::Buffer,
+        buffer: &Buffer,
         bytes: u64,
     ) -> PendingRead {
         let mut encoder = self.encoder();
@@ -29,12 +29,12 @@ impl Gpu {
     }
 
     /// Reads the first `bytes` bytes of `buffer` after all submitted work.
-    pub async fn read(&self, buffer: &wgpu::Buffer, bytes: u64) -> Result<Vec<u8>> {
+    pub async fn read(&self, buffer: &Buffer, bytes: u64) -> Result<Vec<u8>> {
         self.receive(&mut self.send_and_read(self.encoder(), &[(buffer, 0..bytes)])).await
     }
 
     /// Reads bytes (multiples of 4) of several buffers after all submitted work, with one map for all.
-    pub async fn read_all(&self, parts: &[(&wgpu::Buffer, Range<u64>)]) -> Result<Vec<Vec<u8>>> {
+    pub async fn read_all(&self, parts: &[(&Buffer, Range<u64>)]) -> Result<Vec<Vec<u8>>> {
         let mut rest = self.receive(&mut self.send_and_read(self.encoder(), parts)).await?;
         let mut take = |(_, range): &(_, Range<u64>)| {
             let after = rest.split_off((range.end - range.start) as usize);
@@ -47,27 +47,26 @@ impl Gpu {
     pub async fn receive(&self, read: &mut PendingRead) -> Result<Vec<u8>> {
         self.wait(Some(read.submission.clone()));
         let mapped = (&mut read.mapped).await;
-        self.check_shaders().await?;
-        self.check()?;
-        let failed = |why: String| Error::Device(format!("reading a buffer back failed: {why}"));
+        self.check().await?;
+        let failed = |problem: String| Error::Read { problem };
         mapped.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
         let data = read.staging.get_mapped_range(..read.bytes).map_err(|e| failed(e.to_string()))?.to_vec();
         read.staging.unmap();
-        self.staging.borrow_mut().push(read.staging.clone());
+        self.shared.staging.borrow_mut().push(read.staging.clone());
         Ok(data)
     }
 
     fn send_and_read(
         &self,
         mut encoder: wgpu::CommandEncoder,
-        parts: &[(&wgpu::Buffer, Range<u64>)],
+        parts: &[(&Buffer, Range<u64>)],
     ) -> PendingRead {
         let bytes = parts.iter().map(|(_, range)| range.end - range.start).sum();
         let staging = self.staging_buffer(bytes);
         let mut at = 0;
         for (buffer, range) in parts {
             let n = range.end - range.start;
-            encoder.copy_buffer_to_buffer(buffer, range.start, &staging, at, n);
+            encoder.copy_buffer_to_buffer(buffer.raw(), range.start, &staging, at, n);
             at += n;
         }
         let submission = self.send(encoder);
@@ -82,12 +81,12 @@ impl Gpu {
     /// Makes staging buffers, so that `count` reads of `bytes` bytes can be on their way at once.
     pub fn reserve_reads(&self, count: usize, bytes: u64) {
         let made = std::iter::repeat_with(|| self.new_staging_buffer(bytes)).take(count);
-        self.staging.borrow_mut().extend(made);
+        self.shared.staging.borrow_mut().extend(made);
     }
 
     /// A free staging buffer, or a new one.
     fn staging_buffer(&self, bytes: u64) -> wgpu::Buffer {
-        let mut free = self.staging.borrow_mut();
+        let mut free = self.shared.staging.borrow_mut();
         match free.iter().position(|buffer| buffer.size() >= bytes) {
             Some(found) => free.swap_remove(found),
             None => self.new_staging_buffer(bytes),
@@ -96,7 +95,7 @@ impl Gpu {
 
     fn new_staging_buffer(&self, bytes: u64) -> wgpu::Buffer {
         self.count(|c| c.buffers += 1);
-        self.device.create_buffer(&wgpu::BufferDescriptor {
+        self.shared.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("staging"),
             size: bytes.next_multiple_of(16),
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,

@@ -1,7 +1,6 @@
 //! Puts WGSL together: a header for the tier, constants, and files of `shaders/`.
 
 use super::Caps;
-use crate::kv_type::{KvType, KvTypes};
 use std::fmt::Write;
 
 /// Files of `shaders/shared/` that kernels include.
@@ -19,7 +18,7 @@ pub mod shared {
     /// Bindings and output of the kernels that multiply a matrix by a batch.
     pub const PRODUCT: &str = include_str!("../../shaders/shared/product.wgsl");
     /// The reply's parameters, and the best token of a workgroup.
-    pub const SAMPLING: &str = include_str!("../../shaders/shared/sampling.wgsl");
+    pub const SAMPLER: &str = include_str!("../../shaders/shared/sampler.wgsl");
     /// The logits after bias and penalties.
     pub const ADJUSTED: &str = include_str!("../../shaders/shared/adjusted.wgsl");
     /// A chunk of weights and its product with a token's.
@@ -39,21 +38,6 @@ pub mod shared {
 /// The file of `shaders/shared/` that sums over 8 lanes.
 pub fn cluster(caps: &Caps) -> &'static str {
     if caps.subgroups { shared::CLUSTER_SUBGROUP } else { shared::CLUSTER_WORKGROUP }
-}
-
-/// How a kernel writes and reads keys and values: a file of `shaders/shared/` for each, its names made theirs.
-pub fn kv(kv: KvTypes) -> String {
-    let named = |kv: KvType, lower: &str, upper: &str| {
-        let file = match kv {
-            KvType::F32 => include_str!("../../shaders/shared/kv_f32.wgsl"),
-            KvType::F16 => include_str!("../../shaders/shared/kv_f16.wgsl"),
-            KvType::Q8_0 => include_str!("../../shaders/shared/kv_q8_0.wgsl"),
-        };
-        file.replace("kv_", &format!("{lower}_"))
-            .replace("KV_", &format!("{upper}_"))
-            .replace("KvBlock", &format!("{upper}Block"))
-    };
-    named(kv.keys, "k", "K") + &named(kv.values, "v", "V")
 }
 
 /// The text of a kernel: header, `const NAME: u32 = VALUE;` lines, extra declarations, then `parts`.

@@ -1,8 +1,9 @@
 //! Causal attention with grouped query heads over the KV cache, for a prompt.
 
+use super::generated;
 use super::rope::Heads;
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
+use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Work};
 
 /// Elements of the query heads of a workgroup's groups of four tokens: what keeps it within 128 invocations and 10 KiB
 /// of workgroup memory.
@@ -12,18 +13,14 @@ const MAX_GROUPS: u32 = 8;
 
 /// `out[t][h]` = attention of query head h at the position of token t. `qkv` f32 `[tokens][q | k | v]`,
 /// caches `[positions][n_kv_head][head_dim]` of the types that `heads` names, out f32 `[tokens][n_head][head_dim]`.
-pub fn attention(
-    gpu: &Gpu,
-    heads: Heads,
-    [qkv, k_cache, v_cache, batch, out]: [&wgpu::Buffer; 5],
-) -> Dispatch {
+pub fn attention(gpu: &Gpu, heads: Heads, [qkv, k_cache, v_cache, batch, out]: [&Buffer; 5]) -> Dispatch {
     let fours = (GROUP_ELEMENTS / heads.head_dim as u32).clamp(1, MAX_GROUPS);
     let mut constants = heads.constants();
     constants.push(("GROUPS", fours));
     let scale = 1.0 / (heads.head_dim as f32).sqrt();
     let extra = format!("const SCALE: f32 = {};\n", shader::float(scale));
-    let parts = [shared::BATCH, &shader::kv(heads.kv), include_str!("../../shaders/attention.wgsl")];
-    let source = shader::compose(&gpu.caps, &constants, &extra, &parts);
+    let parts = [shared::BATCH, &generated::kv(heads.kv), include_str!("../../shaders/attention.wgsl")];
+    let source = shader::compose(gpu.caps(), &constants, &extra, &parts);
     let binds =
         [Bind::Read(qkv), Bind::Read(k_cache), Bind::Read(v_cache), Bind::Read(batch), Bind::Write(out)];
     let groups = [Groups::Fixed(heads.n_head as u32), Groups::PerTokens(4 * fours)];

@@ -1,9 +1,10 @@
 //! Attention of one token, its positions split over workgroups.
 
 use super::attention;
-use super::rope::{Buffers, Heads, Turn};
+use super::generated;
+use super::rope::{HeadBuffers, Heads, RopeParams};
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Splits, Work};
+use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Splits, Work};
 
 /// Positions of a tile.
 const TILE: u32 = 64;
@@ -11,14 +12,14 @@ const TILE: u32 = 64;
 const MEMORY: u32 = 15 << 10;
 
 /// What a workgroup takes.
-struct Share {
+struct Tiling {
     /// Query heads that share a key head.
     heads: u32,
     /// Tiles of positions.
     tiles: u32,
 }
 
-impl Share {
+impl Tiling {
     /// As many heads as share a key head, but at most 8, and no more than fit.
     fn of(heads: Heads, splits: Splits) -> Self {
         let group = (heads.n_head / heads.n_kv_head) as u32;
@@ -46,36 +47,37 @@ pub fn partial_bytes(heads: Heads, positions: usize) -> u64 {
 pub fn decode_attention(
     gpu: &Gpu,
     heads: Heads,
-    turn: Turn,
-    buffers: Buffers,
-    partial: &wgpu::Buffer,
+    params: RopeParams,
+    buffers: HeadBuffers,
+    partial: &Buffer,
 ) -> Dispatch {
-    let share = Share::of(heads, gpu.caps.tuning.attention);
-    let mut constants = buffers.constants(heads, turn);
-    constants.extend([("HEADS", share.heads), ("TILES", share.tiles)]);
+    let tiling = Tiling::of(heads, gpu.caps().tuning.attention);
+    let mut constants = buffers.constants(heads, params);
+    constants.extend([("HEADS", tiling.heads), ("TILES", tiling.tiles)]);
     let scale = shader::float(1.0 / (heads.head_dim as f32).sqrt());
-    let extra = format!("const EPS: f32 = {};\nconst SCALE: f32 = {scale};\n", shader::float(turn.eps));
+    let extra = format!("const EPS: f32 = {};\nconst SCALE: f32 = {scale};\n", shader::float(params.eps));
     let kernel = include_str!("../../shaders/decode_attention.wgsl");
-    let parts = [shared::BATCH, shared::REDUCE, shared::ROPE, &shader::kv(heads.kv), kernel];
-    let source = shader::compose(&gpu.caps, &constants, &extra, &parts);
+    let parts = [shared::BATCH, shared::REDUCE, shared::ROPE, &generated::kv(heads.kv), kernel];
+    let source = shader::compose(gpu.caps(), &constants, &extra, &parts);
     let mut binds = buffers.read_binds().to_vec();
     binds.push(Bind::Read(buffers.qkv));
     binds.extend([buffers.k_cache, buffers.v_cache, partial].map(Bind::Write));
-    let groups = [Groups::Fixed(heads.n_head as u32 / share.heads), Groups::PerPositions(share.positions())];
+    let groups =
+        [Groups::Fixed(heads.n_head as u32 / tiling.heads), Groups::PerPositions(tiling.positions())];
     gpu.dispatch("decode_attention", source, &binds, groups).doing(attention::work(heads))
 }
 
 /// Joins the parts to f32 `[n_head][head_dim]`.
-pub fn combine(gpu: &Gpu, heads: Heads, [partial, batch, out]: [&wgpu::Buffer; 3]) -> Dispatch {
-    let share = Share::of(heads, gpu.caps.tuning.attention);
+pub fn combine(gpu: &Gpu, heads: Heads, [partial, batch, out]: [&Buffer; 3]) -> Dispatch {
+    let tiling = Tiling::of(heads, gpu.caps().tuning.attention);
     let parts = [shared::BATCH, shared::REDUCE, include_str!("../../shaders/combine.wgsl")];
     let mut constants = heads.constants();
-    constants.push(("TILES", share.tiles));
-    let source = shader::compose(&gpu.caps, &constants, "", &parts);
+    constants.push(("TILES", tiling.tiles));
+    let source = shader::compose(gpu.caps(), &constants, "", &parts);
     let binds = [Bind::Read(partial), Bind::Read(batch), Bind::Write(out)];
     let fours = (heads.head_dim as u32 / 4).div_ceil(4);
     let groups = [Groups::Fixed(heads.n_head as u32), Groups::Fixed(fours)];
-    let floats = (heads.n_head * (heads.head_dim + 4)) as u64 / u64::from(share.positions());
+    let floats = (heads.n_head * (heads.head_dim + 4)) as u64 / u64::from(tiling.positions());
     let work = Work {
         bytes: Amount { per_position: 4 * floats, ..Amount::default() },
         flops: Amount { per_position: 2 * floats, ..Amount::default() },

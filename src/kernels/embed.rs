@@ -1,12 +1,12 @@
 //! Embedding rows of the batch's tokens.
 
-use super::Matrix;
+use super::{Matrix, generated};
 use crate::gpu::shader::shared;
-use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work, shader};
+use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Work, shader};
 use crate::quant::CHUNK;
 
 /// `x[t]` = row `token[t]` of `table`; one dispatch a slab, each filling its own rows' tokens.
-pub fn embed(gpu: &Gpu, table: &Matrix, batch: &wgpu::Buffer, x: &wgpu::Buffer) -> Vec<Dispatch> {
+pub fn embed(gpu: &Gpu, table: &Matrix, batch: &Buffer, x: &Buffer) -> Vec<Dispatch> {
     let chunks = table.cols / CHUNK;
     let mut dispatches = Vec::new();
     for slab in &table.slabs {
@@ -14,9 +14,9 @@ pub fn embed(gpu: &Gpu, table: &Matrix, batch: &wgpu::Buffer, x: &wgpu::Buffer) 
         let rows = slab.groups(1, 1);
         let constants = [("CHUNKS", chunks), ("FIRST_ROW", first_row), ("ROWS", rows)];
         let source = shader::compose(
-            &gpu.caps,
+            gpu.caps(),
             &constants,
-            &slab.wgsl(table.cols, 1, 1),
+            &generated::unpack(slab, table.cols, 1, 1),
             &[shared::BATCH, include_str!("../../shaders/embed.wgsl")],
         );
         let binds = [Bind::Read(&slab.buffer), Bind::Read(&slab.buffer), Bind::Read(batch), Bind::Write(x)];

@@ -1,9 +1,9 @@
 //! Matrix times the batch's vectors: every projection of a prompt.
 
-use super::Matrix;
 use super::matvec::Output;
+use super::{Matrix, generated};
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Tile, Work};
+use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Tile, Work};
 use crate::quant::CHUNK;
 
 /// Most tokens of a workgroup.
@@ -12,17 +12,11 @@ pub const TILE_TOKENS: u32 = 64;
 pub const FEW_TOKENS: u32 = 8;
 
 /// [`matmul`] or [`matmul_few`].
-pub type Product = fn(&Gpu, &Matrix, &wgpu::Buffer, &wgpu::Buffer, Output) -> Vec<Dispatch>;
+pub type Product = fn(&Gpu, &Matrix, &Buffer, &Buffer, Output) -> Vec<Dispatch>;
 
 /// `y[t] = W x[t]`, with x f32 `[tokens][cols]`; one dispatch a slab.
-pub fn matmul(
-    gpu: &Gpu,
-    w: &Matrix,
-    x: &wgpu::Buffer,
-    batch: &wgpu::Buffer,
-    output: Output,
-) -> Vec<Dispatch> {
-    let kernel = match gpu.caps.tuning.matmul {
+pub fn matmul(gpu: &Gpu, w: &Matrix, x: &Buffer, batch: &Buffer, output: Output) -> Vec<Dispatch> {
+    let kernel = match gpu.caps().tuning.matmul {
         Tile::Workgroup => {
             let parts = &[include_str!("../../shaders/matmul_tiles.wgsl")];
             Kernel { label: "matmul", rows: 64, tokens: TILE_TOKENS, parts }
@@ -36,17 +30,11 @@ pub fn matmul(
 }
 
 /// The same for at most [`FEW_TOKENS`].
-pub fn matmul_few(
-    gpu: &Gpu,
-    w: &Matrix,
-    x: &wgpu::Buffer,
-    batch: &wgpu::Buffer,
-    output: Output,
-) -> Vec<Dispatch> {
-    match gpu.caps.tuning.matmul {
+pub fn matmul_few(gpu: &Gpu, w: &Matrix, x: &Buffer, batch: &Buffer, output: Output) -> Vec<Dispatch> {
+    match gpu.caps().tuning.matmul {
         Tile::Workgroup => {
             let few = include_str!("../../shaders/matmul_few.wgsl");
-            let parts = &[shared::DOT_CHUNK, shader::cluster(&gpu.caps), few];
+            let parts = &[shared::DOT_CHUNK, shader::cluster(gpu.caps()), few];
             product(
                 gpu,
                 w,
@@ -75,8 +63,8 @@ struct Kernel<'a> {
 fn product(
     gpu: &Gpu,
     w: &Matrix,
-    x: &wgpu::Buffer,
-    batch: &wgpu::Buffer,
+    x: &Buffer,
+    batch: &Buffer,
     output: Output,
     kernel: &Kernel,
 ) -> Vec<Dispatch> {
@@ -89,7 +77,8 @@ fn product(
     let parts = [&[shared::BATCH, shared::PRODUCT], kernel.parts].concat();
     let mut dispatches = Vec::new();
     for slab in &w.slabs {
-        let source = shader::compose(&gpu.caps, &constants, &slab.wgsl(w.cols, kernel.rows, 1), &parts);
+        let source =
+            shader::compose(gpu.caps(), &constants, &generated::unpack(slab, w.cols, kernel.rows, 1), &parts);
         let binds = [
             Bind::Read(&slab.buffer),
             Bind::Read(&slab.buffer),

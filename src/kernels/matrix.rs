@@ -1,10 +1,8 @@
 //! A weight matrix on the GPU: repacked planes, cut by rows where it is larger than a binding may be.
 
-use crate::gpu::Gpu;
-use crate::gpu::shader::shared;
-use crate::quant::{CHUNK, GgmlType, Layout, Planes};
+use crate::gpu::{Buffer, Gpu};
+use crate::quant::{GgmlType, Layout, Planes};
 use crate::{Error, Result};
-use std::fmt::Write;
 
 /// `rows` x `cols` weights, possibly of several tensors one under the other (Q, K and V; gate and up).
 #[derive(Debug)]
@@ -33,7 +31,7 @@ pub enum Arrangement {
 
 impl Arrangement {
     /// Parts of equal height that a workgroup uses together.
-    pub fn abreast(self) -> usize {
+    pub fn together(self) -> usize {
         match self {
             Self::Stacked => 1,
             Self::Paired => 2,
@@ -45,7 +43,7 @@ impl Arrangement {
 #[derive(Debug)]
 pub struct Slab {
     /// The planes of all parts.
-    pub buffer: wgpu::Buffer,
+    pub buffer: Buffer,
     /// The parts, in row order; each has one type.
     pub parts: Vec<Part>,
 }
@@ -95,15 +93,15 @@ impl Matrix {
         tensors: &[Tensor<'_>],
         arrangement: Arrangement,
     ) -> Result<Self> {
-        let abreast = arrangement.abreast();
-        let mut plan = Plan { slabs: vec![Vec::new()], end: 0, limit: gpu.caps.max_binding, cols };
+        let together = arrangement.together();
+        let mut plan = Plan { slabs: vec![Vec::new()], end: 0, limit: gpu.caps().max_binding, cols };
         let mut out = 0;
         let mut columns = Vec::new();
         for (index, &(name, ty, rows)) in tensors.iter().enumerate() {
             columns.push(Column { tensor: index, name, rows, out, layout: plan.layout(name, ty)? });
             out += rows;
         }
-        for columns in columns.chunks(abreast) {
+        for columns in columns.chunks(together) {
             plan.add(columns)?;
         }
         let mut slabs = Vec::new();
@@ -225,61 +223,8 @@ impl Plan {
 }
 
 impl Slab {
-    /// WGSL that a kernel over this slab needs: the unpack functions of the parts' formats, `unpack(part,
-    /// row, c)` and, for workgroups of `tile` rows of `abreast` parts at once, `part_of(workgroup)`: the first of them.
-    pub fn wgsl(&self, cols: u32, tile: u32, abreast: usize) -> String {
-        let mut text = format!("{}\n{}\n", shared::HALF, shared::WEIGHTS);
-        let mut stems: Vec<_> = self.parts.iter().map(|part| part.layout).collect();
-        stems.sort_by_key(|layout| layout.stem);
-        stems.dedup_by_key(|layout| layout.stem);
-        if stems.iter().any(|layout| layout.stem.starts_with("iq4")) {
-            text.push_str(shared::IQ4);
-        }
-        if stems.iter().any(|layout| layout.grid.is_some()) {
-            text.push_str(shared::GRID);
-        }
-        stems.iter().for_each(|layout| text.push_str(layout.wgsl));
-        text.push_str("struct Part { index: u32, rows: u32, out: u32, first_group: u32 }\n");
-        // writing to a String cannot fail
-        let (mut part_of, mut planes_of) = (String::new(), String::new());
-        let mut group = self.groups(tile, abreast);
-        for (index, part) in self.parts.iter().enumerate().rev() {
-            let Planes { wide, two, one, scales, lone, grid, .. } = part.planes;
-            let (rows, out) = (part.rows, part.out);
-            if index.is_multiple_of(abreast) {
-                group -= rows.div_ceil(tile);
-                let _ = writeln!(
-                    part_of,
-                    "if (group >= {group}u) {{ return Part({index}u, {rows}u, {out}u, {group}u); }}"
-                );
-            }
-            let planes = format!("Planes({wide}u, {two}u, {one}u, {scales}u, {lone}u, {grid}u)");
-            let _ = writeln!(planes_of, "if (part == {index}u) {{ return {planes}; }}");
-        }
-        // once for each format, however many parts have it: compilers copy a function to wherever it is called
-        let mut unpack = String::new();
-        for (i, layout) in stems.iter().enumerate() {
-            let has = |(index, part): (usize, &Part)| {
-                (part.layout.stem == layout.stem).then(|| format!("part == {index}u"))
-            };
-            let parts: Vec<_> = self.parts.iter().enumerate().filter_map(has).collect();
-            let condition = if i + 1 < stems.len() { parts.join(" || ") } else { "true".into() };
-            let _ = writeln!(unpack, "if ({condition}) {{ return {}_chunk(p, n); }}", layout.stem);
-        }
-        // WGSL wants a value on every path; the last `if` of each is always taken
-        let chunks = cols / CHUNK;
-        let _ = write!(
-            text,
-            "fn part_of(group: u32) -> Part {{\n{part_of}return Part(); }}\n\
-             fn planes_of(part: u32) -> Planes {{\n{planes_of}return Planes(); }}\n\
-             fn unpack(part: u32, row: u32, c: u32) -> Chunk {{\n\
-             let p = planes_of(part);\nlet n = row * {chunks}u + c;\n{unpack}return Chunk(); }}\n"
-        );
-        text
-    }
-
-    /// Workgroups of `tile` rows of `abreast` parts that cover all; none spans more.
-    pub fn groups(&self, tile: u32, abreast: usize) -> u32 {
-        self.parts.iter().step_by(abreast).map(|part| part.rows.div_ceil(tile)).sum()
+    /// Workgroups of `tile` rows of `together` parts that cover all; none spans more.
+    pub fn groups(&self, tile: u32, together: usize) -> u32 {
+        self.parts.iter().step_by(together).map(|part| part.rows.div_ceil(tile)).sum()
     }
 }

@@ -1,27 +1,27 @@
 //! Matrix times vector: every projection of a decoded token.
 
-use super::Matrix;
 use super::matrix::Arrangement;
+use super::{Matrix, generated};
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
+use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Work};
 use crate::quant::CHUNK;
 
 /// What happens to the product, shared with [`super::matmul`].
 #[derive(Clone, Copy, Debug)]
 pub struct Output<'a> {
     /// f32 `[rows]`, added where given.
-    pub bias: Option<&'a wgpu::Buffer>,
+    pub bias: Option<&'a Buffer>,
     /// Whether y is added to (a residual) instead of overwritten.
     pub accumulate: bool,
     /// f32 `[tokens][rows]`, or `[rows / 2]` of a paired matrix and one token.
-    pub y: &'a wgpu::Buffer,
+    pub y: &'a Buffer,
 }
 
 /// What is multiplied.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
     /// f32 `[cols]`; with a norm `[tokens][cols]`, of which the row whose logits are wanted is taken.
-    pub x: &'a wgpu::Buffer,
+    pub x: &'a Buffer,
     /// What normalises it first.
     pub norm: Option<Norm<'a>>,
 }
@@ -30,23 +30,23 @@ pub struct Input<'a> {
 #[derive(Clone, Copy, Debug)]
 pub struct Norm<'a> {
     /// f32 `[cols]`.
-    pub weight: &'a wgpu::Buffer,
+    pub weight: &'a Buffer,
     /// Added to the mean of squares.
     pub eps: f32,
     /// Says which row of x is wanted.
-    pub batch: &'a wgpu::Buffer,
+    pub batch: &'a Buffer,
 }
 
-impl<'a> From<&'a wgpu::Buffer> for Input<'a> {
+impl<'a> From<&'a Buffer> for Input<'a> {
     /// x as it is.
-    fn from(x: &'a wgpu::Buffer) -> Self {
+    fn from(x: &'a Buffer) -> Self {
         Self { x, norm: None }
     }
 }
 
-/// How rows are spread over invocations.
+/// The rows that a set of invocations takes together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Spread {
+pub struct RowTile {
     /// Invocations that share rows, 8 or a whole workgroup.
     lanes: u32,
     /// The rows that they share.
@@ -58,7 +58,7 @@ const WORKGROUP: u32 = 64;
 /// Workgroups of a dispatch along an axis (WebGPU, maxComputeWorkgroupsPerDimension).
 const MOST_GROUPS: u32 = 65_535;
 
-impl Spread {
+impl RowTile {
     /// From the fewest invocations for a row to the most.
     pub const ALL: [Self; 3] =
         [Self { lanes: 8, rows: 4 }, Self { lanes: 8, rows: 1 }, Self { lanes: WORKGROUP, rows: 1 }];
@@ -66,34 +66,33 @@ impl Spread {
     /// The first that keeps the device busy, as far as each invocation has a chunk to unpack and one dispatch has so
     /// many workgroups.
     pub fn of(gpu: &Gpu, w: &Matrix) -> Self {
-        let fits =
-            |spread: &&Self| spread.lanes <= (w.cols / CHUNK).max(8) && spread.groups(w) <= MOST_GROUPS;
-        let busy = |spread: &Self| spread.invocations(w) >= gpu.caps.tuning.invocations;
+        let fits = |tile: &&Self| tile.lanes <= (w.cols / CHUNK).max(8) && tile.groups(w) <= MOST_GROUPS;
+        let busy = |tile: &Self| tile.invocations(w) >= gpu.caps().tuning.invocations;
         let mut last = Self::ALL[0];
-        for spread in Self::ALL.iter().filter(fits) {
-            last = *spread;
-            if busy(spread) {
+        for tile in Self::ALL.iter().filter(fits) {
+            last = *tile;
+            if busy(tile) {
                 break;
             }
         }
         last
     }
 
-    /// All that [`Spread::of`] may say.
+    /// All that [`RowTile::of`] may say.
     pub fn in_use(gpu: &Gpu) -> &'static [Self] {
-        if gpu.caps.tuning.invocations == 0 { &Self::ALL[..1] } else { &Self::ALL }
+        if gpu.caps().tuning.invocations == 0 { &Self::ALL[..1] } else { &Self::ALL }
     }
 
-    /// Rows of a part that a workgroup and that a set of lanes takes, with so many parts abreast.
-    fn tile(self, abreast: usize) -> (u32, u32) {
-        let outputs = (self.rows / abreast as u32).max(1);
+    /// Rows of a part that a workgroup and that a set of lanes takes, with so many parts together.
+    fn tile(self, together: usize) -> (u32, u32) {
+        let outputs = (self.rows / together as u32).max(1);
         (WORKGROUP / self.lanes * outputs, outputs)
     }
 
     /// Workgroups of the largest slab's dispatch.
     fn groups(self, w: &Matrix) -> u32 {
-        let abreast = w.arrangement.abreast();
-        let groups = w.slabs.iter().map(|slab| slab.groups(self.tile(abreast).0, abreast));
+        let together = w.arrangement.together();
+        let groups = w.slabs.iter().map(|slab| slab.groups(self.tile(together).0, together));
         groups.max().unwrap_or(0)
     }
 
@@ -105,22 +104,22 @@ impl Spread {
 
 /// `y = W x`, or `silu(gate x) * (up x)` where gate and up are paired; one dispatch a slab.
 pub fn matvec<'a>(gpu: &Gpu, w: &Matrix, input: impl Into<Input<'a>>, output: Output) -> Vec<Dispatch> {
-    spread_matvec(gpu, w, input, output, Spread::of(gpu, w))
+    matvec_tiled(gpu, w, input, output, RowTile::of(gpu, w))
 }
 
 /// The same in a given way.
-pub fn spread_matvec<'a>(
+pub fn matvec_tiled<'a>(
     gpu: &Gpu,
     w: &Matrix,
     input: impl Into<Input<'a>>,
     output: Output,
-    spread: Spread,
+    row_tile: RowTile,
 ) -> Vec<Dispatch> {
     let Input { x, norm } = input.into();
-    let abreast = w.arrangement.abreast();
-    let (tile, outputs) = spread.tile(abreast);
+    let together = w.arrangement.together();
+    let (tile, outputs) = row_tile.tile(together);
     let constants = [
-        ("LANES", spread.lanes),
+        ("LANES", row_tile.lanes),
         ("OUTPUTS", outputs),
         ("CHUNKS", w.cols / CHUNK),
         ("ROWS", w.rows),
@@ -133,9 +132,9 @@ pub fn spread_matvec<'a>(
     let mut dispatches = Vec::new();
     for slab in &w.slabs {
         let kernel = include_str!("../../shaders/matvec.wgsl");
-        let parts = [shader::cluster(&gpu.caps), shared::BATCH, shared::REDUCE, shared::SILU, kernel];
-        let extra = format!("const EPS: f32 = {eps};\n{}", slab.wgsl(w.cols, tile, abreast));
-        let source = shader::compose(&gpu.caps, &constants, &extra, &parts);
+        let parts = [shader::cluster(gpu.caps()), shared::BATCH, shared::REDUCE, shared::SILU, kernel];
+        let extra = format!("const EPS: f32 = {eps};\n{}", generated::unpack(slab, w.cols, tile, together));
+        let source = shader::compose(gpu.caps(), &constants, &extra, &parts);
         let binds = [
             Bind::Read(&slab.buffer),
             Bind::Read(&slab.buffer),
@@ -145,8 +144,8 @@ pub fn spread_matvec<'a>(
             Bind::Read(norm.map_or(x, |norm| norm.weight)),
             Bind::Read(norm.map_or(x, |norm| norm.batch)),
         ];
-        let groups = [Groups::Fixed(slab.groups(tile, abreast)), Groups::Fixed(1)];
-        let [rows, outputs] = [1, abreast].map(|abreast| u64::from(slab.groups(1, abreast)));
+        let groups = [Groups::Fixed(slab.groups(tile, together)), Groups::Fixed(1)];
+        let [rows, outputs] = [1, together].map(|together| u64::from(slab.groups(1, together)));
         let cols = u64::from(w.cols);
         let work = Work {
             bytes: Amount { fixed: slab.buffer.size() + 4 * (cols + outputs), ..Amount::default() },

@@ -4,6 +4,7 @@
 pub mod attention;
 pub mod decode_attention;
 pub mod embed;
+mod generated;
 pub mod matmul;
 pub mod matrix;
 pub mod matvec;

@@ -1,10 +1,10 @@
 //! Blocks as the file has them -> planes, on the GPU, piece by piece as they arrive.
 
+use super::generated;
 use super::matrix::{Part, Slab};
 use crate::Result;
-use crate::gpu::{Bind, Gpu, Groups, shader};
-use crate::quant::{CHUNK, Layout, Lone};
-use std::fmt::Write;
+use crate::gpu::{Bind, Buffer, Gpu, Groups, shader};
+use crate::quant::{CHUNK, Layout, NarrowScale};
 
 /// Bytes of file data repacked at once.
 pub const STAGE: usize = 4 << 20;
@@ -12,8 +12,8 @@ pub const STAGE: usize = 4 << 20;
 /// The staging buffers of the repack kernel.
 #[derive(Debug)]
 pub struct Repack {
-    raw: wgpu::Buffer,
-    params: wgpu::Buffer,
+    raw: Buffer,
+    params: Buffer,
 }
 
 impl Repack {
@@ -43,7 +43,7 @@ impl Repack {
         let blocks = bytes.len() as u32 / layout.block_bytes();
         let planes = part.planes;
         let params =
-            [first_block, blocks, planes.wide * 4, planes.two, planes.one, planes.scales, planes.lone, 0];
+            [first_block, blocks, planes.wide * 4, planes.two, planes.one, planes.scales, planes.narrow, 0];
         bytes.resize(bytes.len().next_multiple_of(4), 0);
         gpu.write(&self.raw, 0, bytes);
         gpu.write(&self.params, 0, bytemuck::cast_slice(&params));
@@ -59,37 +59,15 @@ impl Repack {
 }
 
 fn source(gpu: &Gpu, layout: &Layout) -> String {
-    let lone = layout.lone.unwrap_or(Lone { offset: 0, bits: 32 });
+    let narrow = layout.narrow.unwrap_or(NarrowScale { offset: 0, bits: 32 });
     let constants = [
         ("BLOCK_BYTES", layout.block_bytes()),
         ("CHUNKS", layout.block_len() / CHUNK),
         ("SCALE_WORDS", layout.scale_words()),
-        ("HAS_LONE", layout.lone.is_some().into()),
-        ("LONE_OFFSET", lone.offset),
-        ("LONE_BITS", lone.bits),
+        ("HAS_NARROW", layout.narrow.is_some().into()),
+        ("NARROW_OFFSET", narrow.offset),
+        ("NARROW_BITS", narrow.bits),
     ];
-    let mut fields = String::new();
-    for field in layout.fields {
-        let plane = match field.bits {
-            1 => "one",
-            2 => "two",
-            _ => "wide",
-        };
-        let (bits, offset, stride) = (field.bits, field.offset, field.stride);
-        let at = format!("params.{plane} + {bits}u * chunk");
-        let _ = match stride < CHUNK {
-            true => writeln!(fields, "copy(start + {offset}u + e0 / 8u * {bits}u, {bits}u, {at});"),
-            false => writeln!(fields, "gather(start + {offset}u, {bits}u, {stride}u, e0, {at});"),
-        };
-    }
-    let mut scales = String::new();
-    let mut word = 0;
-    for (offset, words) in layout.scales {
-        let _ = writeln!(scales, "copy(start + {offset}u, {words}u, at + {word}u);");
-        word += words;
-    }
-    let extra = format!(
-        "fn fields(start: u32, e0: u32, chunk: u32) {{\n{fields}}}\nfn scales(start: u32, at: u32) {{\n{scales}}}\n"
-    );
-    shader::compose(&gpu.caps, &constants, &extra, &[include_str!("../../shaders/repack.wgsl")])
+    let extra = generated::repack(layout);
+    shader::compose(gpu.caps(), &constants, &extra, &[include_str!("../../shaders/repack.wgsl")])
 }

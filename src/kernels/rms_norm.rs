@@ -1,14 +1,24 @@
 //! RMSNorm of rows, for a prompt; a single token's is part of its matvec.
 
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
+use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Work};
 
-/// `y = norm(x) * weight` with x and y f32 `[tokens][n]`, weight f32 `[n]`.
-pub fn rms_norm(gpu: &Gpu, n: usize, eps: f32, [x, weight, y]: [&wgpu::Buffer; 3]) -> Dispatch {
+/// `y[t] = norm(x[t]) * weight` with x and y f32 `[tokens][n]`, weight f32 `[n]`.
+pub fn rms_norm(gpu: &Gpu, n: usize, eps: f32, [x, weight, y]: [&Buffer; 3]) -> Dispatch {
+    norm(gpu, n, eps, None, [x, weight, y])
+}
+
+/// The same of some rows: `y[t] = norm(x[r]) * weight` where r is token t of the batch `rows`.
+pub fn rms_norm_of(gpu: &Gpu, n: usize, eps: f32, rows: &Buffer, buffers: [&Buffer; 3]) -> Dispatch {
+    norm(gpu, n, eps, Some(rows), buffers)
+}
+
+fn norm(gpu: &Gpu, n: usize, eps: f32, rows: Option<&Buffer>, [x, weight, y]: [&Buffer; 3]) -> Dispatch {
     let extra = format!("const EPS: f32 = {};\n", shader::float(eps));
-    let parts = [shared::REDUCE, include_str!("../../shaders/rms_norm.wgsl")];
-    let source = shader::compose(&gpu.caps, &[("N4", n as u32 / 4)], &extra, &parts);
-    let binds = [Bind::Read(x), Bind::Read(weight), Bind::Write(y)];
+    let constants = [("N4", n as u32 / 4), ("SOME_ROWS", rows.is_some().into())];
+    let parts = [shared::BATCH, shared::REDUCE, include_str!("../../shaders/rms_norm.wgsl")];
+    let source = shader::compose(gpu.caps(), &constants, &extra, &parts);
+    let binds = [Bind::Read(x), Bind::Read(weight), Bind::Write(y), Bind::Read(rows.unwrap_or(x))];
     let n = n as u64;
     let work = Work {
         bytes: Amount { fixed: 4 * n, per_token: 8 * n, ..Amount::default() },

@@ -1,7 +1,8 @@
 //! RoPE of q and k, Qwen3's head norms before it, and the write to the KV cache after it, for a prompt.
 
+use super::generated;
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
+use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Work};
 use crate::kv_type::KvTypes;
 
 /// Attention's dimensions and the types of its cache, shared by [`rope`] and [`super::attention`].
@@ -45,19 +46,19 @@ impl Heads {
 
 /// What [`rope`] and [`super::decode_attention`] bind.
 #[derive(Clone, Copy, Debug)]
-pub struct Buffers<'a> {
+pub struct HeadBuffers<'a> {
     /// From [`table`].
-    pub table: &'a wgpu::Buffer,
+    pub table: &'a Buffer,
     /// The batch.
-    pub batch: &'a wgpu::Buffer,
+    pub batch: &'a Buffer,
     /// Weights of the q and k head norms, f32 `[head_dim]` each.
-    pub head_norms: Option<(&'a wgpu::Buffer, &'a wgpu::Buffer)>,
+    pub head_norms: Option<(&'a Buffer, &'a Buffer)>,
     /// f32 `[tokens][q | k | v]`; [`rope`] rotates q in place.
-    pub qkv: &'a wgpu::Buffer,
+    pub qkv: &'a Buffer,
     /// Keys, `[positions][n_kv_head][head_dim]` of the type that [`Heads`] names.
-    pub k_cache: &'a wgpu::Buffer,
+    pub k_cache: &'a Buffer,
     /// Values, likewise.
-    pub v_cache: &'a wgpu::Buffer,
+    pub v_cache: &'a Buffer,
 }
 
 /// Positions in the fine half of the table.
@@ -87,9 +88,9 @@ pub fn table(inv_freq: &[f64], mscale: f64, n_ctx: usize) -> Vec<f32> {
         .collect()
 }
 
-/// How [`rope`] and [`super::decode_attention`] turn heads.
+/// How [`rope`] and [`super::decode_attention`] rotate heads.
 #[derive(Clone, Copy, Debug)]
-pub struct Turn {
+pub struct RopeParams {
     /// Elements of a head that are rotated.
     pub n_rot: usize,
     /// Pairs are (i, i + n_rot / 2) instead of (2i, 2i + 1).
@@ -98,13 +99,13 @@ pub struct Turn {
     pub eps: f32,
 }
 
-impl Buffers<'_> {
+impl HeadBuffers<'_> {
     /// What shaders/shared/rope.wgsl and the head norms need.
-    pub(super) fn constants(&self, heads: Heads, turn: Turn) -> Vec<(&'static str, u32)> {
+    pub(super) fn constants(&self, heads: Heads, params: RopeParams) -> Vec<(&'static str, u32)> {
         let mut constants = heads.constants();
         constants.extend([
-            ("N_ROT", turn.n_rot as u32),
-            ("NEOX", turn.neox.into()),
+            ("N_ROT", params.n_rot as u32),
+            ("NEOX", params.neox.into()),
             ("HEAD_NORM", self.head_norms.is_some().into()),
         ]);
         constants
@@ -118,11 +119,11 @@ impl Buffers<'_> {
 }
 
 /// Turns the heads of q and k for all tokens of the batch.
-pub fn rope(gpu: &Gpu, heads: Heads, turn: Turn, buffers: Buffers) -> Dispatch {
-    let extra = format!("const EPS: f32 = {};\n", shader::float(turn.eps));
+pub fn rope(gpu: &Gpu, heads: Heads, params: RopeParams, buffers: HeadBuffers) -> Dispatch {
+    let extra = format!("const EPS: f32 = {};\n", shader::float(params.eps));
     let kernel = include_str!("../../shaders/rope.wgsl");
-    let parts = [shared::BATCH, shared::ROPE, &shader::kv(heads.kv), kernel];
-    let source = shader::compose(&gpu.caps, &buffers.constants(heads, turn), &extra, &parts);
+    let parts = [shared::BATCH, shared::ROPE, &generated::kv(heads.kv), kernel];
+    let source = shader::compose(gpu.caps(), &buffers.constants(heads, params), &extra, &parts);
     let mut binds = buffers.read_binds().to_vec();
     binds.extend([buffers.qkv, buffers.k_cache, buffers.v_cache].map(Bind::Write));
     let groups = (heads.n_head + 2 * heads.n_kv_head) as u32;

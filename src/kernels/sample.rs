@@ -1,7 +1,7 @@
 //! The next token from the logits: the best of each span of the vocabulary, the candidates of each, then the choice.
 
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Amount, Bind, Dispatch, Gpu, Groups, Work};
+use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Work};
 
 /// Positions whose tokens are remembered: more than are ever in flight.
 pub const RING: u32 = 64;
@@ -18,23 +18,23 @@ const LANES: u32 = 256;
 
 /// What [`sample`] binds.
 #[derive(Debug)]
-pub struct Buffers<'a> {
+pub struct SampleBuffers<'a> {
     /// From [`crate::sampler::SamplingParams::words`], then n_vocab.
-    pub params: &'a wgpu::Buffer,
+    pub params: &'a Buffer,
     /// f32 `[n_vocab]`.
-    pub logits: &'a wgpu::Buffer,
+    pub logits: &'a Buffer,
     /// Logit bias, f32 `[n_vocab]`.
-    pub bias: &'a wgpu::Buffer,
+    pub bias: &'a Buffer,
     /// How often the reply has each token, u32 `[n_vocab]`; the chosen one is counted.
-    pub counts: &'a wgpu::Buffer,
+    pub counts: &'a Buffer,
     /// Scratch of [`BESTS_BYTES`].
-    pub bests: &'a wgpu::Buffer,
+    pub bests: &'a Buffer,
     /// Scratch of [`candidates_bytes`].
-    pub candidates: &'a wgpu::Buffer,
+    pub candidates: &'a Buffer,
     /// The batch whose last token the logits follow; afterwards the batch of the chosen token alone.
-    pub batch: &'a wgpu::Buffer,
+    pub batch: &'a Buffer,
     /// u32 `[RING]`: the token at position p is number p mod RING.
-    pub sampled: &'a wgpu::Buffer,
+    pub sampled: &'a Buffer,
 }
 
 /// Bytes of the likeliest token of each span.
@@ -47,8 +47,8 @@ pub fn candidates_bytes(n_vocab: usize) -> u64 {
 }
 
 /// Chooses the token after the batch row whose logits are there.
-pub fn sample(gpu: &Gpu, n_vocab: usize, buffers: Buffers) -> [Dispatch; 3] {
-    let Buffers { params, logits, bias, counts, bests, candidates, batch, sampled } = buffers;
+pub fn sample(gpu: &Gpu, n_vocab: usize, buffers: SampleBuffers) -> [Dispatch; 3] {
+    let SampleBuffers { params, logits, bias, counts, bests, candidates, batch, sampled } = buffers;
     let scan = [Bind::Read(params), Bind::Read(logits), Bind::Read(bias), Bind::Read(counts)];
     let dispatch = |label, parts: &[&str], binds: &[Bind], [groups, lanes]: [u32; 2], bytes| {
         let constants = [
@@ -58,28 +58,28 @@ pub fn sample(gpu: &Gpu, n_vocab: usize, buffers: Buffers) -> [Dispatch; 3] {
             ("NOT_A_TOKEN", NOT_A_TOKEN),
             ("RING", RING),
         ];
-        let source = shader::compose(&gpu.caps, &constants, "", parts);
+        let source = shader::compose(gpu.caps(), &constants, "", parts);
         let bytes = Amount { fixed: bytes, ..Amount::default() };
         let groups = [Groups::Fixed(groups), Groups::Fixed(1)];
         gpu.dispatch(label, source, binds, groups).doing(Work { bytes, ..Work::default() })
     };
     let best = dispatch(
         "best",
-        &[shared::SAMPLING, shared::ADJUSTED, include_str!("../../shaders/best.wgsl")],
+        &[shared::SAMPLER, shared::ADJUSTED, include_str!("../../shaders/best.wgsl")],
         &[&scan[..], &[Bind::Write(bests)]].concat(),
         [SPANS, BLOCK],
         4 * n_vocab as u64,
     );
     let candidate = dispatch(
         "candidates",
-        &[shared::SAMPLING, shared::ADJUSTED, include_str!("../../shaders/candidates.wgsl")],
+        &[shared::SAMPLER, shared::ADJUSTED, include_str!("../../shaders/candidates.wgsl")],
         &[&scan[..], &[Bind::Read(bests), Bind::Write(candidates)]].concat(),
         [SPANS, BLOCK],
         4 * n_vocab as u64,
     );
     let choice = dispatch(
         "sample",
-        &[shared::SAMPLING, shared::BATCH, include_str!("../../shaders/sample.wgsl")],
+        &[shared::SAMPLER, shared::BATCH, include_str!("../../shaders/sample.wgsl")],
         &[
             Bind::Read(params),
             Bind::Read(bests),

@@ -45,14 +45,21 @@ pub fn kv_types(config: &ModelConfig, asked: Option<KvTypes>, f16: bool) -> Resu
 /// The cache and what attention over it needs, for a number of positions that grows with use.
 #[derive(Debug)]
 pub struct KvCache {
-    /// Keys and values of each layer, `[positions][n_kv_head][head_dim]` of the types that `heads` names.
-    pub layers: Vec<(Buffer, Buffer)>,
+    /// Of each layer.
+    pub layers: Vec<LayerCache>,
     /// What the workgroups of one token's attention leave for each other.
     pub partial: Buffer,
     /// Positions that there is room for.
     pub capacity: usize,
-    /// Whose keys and values.
-    pub heads: Heads,
+}
+
+/// Keys and values of a layer, `[positions][n_kv_head][head_dim]` of the types that [`Heads`] names.
+#[derive(Debug)]
+pub struct LayerCache {
+    /// Keys.
+    pub keys: Buffer,
+    /// Values.
+    pub values: Buffer,
 }
 
 impl KvCache {
@@ -63,40 +70,76 @@ impl KvCache {
 
     /// Most positions for which a layer's keys, and its values, fit one binding.
     pub fn most_positions(gpu: &Gpu, heads: Heads) -> usize {
-        (gpu.caps.max_binding / heads.key_bytes().max(heads.value_bytes())) as usize
+        (gpu.caps().max_binding / heads.key_bytes().max(heads.value_bytes())) as usize
     }
 
-    /// An empty cache. Errors: [`crate::Error::OutOfMemory`].
+    /// An empty cache. [`crate::Error::OutOfMemory`] where the device has no memory for it.
     pub async fn new(gpu: &Gpu, heads: Heads, n_layer: usize, n_ctx: usize) -> Result<Self> {
-        Self::allocate(gpu, heads, n_layer, capacity(1, n_ctx)).await
+        let capacity = capacity(1, n_ctx);
+        let mut layers = Vec::new();
+        for layer in 0..n_layer {
+            layers.push(LayerCache {
+                keys: allocate(gpu, heads.key_bytes(), capacity, ("keys", layer)).await?,
+                values: allocate(gpu, heads.value_bytes(), capacity, ("values", layer)).await?,
+            });
+        }
+        Ok(Self { layers, partial: partial(gpu, heads, capacity).await?, capacity })
     }
 
-    /// A cache with the same contents and room for `needed` positions of at most `n_ctx`.
-    pub async fn grown(&self, gpu: &Gpu, needed: usize, n_ctx: usize) -> Result<Self> {
-        let grown = Self::allocate(gpu, self.heads, self.layers.len(), capacity(needed, n_ctx)).await?;
-        let pairs = self.layers.iter().zip(&grown.layers);
-        let copies: Vec<_> = pairs.flat_map(|(old, new)| [(&old.0, &new.0), (&old.1, &new.1)]).collect();
-        gpu.copy(&copies);
-        Ok(grown)
+    /// A cache that nothing is kept in, for a program that will be bound to others.
+    pub fn placeholder(gpu: &Gpu, n_layer: usize) -> Result<Self> {
+        let buffer = || gpu.buffer("a place in the program", 0);
+        let layer = |_| Ok(LayerCache { keys: buffer()?, values: buffer()? });
+        let layers = (0..n_layer).map(layer).collect::<Result<_>>()?;
+        Ok(Self { layers, partial: buffer()?, capacity: 0 })
     }
 
-    async fn allocate(gpu: &Gpu, heads: Heads, n_layer: usize, capacity: usize) -> Result<Self> {
-        let [keys, values] = [heads.key_bytes(), heads.value_bytes()].map(|bytes| capacity as u64 * bytes);
-        let what = format!("the KV cache of {capacity} positions");
-        let make = || {
-            let layer = |_| Ok((gpu.buffer(&what, keys)?, gpu.buffer(&what, values)?));
-            let layers = (0..n_layer).map(layer).collect::<Result<_>>()?;
-            let partial = gpu.buffer("the parts of attention", partial_bytes(heads, capacity))?;
-            Ok(Self { layers, partial, capacity, heads })
-        };
-        gpu.allocate(&what, Self::bytes(heads, n_layer, capacity), make).await
+    /// Makes room for `needed` positions of at most `n_ctx`, and keeps what there is. One buffer after the other is made
+    /// anew, so that the device never needs to hold more than one of them twice. Nothing else may hold the old ones.
+    ///
+    /// [`crate::Error::OutOfMemory`] leaves a cache that is as good as before, and may need less for the next try.
+    pub async fn grow(&mut self, gpu: &Gpu, heads: Heads, needed: usize, n_ctx: usize) -> Result<()> {
+        let capacity = capacity(needed, n_ctx);
+        for (i, layer) in self.layers.iter_mut().enumerate() {
+            grow(gpu, &mut layer.keys, heads.key_bytes(), capacity, ("keys", i)).await?;
+            grow(gpu, &mut layer.values, heads.value_bytes(), capacity, ("values", i)).await?;
+        }
+        self.partial = partial(gpu, heads, capacity).await?;
+        self.capacity = capacity;
+        Ok(())
+    }
+
+    /// All of its buffers, always in the same order.
+    pub fn buffers(&self) -> impl Iterator<Item = &Buffer> {
+        let layers = self.layers.iter().flat_map(|layer| [&layer.keys, &layer.values]);
+        layers.chain([&self.partial])
     }
 }
 
-/// A browser frees a buffer when its garbage is collected, which knows nothing of a GPU's memory.
-impl Drop for KvCache {
-    fn drop(&mut self) {
-        self.layers.iter().for_each(|(k, v)| [k, v].into_iter().for_each(Buffer::destroy));
-        self.partial.destroy();
+/// Room for keys or values of `capacity` positions of some bytes each.
+async fn allocate(gpu: &Gpu, position: u64, capacity: usize, (kind, layer): (&str, usize)) -> Result<Buffer> {
+    let what = format!("the {kind} of layer {layer} in a KV cache of {capacity} positions");
+    let bytes = capacity as u64 * position;
+    gpu.allocate(&what, bytes, || gpu.buffer(&what, bytes)).await
+}
+
+async fn partial(gpu: &Gpu, heads: Heads, capacity: usize) -> Result<Buffer> {
+    let bytes = partial_bytes(heads, capacity);
+    gpu.allocate("the parts of attention", bytes, || gpu.buffer("the parts of attention", bytes)).await
+}
+
+async fn grow(
+    gpu: &Gpu,
+    buffer: &mut Buffer,
+    position: u64,
+    capacity: usize,
+    part: (&str, usize),
+) -> Result<()> {
+    if buffer.size() >= capacity as u64 * position {
+        return Ok(()); // by an earlier try that did not come to its end
     }
+    let larger = allocate(gpu, position, capacity, part).await?;
+    gpu.copy(buffer, &larger);
+    *buffer = larger;
+    gpu.finish().await // then the old one is gone
 }

@@ -1,121 +1,260 @@
-//! From the file's bytes, as they come, to a [`Model`]: the header first, then each tensor's bytes go to
-//! the GPU and leave the heap.
+//! From the file's bytes, in any order, to a [`Model`]: what has come of a tensor goes to the GPU and leaves the heap.
 
-use super::Model;
+use super::autotune::{self, autotune};
 use super::kv_cache::kv_types;
-use super::self_test::{self, Clock};
-use super::tune::{self, tune};
-use super::weights::{Sink, Weights};
+use super::self_test;
+use super::weights::{Destination, Weights};
+use super::{Clock, Model, ModelOptions};
 use crate::config::ModelConfig;
-use crate::gguf::{Header, HeaderParser, Strings};
+use crate::gguf::{Header, Strings, TensorInfo};
 use crate::gpu::Gpu;
 use crate::kernels::Matrix;
+use crate::kernels::matrix::{Part, Slab};
 use crate::kernels::repack::Repack;
 use crate::quant::GgmlType;
 use crate::{Error, Result};
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::ops::Range;
 
 /// Bytes handed to the GPU before the loader waits for it.
 const IN_FLIGHT: u64 = 32 << 20;
+/// Bytes of an f32.
+const F32: u64 = 4;
 
-/// Takes the file in order, in pieces of any size.
+/// Takes the bytes behind a header, in pieces of any size and in any order.
 #[derive(Debug)]
 pub struct Loader {
-    /// Until the model has it.
-    gpu: Option<Gpu>,
-    n_ctx: Option<usize>,
-    length: Option<u64>,
-    now: Clock,
-    position: u64,
-    parser: HeaderParser,
-    tensors: Option<Tensors>,
-}
-
-/// The state once the header is there.
-#[derive(Debug)]
-struct Tensors {
     header: Header,
     model: Model,
-    sinks: HashMap<String, Sink>,
+    destinations: HashMap<String, Destination>,
     repack: Repack,
-    /// The tensor whose bytes come next, how many of them are gone to the GPU, and those that wait.
-    index: usize,
-    sent: u64,
-    pending: Vec<u8>,
+    /// Which bytes have come, each run from its start to its end.
+    received: BTreeMap<u64, u64>,
+    /// Bytes that must wait for their neighbours, because the GPU takes whole blocks, by where they start in the file.
+    fragments: BTreeMap<u64, Vec<u8>>,
     in_flight: u64,
-    rope_factors: Option<Vec<f32>>,
+    rope_factors: Option<Vec<u8>>,
+}
+
+/// A run of a tensor's bytes in the file that go to the GPU in whole units.
+struct Run<'d> {
+    bytes: Range<u64>,
+    unit: u64,
+    to: Target<'d>,
+}
+
+/// Where a [`Run`] goes.
+enum Target<'d> {
+    Matrix(&'d Slab, &'d Part),
+    Vector(&'d crate::gpu::Buffer, u64),
+    RopeFactors,
 }
 
 impl Loader {
-    /// A loader for a context of `n_ctx` positions (the default of [`Model::new`] if None).
+    /// What can be said of a header alone, where the whole file has `length` bytes if that is known.
     ///
-    /// `length` is the whole file's in bytes, where the source knows it: then a header that promises more is
-    /// refused before it has cost any GPU memory.
-    pub fn new(gpu: Gpu, n_ctx: Option<usize>, length: Option<u64>, now: Clock) -> Self {
-        Self {
-            gpu: Some(gpu),
-            n_ctx,
-            length,
-            now,
-            position: 0,
-            parser: HeaderParser::default(),
-            tensors: None,
-        }
+    /// Errors: [`Error::MetadataValue`] for a vocabulary that the embedding has no rows for, [`Error::Truncated`].
+    pub fn check(header: &Header, config: &ModelConfig, length: Option<u64>) -> Result<()> {
+        check_vocabulary(header, config)?;
+        length.map_or(Ok(()), |length| header.check_length(length))
     }
 
-    /// The header, once it is complete.
-    pub fn header(&self) -> Option<&Header> {
-        self.tensors.as_ref().map(|tensors| &tensors.header)
-    }
-
-    /// The device; None after it was refused.
-    pub fn gpu(&self) -> Option<&Gpu> {
-        self.gpu.as_ref().or_else(|| self.tensors.as_ref().map(|tensors| tensors.model.gpu()))
-    }
-
-    /// Bytes taken so far.
-    pub fn position(&self) -> u64 {
-        self.position
-    }
-
-    /// Takes the next bytes of the file.
-    pub async fn push(&mut self, bytes: &[u8]) -> Result<()> {
-        let start = self.position;
-        self.position += bytes.len() as u64;
-        if let Some(tensors) = &mut self.tensors {
-            return tensors.push(start, bytes).await;
-        }
-        let Some(header) = self.parser.push(bytes)? else {
-            return Ok(());
+    /// Tunes and tests the device for the model, and makes everything on it that the model needs.
+    pub async fn new(
+        gpu: Gpu,
+        header: Header,
+        config: ModelConfig,
+        options: &ModelOptions,
+        now: Clock,
+    ) -> Result<Self> {
+        let kv = kv_types(&config, options.kv, !options.no_f16)?;
+        let tuning = match (options.tuning, header.tensors.iter().find(|t| t.name == autotune::TENSOR)) {
+            (Some(tuning), _) => tuning,
+            (None, Some(tensor)) => autotune(&gpu, &config, kv, tensor.ty, now, autotune::BUDGET_MS).await?,
+            (None, None) => gpu.caps().tuning,
         };
-        self.parser = HeaderParser::default(); // frees its buffer
-        let config = ModelConfig::from_header(&header)?;
-        check_vocabulary(&header, &config)?;
-        self.length.map_or(Ok(()), |length| header.check_length(length))?;
-        let mut gpu = self.gpu.take().ok_or(Error::Aborted)?; // None after an error
-        let kv = kv_types(&config, gpu.options.kv, !gpu.options.no_f16)?;
-        let types = matrix_types(&header);
-        if let Some(tensor) = header.tensors.iter().find(|tensor| tensor.name == tune::TENSOR) {
-            tune(&mut gpu, &config, kv, tensor.ty, self.now, tune::BUDGET_MS).await?;
+        let gpu = gpu.with_tuning(tuning);
+        let (gpu, kv, self_test) = self_test::choose(&gpu, &config, kv, &matrix_types(&header), now).await?;
+        let (weights, destinations) = Weights::allocate(&gpu, &config, &header).await?;
+        if let Some(tensor) = header.tensors.iter().find(|tensor| !destinations.contains_key(&tensor.name)) {
+            let architecture = config.architecture.name().into();
+            return Err(Error::TensorUnknown { name: tensor.name.clone(), architecture });
         }
-        let (kv, self_test) = self_test::choose(&mut gpu, &config, kv, &types, self.now).await?;
-        let (weights, sinks) = Weights::allocate(&gpu, &config, &header).await?;
+        let factors = header.tensors.iter().find(|tensor| is_rope_factors(&destinations[&tensor.name]));
+        let rope_factors = factors.map(|tensor| vec![0; tensor.bytes as usize]);
         let repack = Repack::new(&gpu)?;
-        let model = Model::new(gpu, config, weights, self.n_ctx, kv, self_test, self.now).await?;
-        let tensors = self.tensors.insert(Tensors::new(header, model, sinks, repack));
-        tensors.push(start, bytes).await
+        let model = Model::new(gpu, config, weights, options.n_ctx, kv, self_test, now).await?;
+        Ok(Self {
+            header,
+            model,
+            destinations,
+            repack,
+            received: BTreeMap::new(),
+            fragments: BTreeMap::new(),
+            in_flight: 0,
+            rope_factors,
+        })
+    }
+
+    /// Takes the bytes of the file from `start` on. Those that have come before are ignored.
+    pub async fn push(&mut self, start: u64, bytes: &[u8]) -> Result<()> {
+        for gap in self.gaps(start..start + bytes.len() as u64) {
+            let tensors = overlapping(&self.header.tensors, &gap).to_vec();
+            for tensor in tensors {
+                let destination = self.destinations[&tensor.name].clone();
+                for run in runs(&tensor, &destination) {
+                    let (from, to) = (gap.start.max(run.bytes.start), gap.end.min(run.bytes.end));
+                    if from < to {
+                        self.take(&run, from, &bytes[(from - start) as usize..(to - start) as usize]).await?;
+                    }
+                }
+            }
+            self.receive(gap);
+        }
+        Ok(())
     }
 
     /// The model, when all bytes were pushed. [`Error::Truncated`] if some are missing.
     pub async fn finish(self) -> Result<Model> {
-        let Some(tensors) = self.tensors else {
-            return Err(self.parser.truncated());
-        };
-        tensors.header.check_length(self.position)?;
-        tensors.model.set_rope(tensors.rope_factors.as_deref());
-        tensors.model.gpu().finish().await?;
-        Ok(tensors.model)
+        for tensor in &self.header.tensors {
+            if let Some(gap) = self.gaps(tensor.offset..tensor.offset + tensor.bytes).first() {
+                let before = self.received.range(..=gap.start).next_back();
+                return Err(Error::Truncated {
+                    what: format!("tensor {}", tensor.name),
+                    needed: tensor.offset + tensor.bytes,
+                    end: before.map_or(gap.start, |(_, end)| gap.start.min(*end)),
+                });
+            }
+        }
+        let factors: Option<Vec<f32>> = self.rope_factors.as_deref().map(bytemuck::pod_collect_to_vec);
+        self.model.set_rope(factors.as_deref());
+        self.model.gpu().finish().await?;
+        Ok(self.model)
     }
+
+    /// The parts of a range of the file that have not come yet.
+    fn gaps(&self, range: Range<u64>) -> Vec<Range<u64>> {
+        let before = self.received.range(..range.start).next_back();
+        let mut at = before.map_or(range.start, |(_, end)| range.start.max(*end));
+        let mut gaps = Vec::new();
+        for (start, end) in self.received.range(range.clone()) {
+            if at < *start {
+                gaps.push(at..*start);
+            }
+            at = *end;
+        }
+        if at < range.end {
+            gaps.push(at..range.end);
+        }
+        gaps
+    }
+
+    /// Notes that a gap was closed.
+    fn receive(&mut self, gap: Range<u64>) {
+        let end = self.received.remove(&gap.end).unwrap_or(gap.end);
+        let before = self.received.range_mut(..gap.start).next_back().filter(|(_, end)| **end == gap.start);
+        match before {
+            Some((_, before)) => *before = end,
+            None => _ = self.received.insert(gap.start, end),
+        }
+    }
+
+    /// Sends what makes whole units together with the fragments beside it; the rest becomes a fragment.
+    async fn take(&mut self, run: &Run<'_>, from: u64, bytes: &[u8]) -> Result<()> {
+        let mut start = from;
+        let mut bytes = bytes.to_vec();
+        let before = self.fragments.range(run.bytes.start..from).next_back();
+        if let Some(at) = before.filter(|(at, b)| *at + b.len() as u64 == from).map(|(at, _)| *at) {
+            let mut joined = self.fragments.remove(&at).unwrap_or_default();
+            joined.append(&mut bytes);
+            (start, bytes) = (at, joined);
+        }
+        let end = start + bytes.len() as u64;
+        if end < run.bytes.end
+            && let Some(mut after) = self.fragments.remove(&end)
+        {
+            bytes.append(&mut after);
+        }
+        let end = start + bytes.len() as u64;
+        let whole = |at: u64| (at - run.bytes.start).next_multiple_of(run.unit) + run.bytes.start;
+        let first = whole(start);
+        let last = if end == run.bytes.end { end } else { whole(end + 1) - run.unit };
+        if first >= last {
+            self.fragments.insert(start, bytes);
+            return Ok(());
+        }
+        let tail = bytes.split_off((last - start) as usize);
+        let middle = bytes.split_off((first - start) as usize);
+        self.send(run, first, middle).await?;
+        for (at, rest) in [(start, bytes), (last, tail)] {
+            if !rest.is_empty() {
+                self.fragments.insert(at, rest);
+            }
+        }
+        Ok(())
+    }
+
+    /// Sends whole units, of which the first stands at byte `at` of the file.
+    async fn send(&mut self, run: &Run<'_>, at: u64, bytes: Vec<u8>) -> Result<()> {
+        let gpu = self.model.gpu();
+        let offset = at - run.bytes.start;
+        match run.to {
+            Target::Vector(buffer, to) => gpu.write(buffer, to + offset, &bytes),
+            Target::RopeFactors => {
+                let factors = self.rope_factors.iter_mut().flatten();
+                factors.skip(offset as usize).zip(bytes).for_each(|(to, byte)| *to = byte);
+            }
+            Target::Matrix(slab, part) => {
+                let mut first_block = (offset / u64::from(part.layout.block_bytes())) as u32;
+                for piece in bytes.chunks(Repack::most_bytes(part.layout)) {
+                    self.repack.run(gpu, slab, part, first_block, &mut piece.to_vec());
+                    first_block += piece.len() as u32 / part.layout.block_bytes();
+                    self.in_flight += piece.len() as u64;
+                }
+            }
+        }
+        if self.in_flight >= IN_FLIGHT {
+            self.in_flight = 0;
+            gpu.finish().await?;
+        }
+        Ok(())
+    }
+}
+
+/// The tensors, which are in the order of their bytes, that have some in a range.
+fn overlapping<'t>(tensors: &'t [TensorInfo], range: &Range<u64>) -> &'t [TensorInfo] {
+    let first = tensors.partition_point(|tensor| tensor.offset + tensor.bytes <= range.start);
+    let count = tensors[first..].partition_point(|tensor| tensor.offset < range.end);
+    &tensors[first..first + count]
+}
+
+/// The tensor's bytes by where they go: one run, or one for each slab of a matrix.
+fn runs<'d>(tensor: &TensorInfo, destination: &'d Destination) -> Vec<Run<'d>> {
+    let all = tensor.offset..tensor.offset + tensor.bytes;
+    match destination {
+        Destination::Vector(buffer, to) => {
+            vec![Run { bytes: all, unit: F32, to: Target::Vector(buffer, *to) }]
+        }
+        Destination::RopeFactors => vec![Run { bytes: all, unit: F32, to: Target::RopeFactors }],
+        Destination::Matrix(matrix, index) => matrix_runs(tensor.offset, matrix, *index),
+    }
+}
+
+fn matrix_runs(mut start: u64, matrix: &Matrix, tensor: usize) -> Vec<Run<'_>> {
+    let mut runs = Vec::new();
+    for slab in &matrix.slabs {
+        for part in slab.parts.iter().filter(|part| part.tensor == tensor) {
+            let end = start + part.file_bytes(matrix.cols);
+            let unit = u64::from(Repack::STEP * part.layout.block_bytes());
+            runs.push(Run { bytes: start..end, unit, to: Target::Matrix(slab, part) });
+            start = end;
+        }
+    }
+    runs
+}
+
+fn is_rope_factors(destination: &Destination) -> bool {
+    matches!(destination, Destination::RopeFactors)
 }
 
 /// A token without a row in the embedding could not be run. Rows without a token do no harm: many models are padded.
@@ -136,106 +275,4 @@ fn matrix_types(header: &Header) -> Vec<GgmlType> {
     let matrices = header.tensors.iter().filter(|tensor| tensor.shape.len() == 2);
     let types: BTreeSet<_> = matrices.map(|tensor| tensor.ty).collect();
     types.into_iter().collect()
-}
-
-impl Tensors {
-    fn new(header: Header, model: Model, sinks: HashMap<String, Sink>, repack: Repack) -> Self {
-        Self {
-            header,
-            model,
-            sinks,
-            repack,
-            index: 0,
-            sent: 0,
-            pending: Vec::new(),
-            in_flight: 0,
-            rope_factors: None,
-        }
-    }
-
-    /// Distributes `bytes`, which start at `start` in the file.
-    async fn push(&mut self, start: u64, bytes: &[u8]) -> Result<()> {
-        let end = start + bytes.len() as u64;
-        while let Some(tensor) = self.header.tensors.get(self.index) {
-            let from = tensor.offset + self.sent + self.pending.len() as u64; // the next byte wanted
-            let to = (tensor.offset + tensor.bytes).min(end);
-            if from >= end {
-                break;
-            }
-            self.pending.extend_from_slice(&bytes[(from - start) as usize..(to - start) as usize]);
-            let whole = to == tensor.offset + tensor.bytes;
-            self.send(whole).await?;
-            if whole {
-                self.index += 1;
-                self.sent = 0;
-            }
-        }
-        Ok(())
-    }
-
-    /// Sends what can be sent of the pending bytes: all of them when the tensor is `whole`.
-    async fn send(&mut self, whole: bool) -> Result<()> {
-        let name = &self.header.tensors[self.index].name;
-        match self.sinks.get(name).cloned() {
-            Some(Sink::Matrix(matrix, tensor)) => self.send_matrix(&matrix, tensor, whole).await?,
-            Some(Sink::Vector(buffer, offset)) if whole => {
-                self.model.gpu().write(&buffer, offset, &self.pending);
-                self.pending.clear();
-            }
-            Some(Sink::RopeFactors) if whole => {
-                self.rope_factors = Some(bytemuck::pod_collect_to_vec(&self.pending));
-                self.pending.clear();
-            }
-            Some(_) => {}
-            None => {
-                let architecture = self.model.config.architecture.name().into();
-                return Err(Error::TensorUnknown { name: name.clone(), architecture });
-            }
-        }
-        Ok(())
-    }
-
-    async fn send_matrix(&mut self, matrix: &Matrix, tensor: usize, whole: bool) -> Result<()> {
-        loop {
-            let (slab, part, done) = self.part(matrix, tensor)?;
-            let layout = part.layout;
-            let left = part.file_bytes(matrix.cols) - done;
-            let most = left.min(Repack::most_bytes(layout) as u64) as usize;
-            let ready = self.pending.len() >= most;
-            if self.pending.is_empty() || !ready {
-                debug_assert!(!whole || self.pending.is_empty());
-                return Ok(());
-            }
-            let mut piece: Vec<u8> = self.pending.drain(..most).collect();
-            let first_block = (done / u64::from(layout.block_bytes())) as u32;
-            self.repack.run(self.model.gpu(), slab, part, first_block, &mut piece);
-            self.sent += most as u64;
-            self.in_flight += most as u64;
-            if self.in_flight >= IN_FLIGHT {
-                self.model.gpu().finish().await?;
-                self.in_flight = 0;
-            }
-        }
-    }
-
-    /// The part that the next byte of the tensor belongs to, and how many of its bytes are sent.
-    fn part<'m>(
-        &self,
-        matrix: &'m Matrix,
-        tensor: usize,
-    ) -> Result<(&'m crate::kernels::matrix::Slab, &'m crate::kernels::matrix::Part, u64)> {
-        let mut before = 0;
-        for slab in &matrix.slabs {
-            for part in slab.parts.iter().filter(|part| part.tensor == tensor) {
-                let bytes = part.file_bytes(matrix.cols);
-                if self.sent < before + bytes || (self.sent == before + bytes && self.pending.is_empty()) {
-                    return Ok((slab, part, self.sent - before));
-                }
-                before += bytes;
-            }
-        }
-        let tensor = &self.header.tensors[self.index];
-        let problem = "it is longer than its rows".into();
-        Err(Error::Malformed { what: tensor.name.clone(), offset: tensor.offset, problem })
-    }
 }

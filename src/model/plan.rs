@@ -1,10 +1,10 @@
 //! How much GPU memory a model will take, from its header alone.
 
 use super::kv_cache::{KvCache, kv_types};
-use super::{MAX_BATCH, heads};
+use super::program::{MAX_ROWS, heads};
+use super::{MAX_BATCH, ModelOptions};
 use crate::config::ModelConfig;
 use crate::gguf::Header;
-use crate::gpu::GpuOptions;
 use crate::kernels::decode_attention::partial_bytes;
 use crate::kv_type::KvTypes;
 use crate::{Error, Result};
@@ -30,16 +30,11 @@ pub struct MemoryPlan {
 }
 
 impl MemoryPlan {
-    /// The plan for a KV cache of `n_ctx` positions (or the default) as `options` want it. Errors: those of
+    /// The plan for one context as `options` want it. Errors: those of
     /// [`kv_types`], and [`Error::InvalidRequest`] for more than 2^24 positions.
-    pub fn new(
-        config: &ModelConfig,
-        header: &Header,
-        n_ctx: Option<usize>,
-        options: &GpuOptions,
-    ) -> Result<Self> {
+    pub fn new(config: &ModelConfig, header: &Header, options: &ModelOptions) -> Result<Self> {
         let kv = kv_types(config, options.kv, !options.no_f16)?;
-        let n_ctx = n_ctx.unwrap_or(config.n_ctx_train);
+        let n_ctx = options.n_ctx.unwrap_or(config.n_ctx_train);
         if n_ctx > MAX_CTX {
             let problem = format!("{n_ctx} positions are more than {MAX_CTX}");
             return Err(Error::InvalidRequest { param: "n_ctx".into(), problem });
@@ -51,9 +46,9 @@ impl MemoryPlan {
         let k = config.n_kv_head * config.head_dim;
         let row = 2 * config.n_embd + 2 * q + 2 * k + 3 * config.n_ff;
         let staging = crate::kernels::repack::STAGE;
-        // the vocabulary: logits, and the sampler's bias, counts and candidates, which are two words each
-        let activations =
-            (4 * (MAX_BATCH * row + 5 * config.n_vocab) + staging) as u64 + partial_bytes(heads, n_ctx);
+        // the vocabulary: rows of logits, and the sampler's bias, counts and candidates, which are two words each
+        let activations = (4 * (MAX_BATCH * row + (MAX_ROWS + 4) * config.n_vocab) + staging) as u64
+            + partial_bytes(heads, n_ctx);
         Ok(Self { n_ctx, weights, kv, kv_cache, activations, total: weights + kv_cache + activations })
     }
 }

@@ -3,14 +3,12 @@
 
 mod cases;
 
+use super::Clock;
 use crate::config::ModelConfig;
-use crate::gpu::{Gpu, GpuOptions, Tuning};
+use crate::gpu::{Gpu, Tuning};
 use crate::kv_type::KvTypes;
 use crate::quant::GgmlType;
 use crate::{Error, Result};
-
-/// The time in milliseconds since any fixed moment: the host's, because a browser's is not this crate's to ask for.
-pub type Clock = fn() -> f64;
 
 /// What the self-test found.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -35,46 +33,44 @@ pub struct Failure {
     pub problem: String,
 }
 
-/// Tests `gpu` for a model with matrices of `types` and a KV cache of types `kv`; where it fails, opens the device again
-/// with the usual kernels instead of those that are faster there, then without subgroups, then with an f32 KV cache, then
-/// without both. The cache that passed, and the report.
+/// Tests `gpu` for a model with matrices of `types` and a KV cache of types `kv`; where it fails, tries the usual kernels
+/// instead of those that are faster there, then goes without subgroups, then with an f32 KV cache, then without both. The
+/// tier and the cache that passed, and the report.
 ///
-/// [`Error::SelfTest`] if the last tier fails too.
+/// [`Error::SelfTest`] if the last tier fails too; what is no fault of a kernel, such as a lost device, is an error at once.
 pub async fn choose(
-    gpu: &mut Gpu,
+    gpu: &Gpu,
     config: &ModelConfig,
     mut kv: KvTypes,
     types: &[GgmlType],
     now: Clock,
-) -> Result<(KvTypes, SelfTest)> {
+) -> Result<(Gpu, KvTypes, SelfTest)> {
     let start = now();
     let mut failures = Vec::new();
     let mut lower_tiers = lower_tiers(gpu, kv).into_iter();
-    while let Some(failure) = run(gpu, config, kv, types).await? {
-        let Some((options, lower_kv)) = lower_tiers.next() else {
+    let mut gpu = gpu.clone();
+    while let Some(failure) = run(&gpu, config, kv, types).await? {
+        let Some(lower) = lower_tiers.next() else {
             let Failure { kernel, problem, .. } = failure;
-            return Err(Error::SelfTest { adapter: gpu.caps.adapter.clone(), kernel, problem });
+            return Err(Error::SelfTest { adapter: gpu.caps().adapter.clone(), kernel, problem });
         };
         failures.push(failure);
-        *gpu = Gpu::request(&options).await?;
-        kv = lower_kv;
+        (gpu, kv) = lower;
     }
     let milliseconds = (now() - start).round() as u32;
-    Ok((kv, SelfTest { tier: tier(gpu, kv), milliseconds, failures }))
+    let report = SelfTest { tier: tier(&gpu, kv), milliseconds, failures };
+    Ok((gpu, kv, report))
 }
 
 /// What is left when features that `gpu` uses, or the types of its KV cache, are given up.
-fn lower_tiers(gpu: &Gpu, kv: KvTypes) -> Vec<(GpuOptions, KvTypes)> {
+fn lower_tiers(gpu: &Gpu, kv: KvTypes) -> Vec<(Gpu, KvTypes)> {
     let has = |(subgroups, narrow): &(bool, bool)| {
-        (!subgroups || gpu.caps.subgroups) && (!narrow || kv != KvTypes::F32)
+        (!subgroups || gpu.caps().subgroups) && (!narrow || kv != KvTypes::F32)
     };
     let without = |(subgroups, narrow): (bool, bool)| {
-        let options = GpuOptions {
-            no_subgroups: gpu.options.no_subgroups || subgroups,
-            tuning: Some(Tuning::default()),
-            ..gpu.options.clone()
-        };
-        (options, if narrow { KvTypes::F32 } else { kv })
+        let gpu = gpu.with_tuning(Tuning::default());
+        let gpu = if subgroups { gpu.with_subgroups(false) } else { gpu };
+        (gpu, if narrow { KvTypes::F32 } else { kv })
     };
     let untuned = is_tuned(gpu).then_some((false, false));
     let fewer = [(true, false), (false, true), (true, true)];
@@ -82,7 +78,7 @@ fn lower_tiers(gpu: &Gpu, kv: KvTypes) -> Vec<(GpuOptions, KvTypes)> {
 }
 
 fn is_tuned(gpu: &Gpu) -> bool {
-    gpu.caps.tuning != Tuning::default()
+    gpu.caps().tuning != Tuning::default()
 }
 
 async fn run(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, types: &[GgmlType]) -> Result<Option<Failure>> {
@@ -90,8 +86,7 @@ async fn run(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, types: &[GgmlType]) -
         Ok(None) => return Ok(None),
         Ok(Some(wrong)) => wrong,
         Err(Error::Shader { kernel, problem }) => (kernel, problem),
-        // a device that is lost over it does not say which kernel it was
-        Err(Error::Device(problem)) => ("a kernel".into(), problem),
+        Err(Error::Validation { problem }) => ("a kernel".into(), problem),
         Err(other) => return Err(other),
     };
     let tuned = if is_tuned(gpu) { ", tuned" } else { "" };
@@ -99,6 +94,6 @@ async fn run(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, types: &[GgmlType]) -
 }
 
 fn tier(gpu: &Gpu, kv: KvTypes) -> String {
-    let subgroups = if gpu.caps.subgroups { "subgroups" } else { "no subgroups" };
+    let subgroups = if gpu.caps().subgroups { "subgroups" } else { "no subgroups" };
     format!("{subgroups}, {kv}")
 }

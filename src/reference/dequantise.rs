@@ -41,8 +41,8 @@ pub fn set_scales(layout: &Layout, block: &mut [u8], mut half: impl FnMut() -> u
         }
         _ => &[],
     };
-    let lone = layout.lone.map(|lone| lone.offset as usize);
-    for at in offsets.iter().copied().chain(lone) {
+    let narrow = layout.narrow.map(|narrow| narrow.offset as usize);
+    for at in offsets.iter().copied().chain(narrow) {
         block[at..at + 2].copy_from_slice(&half().to_le_bytes());
     }
 }

@@ -1,15 +1,18 @@
 //! The browser edge: what the package's worker calls. Errors cross as `{ code, message }`.
 
-mod source;
+mod download;
 
 use crate::chat::reasoning::Delta;
 use crate::engine::{ChatRequest, Engine, Logprobs, Moment, TextParts};
+use crate::gguf::Header;
 use crate::gpu::{Gpu, GpuOptions};
-use crate::model::Loader;
+use crate::model::{self, ModelOptions, Progress};
 use crate::{Error, Result};
+use download::Download;
 use js_sys::{Function, Object, Reflect};
 use serde::{Deserialize, Serialize};
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::Poll;
 use wasm_bindgen::prelude::*;
 use web_sys::AbortSignal;
@@ -18,9 +21,10 @@ use web_sys::AbortSignal;
 #[derive(Debug, Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct LoadOptions {
-    n_ctx: Option<usize>,
     #[serde(flatten)]
     gpu: GpuOptions,
+    #[serde(flatten)]
+    model: ModelOptions,
 }
 
 /// A loaded model.
@@ -45,7 +49,7 @@ impl WasmEngine {
 
     /// Facts about the model, the device and the tier.
     pub fn info(&self) -> std::result::Result<JsValue, JsValue> {
-        let model = self.engine.session.model();
+        let model = self.engine.model();
         let info = serde_json::json!({
             "model": {
                 "name": model.config.name,
@@ -57,7 +61,7 @@ impl WasmEngine {
             },
             "nCtx": model.n_ctx,
             "kv": model.kv(),
-            "device": model.gpu().caps,
+            "device": model.gpu().caps(),
             "selfTest": model.self_test,
         });
         to_js(&info)
@@ -147,41 +151,37 @@ async fn load(
 ) -> Result<WasmEngine> {
     let options: LoadOptions = serde_wasm_bindgen::from_value(options)
         .map_err(|e| Error::InvalidRequest { param: "options".into(), problem: e.to_string() })?;
-    let mut source = source::Source::open(source, signal).await?;
-    let length = source.length.filter(|_| source.exact);
-    let mut loader = Loader::new(Gpu::request(&options.gpu).await?, options.n_ctx, length, now);
-    let mut piece = Vec::new();
-    let mut text = None;
+    let mut source = Download::open(source, signal).await?;
+    let total = source.total;
+    progress(on_progress, "download", 0, total);
     let mut reported = 0;
-    progress(on_progress, "download", 0, source.length);
-    while source.read(&mut piece).await? {
-        loader.push(&piece).await?;
-        if text.is_none() && loader.header().is_some() {
-            text = loader.header().map(|header| TextParts::from_metadata(&header.metadata)).transpose()?;
+    let on_bytes = |bytes| match bytes {
+        Progress::Received(bytes) if bytes - reported >= 1 << 20 => {
+            reported = bytes;
+            // more than the total: that was of something else
+            progress(on_progress, "download", bytes, total.filter(|total| bytes <= *total));
         }
-        if loader.position() - reported >= 1 << 20 {
-            reported = loader.position();
-            progress(on_progress, "download", reported, source.length);
-        }
-    }
-    let bytes = loader.position();
-    progress(on_progress, "prepare", bytes, Some(bytes));
-    let model = loader.finish().await?;
-    // a file without a header has failed in `finish`
-    let text = text.ok_or_else(|| Error::NotGguf { found: "nothing".into() })?;
+        Progress::Received(_) => {}
+        Progress::Complete(bytes) => progress(on_progress, "prepare", bytes, Some(bytes)),
+    };
+    let check = |header: &Header| TextParts::from_metadata(&header.metadata);
+    let gpu = async || Gpu::request(&options.gpu).await;
+    let loading = model::load(&mut source, check, gpu, &options.model, now, on_bytes);
+    let (model, text, bytes) = loading.await?;
+    let engine = Engine::new(&Rc::new(model), text).await?;
     progress(on_progress, "ready", bytes, Some(bytes));
-    Ok(WasmEngine { engine: Engine::new(model, text), bytes })
+    Ok(WasmEngine { engine, bytes })
 }
 
 #[derive(Serialize)]
-struct Progress<'a> {
+struct ProgressEvent<'a> {
     phase: &'a str,
     loaded: u64,
     total: Option<u64>,
 }
 
 fn progress(callback: &Function, phase: &str, loaded: u64, total: Option<u64>) {
-    if let Ok(value) = to_js(&Progress { phase, loaded, total }) {
+    if let Ok(value) = to_js(&ProgressEvent { phase, loaded, total }) {
         call(callback, &value);
     }
 }

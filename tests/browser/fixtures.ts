@@ -27,7 +27,7 @@ export const full = Boolean(process.env['MINKE_TEST_FULL']);
 /** A tier, and what runs in it: see tests/common/coverage.rs. */
 interface Row {
   options: DeviceOptions;
-  spreads: number[];
+  row_tiles: number[];
   kv: (KvType | KvTypes)[];
   architectures: string[];
   formats: string[];
@@ -37,7 +37,7 @@ interface Row {
 export const chromiumRows = (
   JSON.parse(readFileSync(join(root, 'tests/coverage.json'), 'utf8')) as { chromium: Row[] }
 ).chromium.map((row) =>
-  full && row.formats.length > 0 ? { ...row, spreads: [0, 1, 2], formats: stems('kernels') } : row,
+  full && row.formats.length > 0 ? { ...row, row_tiles: [0, 1, 2], formats: stems('kernels') } : row,
 );
 
 /** The names of a folder's vectors. */

@@ -59,12 +59,12 @@ export function runKernels(
   cols: number,
   raw: Uint8Array,
   x: Float32Array,
-  spread: number,
+  rowTile: number,
 ) {
   return page.evaluate(
-    async ([ty, rows, cols, raw, x, spread]) =>
-      (await window.kernels.run(ty, rows, cols, raw, x, spread)) as [Float32Array, Float32Array, Float32Array],
-    [ty, rows, cols, raw, x, spread] as const,
+    async ([ty, rows, cols, raw, x, rowTile]) =>
+      (await window.kernels.run(ty, rows, cols, raw, x, rowTile)) as [Float32Array, Float32Array, Float32Array],
+    [ty, rows, cols, raw, x, rowTile] as const,
   );
 }
 

@@ -35,11 +35,11 @@ function kernelCases(ty: string): KernelCase[] {
 }
 
 /** The worst error of matvec and matmul, in units of `y_abs`. */
-async function checkKernels(page: Page, ty: string, spread: number): Promise<number> {
+async function checkKernels(page: Page, ty: string, rowTile: number): Promise<number> {
   let most = 0;
   for (const { rows, cols, kind, ...want } of kernelCases(ty)) {
     const x = Float32Array.from(FACTORS.flatMap((f) => Array.from(floats(want.x_f32_hex), (v) => v * f)));
-    const [y, ys, embedded] = await golden.runKernels(page, ty, rows, cols, bytes(want.raw_hex), x, spread);
+    const [y, ys, embedded] = await golden.runKernels(page, ty, rows, cols, bytes(want.raw_hex), x, rowTile);
     const scaled = (values: number[], by: (f: number) => number) =>
       FACTORS.flatMap((f) => values.map((v) => v * by(f)));
     const error = Math.max(
@@ -127,7 +127,7 @@ for (const row of chromiumRows) {
       const tierRow = await openTier(page, url);
       let most = 0;
       for (const [i, ty] of formats.entries())
-        most = Math.max(most, await checkKernels(page, ty, row.spreads[i % row.spreads.length] ?? 0));
+        most = Math.max(most, await checkKernels(page, ty, row.row_tiles[i % row.row_tiles.length] ?? 0));
       console.log(`${tierRow} kernels of ${formats.join(', ')}: ${most.toExponential(1)} | ${vectors} |`);
     });
   }
@@ -153,9 +153,10 @@ for (const row of chromiumRows) {
 
 test('keys with large biases are kept in f32 by default', async ({ page, golden: url }) => {
   await golden.open(page, url);
+  const row = chromiumRows.find(({ options }) => options.noSubgroups);
   const errors = [];
   for (const kv of [undefined, 'f32', 'f16'] as const) {
-    const { error, ...info } = await measure(page, OUTLIERS(), { noSubgroups: true, ...(kv && { kv }) });
+    const { error, ...info } = await measure(page, OUTLIERS(), { ...row?.options, ...(kv && { kv }) });
     console.log(`| ${info.tier} | outliers: ${error.toExponential(1)} |`);
     if (!kv) expect(info.kv).toEqual({ keys: 'f32', values: 'f16' });
     errors.push(error);

@@ -1,8 +1,9 @@
 //! The table of what the tests run where: tests/coverage.json, which the browser tests read too.
 
+use super::Options;
 use minke::config::Architecture;
-use minke::gpu::{Gpu, GpuOptions, Splits, Tile};
-use minke::kernels::matvec::Spread;
+use minke::gpu::{Gpu, Splits, Tile};
+use minke::kernels::matvec::RowTile;
 use minke::kv_type::{KvType, KvTypes};
 use minke::quant::GgmlType;
 use serde::Deserialize;
@@ -21,9 +22,9 @@ pub struct Coverage {
 #[serde(deny_unknown_fields)]
 pub struct Row {
     /// The tier, and which way its kernels go that have more than one.
-    pub options: GpuOptions,
-    /// Indices of [`Spread::ALL`], in turns for the formats.
-    pub spreads: Vec<usize>,
+    pub options: Options,
+    /// Indices of [`RowTile::ALL`], in turns for the formats.
+    pub row_tiles: Vec<usize>,
     /// KV caches, with each of which the models run.
     pub kv: Vec<KvTypes>,
     /// Of the tiny models. Rows with the same share them.
@@ -33,22 +34,26 @@ pub struct Row {
 
 impl Row {
     pub fn tier(&self) -> String {
-        let subgroups = if self.options.no_subgroups { "no" } else { "yes" };
-        let limits = if self.options.default_limits { "default" } else { "adapter" };
+        let subgroups = if self.options.gpu.no_subgroups { "no" } else { "yes" };
+        let limits = if self.options.gpu.default_limits { "default" } else { "adapter" };
         format!("subgroups {subgroups}, limits {limits}")
     }
 
     /// Whether the adapter has the tier; else `what` is told to be skipped, and scripts/test.mjs counts it.
     pub fn can_run(&self, gpu: &Gpu, what: &str) -> bool {
-        let can = self.options.no_subgroups || gpu.caps.subgroups;
+        let can = self.options.gpu.no_subgroups || gpu.caps().subgroups;
         if !can {
-            println!("skipped: {what}, {}: {} has no subgroups of at least 8", self.tier(), gpu.caps.adapter);
+            println!(
+                "skipped: {what}, {}: {} has no subgroups of at least 8",
+                self.tier(),
+                gpu.caps().adapter
+            );
         }
         can
     }
 
-    pub fn spread(&self, case: usize) -> Spread {
-        Spread::ALL[self.spreads[case % self.spreads.len()]]
+    pub fn row_tile(&self, case: usize) -> RowTile {
+        RowTile::ALL[self.row_tiles[case % self.row_tiles.len()]]
     }
 
     /// The row without a value; None where it is one that a row has only one of.
@@ -56,7 +61,7 @@ impl Row {
         let mut row = self.clone();
         let (what, name) = value.split_once(' ').expect("what it is, and its name");
         match what {
-            "spread" => row.spreads.retain(|spread| spread.to_string() != name),
+            "row_tile" => row.row_tiles.retain(|tile| tile.to_string() != name),
             "keys" => row.kv.retain(|kv| kv.keys.to_string() != name),
             "values" => row.kv.retain(|kv| kv.values.to_string() != name),
             "architecture" => row.architectures.retain(|architecture| architecture.name() != name),
@@ -68,13 +73,13 @@ impl Row {
 
     /// The values that the row covers, each with what it is a value of.
     pub fn values(&self) -> BTreeSet<String> {
-        let tuning = self.options.tuning.expect("a table leaves nothing to measurement");
+        let tuning = self.options.model.tuning.expect("a table leaves nothing to measurement");
         let mut values = BTreeSet::from([
             format!("tier {}", self.tier()),
             format!("matmul {:?}", tuning.matmul),
             format!("attention {:?}", tuning.attention),
         ]);
-        values.extend(self.spreads.iter().map(|spread| format!("spread {spread}")));
+        values.extend(self.row_tiles.iter().map(|tile| format!("row_tile {tile}")));
         values.extend(
             self.kv.iter().flat_map(|kv| [format!("keys {}", kv.keys), format!("values {}", kv.values)]),
         );
@@ -93,7 +98,7 @@ pub fn universe() -> BTreeSet<String> {
     let mut all: BTreeSet<_> = tiers.into_iter().flatten().collect();
     all.extend(Tile::ALL.map(|tile| format!("matmul {tile:?}")));
     all.extend(Splits::ALL.map(|splits| format!("attention {splits:?}")));
-    all.extend((0..Spread::ALL.len()).map(|i| format!("spread {i}")));
+    all.extend((0..RowTile::ALL.len()).map(|i| format!("row_tile {i}")));
     all.extend(KvType::ALL.into_iter().flat_map(|kv| [format!("keys {kv}"), format!("values {kv}")]));
     all.extend(Architecture::ALL.map(|architecture| format!("architecture {}", architecture.name())));
     all.extend(GgmlType::supported().map(|ty| format!("format {ty}")));
@@ -139,7 +144,7 @@ pub fn rows() -> Vec<Row> {
         return rows;
     }
     let every = |row: Row| Row {
-        spreads: (0..Spread::ALL.len()).collect(),
+        row_tiles: (0..RowTile::ALL.len()).collect(),
         architectures: Architecture::ALL.to_vec(),
         formats: GgmlType::supported().map(|ty| ty.name().to_owned()).collect(),
         ..row

@@ -5,7 +5,13 @@ pub mod coverage;
 pub mod gguf;
 pub mod sampling;
 
+use minke::context::Context;
+use minke::gpu::{Gpu, GpuOptions, Splits, Tile, Tuning};
+use minke::kv_type::{KvType, KvTypes};
+use minke::model::{ByteSource, Model, ModelOptions};
+use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::LazyLock;
 
 /// `$MINKE_VECTORS` (from the repository's root), else `../shared/golden`, else the small tests/vectors.
@@ -46,28 +52,60 @@ pub fn hex(text: &str) -> Vec<u8> {
     (0..text.len() / 2).map(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).expect("hex")).collect()
 }
 
+/// What a test asks of the device and of the model.
+#[derive(Clone, Default, serde::Deserialize)]
+pub struct Options {
+    #[serde(flatten)]
+    pub gpu: GpuOptions,
+    #[serde(flatten)]
+    pub model: ModelOptions,
+}
+
+impl Options {
+    /// With a KV cache of such types, or the default one.
+    pub fn kv(&self, kv: impl Into<Option<KvTypes>>) -> Self {
+        Self { model: ModelOptions { kv: kv.into(), ..self.model.clone() }, ..self.clone() }
+    }
+
+    /// With kernels that are changed before they are compiled.
+    pub fn patched(&self, patch: fn(&str, String) -> String) -> Self {
+        Self { gpu: GpuOptions { patch: Some(patch), ..self.gpu.clone() }, ..self.clone() }
+    }
+
+    pub fn tuned(&self, tuning: Tuning) -> Self {
+        Self { model: ModelOptions { tuning: Some(tuning), ..self.model.clone() }, ..self.clone() }
+    }
+
+    pub fn without_subgroups(&self) -> Self {
+        Self { gpu: GpuOptions { no_subgroups: true, ..self.gpu.clone() }, ..self.clone() }
+    }
+
+    /// The device, in the tier.
+    pub fn open(&self) -> Gpu {
+        let gpu = pollster::block_on(Gpu::request(&self.gpu)).expect("lavapipe or a GPU");
+        gpu.with_tuning(self.model.tuning.unwrap_or_default())
+    }
+}
+
 /// A row of a tier table: what the device really uses.
-pub fn tier_row(gpu: &minke::gpu::Gpu, kv: minke::kv_type::KvTypes) -> String {
-    let caps = &gpu.caps;
+pub fn tier_row(gpu: &Gpu, limits: &GpuOptions, kv: KvTypes) -> String {
+    let caps = gpu.caps();
     let subgroups = if caps.subgroups { "yes" } else { "no" };
-    let limits = if gpu.options.default_limits { "default" } else { "adapter" };
+    let limits = if limits.default_limits { "default" } else { "adapter" };
     let (tile, splits) = (caps.tuning.matmul, caps.tuning.attention);
     let tier = format!("subgroups {subgroups:<3} | limits {limits} | tile {tile:?}, splits {splits:?}");
     format!("| {} | {tier} | {kv} |", caps.adapter)
 }
 
 /// Where a test is about no tier: as a load would find it on a CPU by trying, but without trying.
-pub fn options() -> minke::gpu::GpuOptions {
-    use minke::gpu::{Splits, Tile, Tuning};
-    let tuning = Tuning { matmul: Tile::Registers, invocations: 0, attention: Splits::Few };
-    minke::gpu::GpuOptions { tuning: Some(tuning), ..Default::default() }
+pub fn options() -> Options {
+    Options::default().tuned(Tuning { matmul: Tile::Registers, invocations: 0, attention: Splits::Few })
 }
 
 /// How much wider the bounds on logits are than with an f32 cache: f16 by golden/README.md, tolerances. A step of Q8_0
 /// is 8 times f16's relative to the largest value of a block, and 64 times relative to one an eighth as large, of which
 /// blocks with an outlier (Qwen2's biases make some) are full.
-pub fn kv_factor(kv: minke::kv_type::KvTypes) -> f32 {
-    use minke::kv_type::KvType;
+pub fn kv_factor(kv: KvTypes) -> f32 {
     let factor = |kv| match kv {
         KvType::F32 => 1.0,
         KvType::F16 => 10.0,
@@ -91,11 +129,7 @@ pub fn now() -> f64 {
 }
 
 /// Loads a GGUF file as a download would: in pieces.
-pub fn load(
-    path: &Path,
-    options: &minke::gpu::GpuOptions,
-    n_ctx: Option<usize>,
-) -> minke::Result<minke::model::Model> {
+pub fn load(path: &Path, options: &Options, n_ctx: Option<usize>) -> minke::Result<Rc<Model>> {
     let file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let length = file.metadata().expect("a length").len();
     load_from(file, length, options, n_ctx)
@@ -103,23 +137,48 @@ pub fn load(
 
 /// The same from any source of `length` bytes.
 pub fn load_from(
-    mut source: impl std::io::Read,
+    reader: impl Read,
     length: u64,
-    options: &minke::gpu::GpuOptions,
+    options: &Options,
     n_ctx: Option<usize>,
-) -> minke::Result<minke::model::Model> {
-    pollster::block_on(async {
-        let gpu = minke::gpu::Gpu::request(options).await?;
-        let mut loader = minke::model::Loader::new(gpu, n_ctx, Some(length), now);
-        let mut piece = vec![0; 1_000_003];
-        loop {
-            let n = source.read(&mut piece).expect("a readable file");
-            if n == 0 {
-                return loader.finish().await;
-            }
-            loader.push(&piece[..n]).await?;
-        }
-    })
+) -> minke::Result<Rc<Model>> {
+    let mut source = Pieces { reader, position: 0, length: Some(length) };
+    let model_options = ModelOptions { n_ctx, ..options.model.clone() };
+    let gpu = async || Gpu::request(&options.gpu).await;
+    let loading = minke::model::load(&mut source, |_| Ok(()), gpu, &model_options, now, |_| {});
+    pollster::block_on(loading).map(|(model, ..)| Rc::new(model))
+}
+
+/// What a reader reads, in pieces of odd size.
+pub struct Pieces<R> {
+    pub reader: R,
+    pub position: u64,
+    pub length: Option<u64>,
+}
+
+impl<R> Pieces<R> {
+    pub const PIECE: u64 = 100_003;
+}
+
+impl<R: Read> ByteSource for Pieces<R> {
+    async fn read(&mut self, piece: &mut Vec<u8>) -> minke::Result<bool> {
+        let n = self.reader.by_ref().take(Self::PIECE).read_to_end(piece).expect("a readable file");
+        self.position += n as u64;
+        Ok(n > 0)
+    }
+
+    fn position(&self) -> u64 {
+        self.position
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.length
+    }
+}
+
+/// A conversation with a model of its own.
+pub fn context(model: Rc<Model>) -> Context {
+    pollster::block_on(Context::new(&model)).expect("a context")
 }
 
 /// File names of the real models that set-up downloads.
@@ -166,7 +225,6 @@ pub fn python_dequantise(ty: minke::quant::GgmlType, blocks: &[u8]) -> Vec<f32> 
 
 /// The header of a GGUF file.
 pub fn header(path: &Path) -> minke::gguf::Header {
-    use std::io::Read;
     let mut file = std::fs::File::open(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     let mut parser = minke::gguf::HeaderParser::default();
     let mut piece = vec![0; 65_536];

@@ -1,7 +1,7 @@
 //! The table of what runs where leaves nothing out.
 
 use crate::common::coverage::{Coverage, Row, missing, table, universe};
-use minke::kernels::matvec::Spread;
+use minke::kernels::matvec::RowTile;
 
 #[test]
 fn the_table_covers_every_value_in_both_worlds() {
@@ -27,6 +27,6 @@ fn the_table_names_nothing_else() {
     let Coverage { native, chromium } = table();
     for row in native.iter().chain(&chromium) {
         assert!(row.values().is_subset(&universe()), "{:?}", row.values());
-        assert!(row.spreads.iter().all(|spread| *spread < Spread::ALL.len()));
+        assert!(row.row_tiles.iter().all(|tile| *tile < RowTile::ALL.len()));
     }
 }

@@ -6,7 +6,7 @@ use crate::common::{self, assert_refused, parse};
 use minke::config::ModelConfig;
 use minke::engine::TextParts;
 use minke::gguf::HeaderParser;
-use minke::gpu::GpuOptions;
+use minke::model::ModelOptions;
 use minke::model::plan::MemoryPlan;
 use minke::{Error, Result};
 
@@ -14,7 +14,7 @@ use minke::{Error, Result};
 fn open(bytes: &[u8]) -> Result<ModelConfig> {
     let header = parse(bytes)?;
     let config = ModelConfig::from_header(&header)?;
-    MemoryPlan::new(&config, &header, None, &GpuOptions::default())?;
+    MemoryPlan::new(&config, &header, &ModelOptions::default())?;
     Ok(config)
 }
 
@@ -186,7 +186,10 @@ fn pieces_of_any_size_give_the_same_header() {
 fn no_plan_overflows() {
     let header = parse(&tiny().header()).expect("a header");
     let config = ModelConfig::from_header(&header).expect("a model");
-    let plan = |n_ctx| MemoryPlan::new(&config, &header, Some(n_ctx), &GpuOptions::default());
+    let plan = |n_ctx| {
+        let options = ModelOptions { n_ctx: Some(n_ctx), ..ModelOptions::default() };
+        MemoryPlan::new(&config, &header, &options)
+    };
     assert!(plan(1 << 24).expect("a plan").total > 1 << 31);
     for n_ctx in [(1 << 24) + 1, usize::MAX] {
         assert_refused(plan(n_ctx), "invalid_request", &["n_ctx", &n_ctx.to_string(), "16777216"]);

@@ -1,5 +1,5 @@
-//! The house's order (ARCHITECTURE.md): imports run downwards only, and only some rooms name wgpu or
-//! JavaScript.
+//! The order of the modules (ARCHITECTURE.md): imports run downwards only, and only some modules name wgpu or JavaScript.
+//! And the size of files and functions.
 
 use crate::common;
 use minke::kernels::rope::Heads;
@@ -8,9 +8,9 @@ use minke::model::kv_cache::KvCache;
 use minke::tokenizer::Tokenizer;
 use std::path::{Path, PathBuf};
 
-/// Each room of src/ and what it imports, from the bottom up: a room may import those it names, and all that
+/// Each module of src/ and what it imports, from the bottom up: a module may import those it names, and all that
 /// lie below them.
-const ROOMS: &[(&str, &[&str])] = &[
+const MODULES: &[(&str, &[&str])] = &[
     ("error", &[]),
     ("quant", &["error"]),
     ("kv_type", &["error"]),
@@ -23,15 +23,15 @@ const ROOMS: &[(&str, &[&str])] = &[
     ("gpu", &["kv_type"]),
     ("kernels", &["gpu", "quant"]),
     ("model", &["kernels", "config", "reference", "sampler"]),
-    ("session", &["model"]),
-    ("engine", &["session", "chat", "tokenizer"]),
+    ("context", &["model"]),
+    ("engine", &["context", "chat", "tokenizer"]),
     ("web", &["engine"]),
     ("bin", &["engine"]),
 ];
 
-/// Foreign crates that only these rooms name.
+/// Foreign crates that only these modules name.
 const FOREIGN: &[(&str, &[&str])] = &[
-    ("wgpu", &["gpu", "kernels"]),
+    ("wgpu", &["gpu"]),
     ("js_sys", &["web"]),
     ("web_sys", &["web"]),
     ("wasm_bindgen", &["web"]),
@@ -39,13 +39,13 @@ const FOREIGN: &[(&str, &[&str])] = &[
     ("serde_wasm_bindgen", &["web"]),
 ];
 
-fn imports(room: &str) -> Option<&'static [&'static str]> {
-    ROOMS.iter().find(|row| row.0 == room).map(|row| row.1)
+fn imports(module: &str) -> Option<&'static [&'static str]> {
+    MODULES.iter().find(|row| row.0 == module).map(|row| row.1)
 }
 
-fn may_import(room: &str, other: &str) -> bool {
-    let below = imports(room).unwrap_or_default();
-    room == other || below.iter().any(|next| may_import(next, other))
+fn may_import(module: &str, other: &str) -> bool {
+    let below = imports(module).unwrap_or_default();
+    module == other || below.iter().any(|next| may_import(next, other))
 }
 
 /// Identifiers, `::`, and other characters one by one; without comments.
@@ -82,17 +82,17 @@ fn heads<'s>(path: &[&'s str]) -> Vec<&'s str> {
     heads
 }
 
-/// What a file of `room` must not name.
-fn violations(room: &str, source: &str) -> Vec<String> {
+/// What a file of `module` must not name.
+fn violations(module: &str, source: &str) -> Vec<String> {
     let tokens = tokens(source);
     let mut wrong = Vec::new();
     for (i, token) in tokens.iter().enumerate() {
-        if FOREIGN.iter().any(|(name, rooms)| name == token && !rooms.contains(&room)) {
+        if FOREIGN.iter().any(|(name, modules)| name == token && !modules.contains(&module)) {
             wrong.push((*token).to_owned());
         }
         if matches!(*token, "crate" | "minke" | "super") && tokens.get(i + 1) == Some(&"::") {
             let named = heads(&tokens[i + 2..]).into_iter();
-            let upward = named.filter(|name| imports(name).is_some() && !may_import(room, name));
+            let upward = named.filter(|name| imports(name).is_some() && !may_import(module, name));
             wrong.extend(upward.map(String::from));
         }
     }
@@ -111,62 +111,116 @@ fn imports_run_downwards() {
     let mut seen = std::collections::BTreeSet::new();
     for file in files(&src) {
         let path = file.strip_prefix(&src).expect("a path in src/").with_extension("");
-        let room = path.iter().next().and_then(|name| name.to_str()).expect("a name").to_owned();
-        if room == "lib" {
-            continue; // the crate's root declares the rooms
+        let module = path.iter().next().and_then(|name| name.to_str()).expect("a name").to_owned();
+        if module == "lib" {
+            continue; // the crate's root declares the modules
         }
         assert!(
-            imports(&room).is_some(),
-            "src/{room} is no room yet: give it its place in tests/cpu/house.rs"
+            imports(&module).is_some(),
+            "src/{module} is no module yet: give it its place in tests/cpu/house.rs"
         );
         let source = std::fs::read_to_string(&file).expect("a readable file");
-        let wrong = violations(&room, &source);
-        assert!(wrong.is_empty(), "{}: {room} must not name {}", file.display(), wrong.join(", "));
-        seen.insert(room);
+        let wrong = violations(&module, &source);
+        assert!(wrong.is_empty(), "{}: {module} must not name {}", file.display(), wrong.join(", "));
+        seen.insert(module);
     }
-    assert_eq!(seen.len(), ROOMS.len(), "{seen:?}");
+    assert_eq!(seen.len(), MODULES.len(), "{seen:?}");
 }
 
 #[test]
-fn each_room_stands_on_those_before_it() {
-    for (i, (room, below)) in ROOMS.iter().enumerate() {
-        let before = |name: &&str| ROOMS[..i].iter().any(|row| row.0 == *name);
-        assert!(below.iter().all(before), "{room}");
+fn each_module_stands_on_those_before_it() {
+    for (i, (module, below)) in MODULES.iter().enumerate() {
+        let before = |name: &&str| MODULES[..i].iter().any(|row| row.0 == *name);
+        assert!(below.iter().all(before), "{module}");
     }
 }
 
 #[test]
 fn the_checker_sees_what_is_forbidden() {
-    for (room, source, named) in [
-        ("session", "use crate::engine::Engine;", "engine"),
-        ("session", "use crate::chat::template::ChatTemplate;", "chat"),
+    for (module, source, named) in [
+        ("context", "use crate::engine::Engine;", "engine"),
+        ("context", "use crate::chat::template::ChatTemplate;", "chat"),
         ("model", "use crate::{Error, gguf::{Header, Value}, web::{engine, source}};", "web"),
-        ("model", "use crate::{\n    session::{self, Session},\n    Result,\n};", "session"),
+        ("model", "use crate::{\n    context::{self, Context},\n    Result,\n};", "context"),
         ("gguf", "fn f() -> crate::config::Rope {}", "config"),
         ("quant", "use super::gguf::Header; // of src/quant.rs: the crate's root", "gguf"),
         ("chat", "let t = crate::tokenizer::Special::Text;", "tokenizer"),
         ("bin", "use minke::web;", "web"),
-        ("model", "pub x: wgpu::Buffer,", "wgpu"),
+        ("kernels", "pub x: wgpu::Buffer,", "wgpu"),
         ("engine", "#[wasm_bindgen]", "wasm_bindgen"),
-        ("session", "use js_sys::Date;", "js_sys"),
+        ("context", "use js_sys::Date;", "js_sys"),
         ("gpu", "use web_sys::Window;", "web_sys"),
     ] {
-        assert_eq!(violations(room, source), [named], "{room}: {source}");
+        assert_eq!(violations(module, source), [named], "{module}: {source}");
     }
 }
 
 #[test]
 fn the_checker_lets_the_rest_pass() {
-    for (room, source) in [
-        ("session", "use crate::model::{MAX_BATCH, Model};\nuse crate::{Error, Result};"),
+    for (module, source) in [
+        ("context", "use crate::model::{MAX_BATCH, Model};\nuse crate::{Error, Result};"),
         ("model", "use super::weights::{engine, web};\nuse crate::gpu::{Buffer, Gpu};"),
-        ("tokenizer", "/// See [`crate::chat::template::Prompt`].\npub(crate) fn f() {}"),
-        ("kernels", "use crate::quant::{CHUNK, GgmlType};\nfn f(x: &wgpu::Buffer) {}"),
+        ("tokenizer", "/// See [`crate::chat::template::Rendered`].\npub(crate) fn f() {}"),
+        ("gpu", "use crate::kv_type::KvType;\nfn f(x: &wgpu::Buffer) {}"),
         ("web", "use crate::tokenizer::Special;\nuse wasm_bindgen::prelude::*;"),
         ("bin", "use crate::source::load;\nuse minke::{Error, gguf::Header};"),
     ] {
-        assert!(violations(room, source).is_empty(), "{room}: {:?}", violations(room, source));
+        assert!(violations(module, source).is_empty(), "{module}: {:?}", violations(module, source));
     }
+}
+
+/// Lines of the longest function of a Rust source as rustfmt leaves it, and its first line.
+fn longest_function(source: &str) -> (usize, &str) {
+    let lines: Vec<_> = source.lines().collect();
+    let is_function = |line: &str| {
+        let before = line.split("fn ").next().unwrap_or_default();
+        line.contains("fn ") && before.split_whitespace().all(|word| word.starts_with(char::is_lowercase))
+    };
+    let length = |first: usize| {
+        let indent = " ".repeat(lines[first].len() - lines[first].trim_start().len());
+        let (body_end, declaration_end) = (format!("{indent}}}"), format!("{indent})"));
+        let is_last = |i: usize, line: &str| {
+            line.starts_with(&body_end)
+                || i == first && line.ends_with(['}', ';'])
+                || line.starts_with(&declaration_end) && line.ends_with(';')
+        };
+        (first..lines.len()).find(|i| is_last(*i, lines[*i])).map_or(0, |last| last + 1 - first)
+    };
+    let functions = (0..lines.len()).filter(|i| is_function(lines[*i]));
+    functions.map(|first| (length(first), lines[first])).max().unwrap_or((0, ""))
+}
+
+#[test]
+fn files_and_functions_are_short() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for (folder, most) in [("src", 400), ("tests", 400), ("shaders", 200)] {
+        for file in files(&root.join(folder)) {
+            let extension = file.extension().and_then(|extension| extension.to_str());
+            if !matches!(extension, Some("rs" | "wgsl")) {
+                continue;
+            }
+            let source = std::fs::read_to_string(&file).expect("a readable file");
+            let lines = source.lines().count();
+            assert!(lines <= most, "{} has {lines} lines", file.display());
+            let (lines, function) = longest_function(&source);
+            assert!(
+                extension == Some("wgsl") || lines <= 60,
+                "{}: {lines} lines: {function}",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
+fn the_length_of_a_function_is_seen() {
+    let body = "    let a = 1;\n".repeat(70);
+    let source = format!(
+        "mod a {{\n    fn short() {{}}\n    pub async fn long(\n        a: u8,\n    ) {{\n{body}    }}\n}}\n"
+    );
+    let (lines, function) = longest_function(&source);
+    assert!(lines > 60 && function.contains("long"), "{lines}: {function}");
+    assert_eq!(longest_function("// fn of words\nconst A: u8 = 1;\n").0, 0);
 }
 
 /// What the row `| name | ... |` of a README's table says.

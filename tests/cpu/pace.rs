@@ -1,6 +1,6 @@
 //! How a prompt is cut into submits, on devices that exist in these lines only.
 
-use minke::model::pace::{Pace, Piece};
+use minke::context::pace::{Pace, Piece};
 
 /// A device: milliseconds for 1e9 bytes or operations of each of a layer's kernels, and that any submit waits.
 struct Device {

@@ -3,9 +3,9 @@
 use crate::common::{self, coverage};
 use minke::Error;
 use minke::config::Architecture;
-use minke::gpu::GpuOptions;
+use minke::context::{Context, Timing};
 use minke::kv_type::KvTypes;
-use minke::model::{Model, Timing};
+use minke::model::Model;
 use pollster::block_on;
 use serde_json::Value;
 use std::path::PathBuf;
@@ -13,10 +13,10 @@ use std::path::PathBuf;
 /// qwen3, three layers, an output matrix of its own.
 const MODEL: &str = "models/qwen3-yarn4-untied.gguf";
 
-fn model(timestamps: bool) -> Model {
-    let options = coverage::row_of(Architecture::Qwen3, 0).options;
-    let options = GpuOptions { timestamps, kv: Some(KvTypes::F32), ..options };
-    common::load(&common::vectors_dir().join(MODEL), &options, Some(512)).expect("a model")
+fn context(timestamps: bool) -> Context {
+    let mut options = coverage::row_of(Architecture::Qwen3, 0).options.kv(KvTypes::F32);
+    options.gpu.timestamps = timestamps;
+    common::context(common::load(&common::vectors_dir().join(MODEL), &options, Some(512)).expect("a model"))
 }
 
 /// Sum over the dispatches of a kernel.
@@ -34,10 +34,11 @@ fn sizes(model: &Model) -> [u64; 3] {
 
 #[test]
 fn a_decoded_token_reads_the_weights_and_the_cache_once() {
-    let mut model = model(true);
-    let timings = block_on(model.time(&[1], 99)).expect("timings");
+    let mut context = context(true);
+    let timings = block_on(context.time(&[1], 99)).expect("timings");
+    let model = context.model();
     let c = &model.config;
-    let [q, kv, layers] = sizes(&model);
+    let [q, kv, layers] = sizes(model);
     let norms = c.n_layer * (4 * c.n_embd + 2 * c.n_ff); // what comes from and goes to the residual stream, and between
     let activations = 4 * (2 * q + 2 * kv + (norms + c.n_embd + c.n_vocab) as u64);
     assert_eq!(sum(&timings, "matvec", |t| t.bytes), model.bytes_per_token() + activations);
@@ -50,9 +51,10 @@ fn a_decoded_token_reads_the_weights_and_the_cache_once() {
 
 #[test]
 fn a_batch_multiplies_every_token_and_attends_to_what_is_before_it() {
-    let mut model = model(true);
-    let timings = block_on(model.time(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 3)).expect("timings");
-    let [q, kv, layers] = sizes(&model);
+    let mut context = context(true);
+    let timings = block_on(context.time(&[1, 2, 3, 4, 5, 6, 7, 8, 9], 3)).expect("timings");
+    let model = context.model();
+    let [q, kv, layers] = sizes(model);
     assert_eq!(sum(&timings, "matmul", |t| t.flops), 9 * 2 * layers);
     assert_eq!(sum(&timings, "attention", |t| t.flops), (4..=12).sum::<u64>() * 4 * q);
     assert_eq!(sum(&timings, "attention", |t| t.bytes), 12 * 2 * 4 * kv + 9 * 8 * q);
@@ -62,9 +64,9 @@ fn a_batch_multiplies_every_token_and_attends_to_what_is_before_it() {
 /// Longer work takes longer: the clock is that of the work.
 #[test]
 fn the_clock_sees_the_work() {
-    let mut model = model(true);
+    let mut context = context(true);
     let mut time = |tokens: usize| {
-        let runs = [(); 3].map(|()| block_on(model.time(&vec![1; tokens], 0)).expect("timings"));
+        let runs = [(); 3].map(|()| block_on(context.time(&vec![1; tokens], 0)).expect("timings"));
         runs.iter().map(|run| run.iter().map(|t| t.microseconds).sum::<f64>()).fold(f64::INFINITY, f64::min)
     };
     let (few, many) = (time(2), time(256));
@@ -73,11 +75,11 @@ fn the_clock_sees_the_work() {
 
 #[test]
 fn a_device_that_was_not_asked_for_timestamps_says_so() {
-    let mut model = model(false);
-    assert!(!model.gpu().has_timestamps());
-    let error = block_on(model.time(&[1], 0)).expect_err("no clock");
+    let mut context = context(false);
+    assert!(!context.model().gpu().has_timestamps());
+    let error = block_on(context.time(&[1], 0)).expect_err("no clock");
     assert!(matches!(&error, Error::Unsupported { what, .. } if what.contains("timing")), "{error}");
-    assert!(block_on(model.forward(&[1], 0, &[0], &|| false)).is_ok(), "the device is still good");
+    assert!(block_on(context.decode(1)).is_ok(), "the device is still good");
 }
 
 /// Runs the command in a folder of its own, and returns what it printed and what it recorded.

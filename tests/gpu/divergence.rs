@@ -3,11 +3,9 @@
 
 use crate::common::{self, coverage};
 use minke::config::ModelConfig;
-use minke::gpu::GpuOptions;
 use minke::kv_type::{KvType, KvTypes};
 use minke::model::kv_cache::kv_types;
 use minke::reference::{attention::attention, dequantise::dequantise, matmul, rms_norm, rope, swiglu};
-use minke::session::Session;
 use pollster::block_on;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -123,11 +121,11 @@ fn divergence(p: &[f64], q: &[f64]) -> f64 {
 /// Mean divergence of what the engine says of some positions of texts from what is right.
 fn mean_divergence(path: &Path, kv: KvTypes, texts: &[Text]) -> f64 {
     let config = ModelConfig::from_header(&common::header(path)).expect("a config");
-    let options = GpuOptions { kv: Some(kv), ..coverage::row_of(config.architecture, 0).options };
-    let mut session = Session::new(common::load(path, &options, Some(512)).expect("a model"));
+    let options = coverage::row_of(config.architecture, 0).options.kv(kv);
+    let mut context = common::context(common::load(path, &options, Some(512)).expect("a model"));
     let mut divergences = Vec::new();
     for Text { ids, positions, right } in texts {
-        let got = block_on(session.logits(ids, positions)).expect("logits");
+        let got = block_on(context.logits(ids, positions)).expect("logits");
         assert_eq!(got.len(), right.len());
         for (got, right) in got.iter().zip(right) {
             let got: Vec<f64> = got.iter().map(|l| f64::from(*l)).collect();

@@ -1,14 +1,14 @@
 //! Repack, matvec, matmul and embedding of every format against golden/kernels (float64 sums over ggml's
 //! dequantised values), in every tier the adapter allows; attention against the scalar twins.
 
-use crate::common::{self, coverage};
-use minke::gpu::{Extent, Gpu, GpuOptions, Splits, Tuning};
+use crate::common::{self, Options, coverage};
+use minke::gpu::{Buffer, Extent, Gpu, Splits, Tuning};
 use minke::kernels::attention::attention;
 use minke::kernels::decode_attention::{combine, decode_attention, partial_bytes};
 use minke::kernels::matmul::{matmul, matmul_few};
-use minke::kernels::matvec::{Output, Spread, matvec, spread_matvec};
+use minke::kernels::matvec::{Output, RowTile, matvec, matvec_tiled};
 use minke::kernels::repack::Repack;
-use minke::kernels::rope::{self, Heads, Turn};
+use minke::kernels::rope::{self, HeadBuffers, Heads, RopeParams};
 use minke::kernels::{BATCH_HEADER, Matrix, embed::embed};
 use minke::kv_type::{KvType, KvTypes};
 use minke::quant::GgmlType;
@@ -31,13 +31,11 @@ struct Case {
 }
 
 /// The matrices of cases one under the other, in buffers of at most `limit` bytes.
-fn load(gpu: &mut Gpu, cases: &[Case], limit: u64) -> Matrix {
+fn load(gpu: &Gpu, cases: &[Case], limit: u64) -> Matrix {
     let cols = cases[0].cols;
     let ty = |case: &Case| GgmlType::from_name(&case.ty).expect("a known type");
     let tensors: Vec<_> = cases.iter().map(|case| ("golden", ty(case), case.rows)).collect();
-    let limit = std::mem::replace(&mut gpu.caps.max_binding, limit);
-    let matrix = block_on(Matrix::new(gpu, cols, &tensors)).expect("a matrix");
-    gpu.caps.max_binding = limit;
+    let matrix = block_on(Matrix::new(&gpu.with_max_binding(limit), cols, &tensors)).expect("a matrix");
     let repack = Repack::new(gpu).expect("staging");
     let mut raw: Vec<u8> = cases.iter().flat_map(|case| common::hex(&case.raw_hex)).collect();
     for slab in &matrix.slabs {
@@ -58,7 +56,7 @@ fn load(gpu: &mut Gpu, cases: &[Case], limit: u64) -> Matrix {
     matrix
 }
 
-fn read(gpu: &Gpu, buffer: &wgpu::Buffer, n: usize) -> Vec<f32> {
+fn read(gpu: &Gpu, buffer: &Buffer, n: usize) -> Vec<f32> {
     bytemuck::pod_collect_to_vec(&block_on(gpu.read(buffer, 4 * n as u64)).expect("a result"))
 }
 
@@ -83,8 +81,20 @@ fn assert_same(what: &str, got: &[f32], want: &[f32]) {
     }
 }
 
+/// The products of a case's matrix with multiples of its x.
+fn check_products(what: &str, got: &[f32], case: &Case, factors: &[f32]) {
+    let n = case.rows as usize;
+    assert_eq!(got.len(), factors.len() * n);
+    for (t, factor) in factors.iter().enumerate() {
+        let scale: Vec<f64> = case.y_abs.iter().map(|v| v * f64::from(factor.abs())).collect();
+        let want = case.y.iter().map(|v| v * f64::from(*factor));
+        let what = format!("{what} token {t} of {}", factors.len());
+        assert_close(&what, &got[t * n..][..n], want, &scale);
+    }
+}
+
 /// `few`: also the kernel for few tokens, which unpacks as the others do.
-fn check(gpu: &Gpu, case: &Case, w: &Matrix, spread: Spread, few: bool) {
+fn check(gpu: &Gpu, case: &Case, w: &Matrix, tile: RowTile, few: bool) {
     let what = format!("{} {}", case.ty, case.kind);
     let x: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.x_f32_hex));
     // as many tokens as fill more than one tile
@@ -96,9 +106,9 @@ fn check(gpu: &Gpu, case: &Case, w: &Matrix, spread: Spread, few: bool) {
     let n = case.rows as usize;
 
     let output = Output { bias: None, accumulate: false, y: &y };
-    let vector = spread_matvec(gpu, w, &x, output, spread);
+    let vector = matvec_tiled(gpu, w, &x, output, tile);
     gpu.submit(&vector, 1);
-    let what_vector = format!("matvec {what} {spread:?}");
+    let what_vector = format!("matvec {what} {tile:?}");
     assert_close(&what_vector, &read(gpu, &y, n), case.y.iter().copied(), &case.y_abs);
 
     let mut batch = vec![0u32; BATCH_HEADER];
@@ -107,12 +117,7 @@ fn check(gpu: &Gpu, case: &Case, w: &Matrix, spread: Spread, few: bool) {
     let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&batch)).unwrap();
     let vectors = matmul(gpu, w, &x, &batch, output);
     gpu.submit(&vectors, tokens as u32);
-    let got = read(gpu, &y, tokens * n);
-    for (t, factor) in factors.iter().enumerate() {
-        let scale: Vec<f64> = case.y_abs.iter().map(|v| v * f64::from(factor.abs())).collect();
-        let want = case.y.iter().map(|v| v * f64::from(*factor));
-        assert_close(&format!("matmul {what} token {t}"), &got[t * n..][..n], want, &scale);
-    }
+    check_products(&format!("matmul {what}"), &read(gpu, &y, tokens * n), case, &factors);
 
     for few in if few { &[2, 5, 8][..] } else { &[] } {
         let few = *few;
@@ -122,11 +127,7 @@ fn check(gpu: &Gpu, case: &Case, w: &Matrix, spread: Spread, few: bool) {
         let y = gpu.buffer("y", 4 * u64::from(few * case.rows)).unwrap();
         gpu.submit(&matmul_few(gpu, w, &x, &batch, Output { y: &y, ..output }), few);
         let got = read(gpu, &y, few as usize * n);
-        for (t, factor) in factors.iter().take(few as usize).enumerate() {
-            let scale: Vec<f64> = case.y_abs.iter().map(|v| v * f64::from(factor.abs())).collect();
-            let want = case.y.iter().map(|v| v * f64::from(*factor));
-            assert_close(&format!("matmul_few {what} token {t} of {few}"), &got[t * n..][..n], want, &scale);
-        }
+        check_products(&format!("matmul_few {what}"), &got, case, &factors[..few as usize]);
     }
 
     let cols = case.cols as usize;
@@ -155,19 +156,23 @@ fn check(gpu: &Gpu, case: &Case, w: &Matrix, spread: Spread, few: bool) {
 #[test]
 fn formats_agree_with_golden() {
     for row in coverage::rows() {
-        let mut gpu = block_on(Gpu::request(&row.options)).expect("lavapipe or a GPU");
+        let gpu = row.options.open();
         if !row.can_run(&gpu, "kernels") {
             continue;
         }
-        println!("{} kernels of {}", common::tier_row(&gpu, KvTypes::F32), row.formats.join(", "));
+        println!(
+            "{} kernels of {}",
+            common::tier_row(&gpu, &row.options.gpu, KvTypes::F32),
+            row.formats.join(", ")
+        );
         for (i, ty) in row.formats.iter().enumerate() {
             for case in common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")) {
-                let limit = gpu.caps.max_binding;
-                let matrix = load(&mut gpu, std::slice::from_ref(&case), limit);
-                check(&gpu, &case, &matrix, row.spread(i), i % 3 == 0 || coverage::full());
+                let limit = gpu.caps().max_binding;
+                let matrix = load(&gpu, std::slice::from_ref(&case), limit);
+                check(&gpu, &case, &matrix, row.row_tile(i), i % 3 == 0 || coverage::full());
             }
         }
-        gpu.check().expect("no device error");
+        block_on(gpu.finish()).expect("no device error");
     }
 }
 
@@ -197,19 +202,19 @@ fn grid_bytes(ty: GgmlType) -> u64 {
 
 #[test]
 fn formats_mix_in_a_matrix() {
-    let mut gpu = block_on(Gpu::request(&coverage::rows()[0].options)).expect("lavapipe or a GPU");
+    let gpu = coverage::rows()[0].options.open();
     let first = |ty| common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")).swap_remove(0);
     let cases: Vec<Case> = GgmlType::supported().map(first).collect();
     // few at a time, as in real models: software adapters take minutes for a shader of all formats
     for cases in cases.chunks(3).step_by(if coverage::full() { 1 } else { 3 }) {
-        check_mixed(&mut gpu, cases);
+        check_mixed(&gpu, cases);
     }
 }
 
 /// Matrices of the cases one under the other, all twice.
-fn check_mixed(gpu: &mut Gpu, cases: &[Case]) {
+fn check_mixed(gpu: &Gpu, cases: &[Case]) {
     let twice = [cases, cases].concat();
-    let limit = gpu.caps.max_binding;
+    let limit = gpu.caps().max_binding;
     let matrix = load(gpu, &twice, limit);
     let y = gpu.buffer("y", 4 * u64::from(matrix.rows)).unwrap();
     for (i, case) in cases.iter().enumerate() {
@@ -227,7 +232,7 @@ fn check_mixed(gpu: &mut Gpu, cases: &[Case]) {
 /// The bytes of the file, padding of at most 16 bytes a plane, and one copy of each grid.
 #[test]
 fn weights_take_no_more_room_than_in_the_file() {
-    let gpu = block_on(Gpu::request(&coverage::rows()[0].options)).expect("lavapipe or a GPU");
+    let gpu = coverage::rows()[0].options.open();
     for ty in GgmlType::supported() {
         let layout = ty.layout().expect("a layout");
         let tensors = [("a", ty, 3), ("b", ty, 5)];
@@ -244,7 +249,7 @@ fn a_matrix_larger_than_a_binding_is_cut_by_rows() {
     // every slab is compiled for itself, so in a short run a few formats are enough; one of them has a grid
     let (rows, formats) = if coverage::full() { (4, usize::MAX) } else { (2, 1) };
     for row in coverage::rows().iter().take(rows) {
-        let mut gpu = block_on(Gpu::request(&row.options)).expect("lavapipe or a GPU");
+        let gpu = row.options.open();
         if !row.can_run(&gpu, "matrices cut by rows") {
             continue;
         }
@@ -254,13 +259,12 @@ fn a_matrix_larger_than_a_binding_is_cut_by_rows() {
             let row_bytes = case.raw_hex.len() as u64 / 2 / u64::from(case.rows);
             let rows = u64::from(case.rows).div_ceil(3);
             let limit = rows * row_bytes + grid_bytes(ty) + 128;
-            let matrix = load(&mut gpu, std::slice::from_ref(&case), limit);
+            let matrix = load(&gpu, std::slice::from_ref(&case), limit);
             assert!(matrix.slabs.len() > 1, "{ty}: {} rows in one buffer", case.rows);
-            check(&gpu, &case, &matrix, Spread::ALL[0], false);
+            check(&gpu, &case, &matrix, RowTile::ALL[0], false);
         }
     }
-    let mut gpu = block_on(Gpu::request(&GpuOptions::default())).expect("lavapipe or a GPU");
-    gpu.caps.max_binding = 64;
+    let gpu = Options::default().open().with_max_binding(64);
     let error =
         block_on(Matrix::new(&gpu, 256, &[("wide", GgmlType::F32, 1)])).expect_err("no room for a row");
     assert!(error.to_string().contains("one row of wide"), "{error}");
@@ -276,7 +280,7 @@ fn values(n: usize) -> Vec<f32> {
 /// What attention gives for a prompt, and for a token after it: f32 `[PROMPT + 1][n_head][head_dim]`.
 fn attend(gpu: &Gpu, heads: Heads, qkv: &[f32], inv_freq: &[f64]) -> Vec<f32> {
     let n_ctx = PROMPT + 1;
-    let turn = Turn { n_rot: heads.head_dim, neox: true, eps: 0.0 };
+    let params = RopeParams { n_rot: heads.head_dim, neox: true, eps: 0.0 };
     let floats = |values: &[f32]| gpu.buffer_with("values", bytemuck::cast_slice(values)).unwrap();
     let table = floats(&rope::table(inv_freq, 1.0, n_ctx));
     let cache = |what: &str, position: u64| gpu.buffer(what, n_ctx as u64 * position).unwrap();
@@ -289,7 +293,7 @@ fn attend(gpu: &Gpu, heads: Heads, qkv: &[f32], inv_freq: &[f64]) -> Vec<f32> {
         let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&[pos as u32, n as u32, 0, 0])).unwrap();
         let n_out = n * heads.n_head * heads.head_dim;
         let y = gpu.buffer("out", 4 * n_out as u64).unwrap();
-        let buffers = rope::Buffers {
+        let buffers = HeadBuffers {
             table: &table,
             batch: &batch,
             head_norms: None,
@@ -298,10 +302,10 @@ fn attend(gpu: &Gpu, heads: Heads, qkv: &[f32], inv_freq: &[f64]) -> Vec<f32> {
             v_cache: &v_cache,
         };
         let dispatches = if n == 1 {
-            let parts = decode_attention(gpu, heads, turn, buffers, &partial);
+            let parts = decode_attention(gpu, heads, params, buffers, &partial);
             [parts, combine(gpu, heads, [&partial, &batch, &y])]
         } else {
-            let turned = rope::rope(gpu, heads, turn, buffers);
+            let turned = rope::rope(gpu, heads, params, buffers);
             [turned, attention(gpu, heads, [&qkv, &k_cache, &v_cache, &batch, &y])]
         };
         gpu.submit(&dispatches, Extent { tokens: n as u32, positions: (pos + n) as u32 });
@@ -351,9 +355,7 @@ fn attention_agrees_with_the_scalar_twin_in_each_kv_type() {
     } else {
         [(Splits::Many, &[40][..]), (Splits::Few, &[128])]
     } {
-        let tuning = Some(Tuning { attention, ..Tuning::default() });
-        let options = GpuOptions { tuning, ..GpuOptions::default() };
-        let gpu = block_on(Gpu::request(&options)).expect("lavapipe or a GPU");
+        let gpu = Options::default().tuned(Tuning { attention, ..Tuning::default() }).open();
         for head_dim in head_dims.iter().copied() {
             let pairs = || kv_pairs().into_iter().filter(|kv| fits(*kv, head_dim));
             let heads = |kv| Heads { n_head: 6, n_kv_head: 2, head_dim, kv };

@@ -1,28 +1,40 @@
 //! Files as the loader takes them: what is cut, wrong or hostile is refused before it costs GPU memory.
 
 use crate::common::gguf::{I32, array, string, tiny};
-use crate::common::{self, assert_refused, parse};
+use crate::common::{self, Pieces, assert_refused, parse};
 use minke::Result;
+use minke::config::ModelConfig;
+use minke::context::Request;
 use minke::gpu::Gpu;
-use minke::model::{Loader, Model};
+use minke::model::{Loader, Model, ModelOptions};
 use minke::sampler::SamplingParams;
 use pollster::block_on;
+use std::cell::Cell;
+use std::rc::Rc;
 
-fn loader(length: Option<usize>) -> Loader {
-    let gpu = block_on(Gpu::request(&common::options())).expect("lavapipe or a GPU");
-    Loader::new(gpu, Some(16), length.map(|n| n as u64), common::now)
+const MODEL: &str = "models/qwen3-yarn4-untied.gguf";
+
+/// What becomes of a file whose source says that it has `length` bytes, and whether it came to ask for a device.
+fn load_of(bytes: &[u8], length: Option<usize>) -> (Result<Model>, bool) {
+    let mut source = Pieces { reader: bytes, position: 0, length: length.map(|n| n as u64) };
+    let asked = Cell::new(false);
+    let gpu = async || {
+        asked.set(true);
+        Gpu::request(&common::options().gpu).await
+    };
+    let options = ModelOptions { n_ctx: Some(16), ..common::options().model };
+    let loading = minke::model::load(&mut source, |_| Ok(()), gpu, &options, common::now, |_| {});
+    (block_on(loading).map(|(model, ..)| model), asked.get())
 }
 
 fn load(bytes: &[u8]) -> Result<Model> {
-    let mut loader = loader(Some(bytes.len()));
-    bytes.chunks(1000).try_for_each(|piece| block_on(loader.push(piece)))?;
-    block_on(loader.finish())
+    load_of(bytes, Some(bytes.len())).0
 }
 
 #[test]
 fn the_tiny_file_runs() {
-    let mut model = load(&tiny().whole()).expect("a model");
-    let logits = block_on(model.forward(&[1, 2], 0, &[1], &|| false)).expect("logits");
+    let mut context = common::context(Rc::new(load(&tiny().whole()).expect("a model")));
+    let logits = block_on(context.logits(&[1, 2], &[1])).expect("logits");
     assert_eq!(logits[0].len(), 40);
 }
 
@@ -57,17 +69,14 @@ fn a_cut_file_names_the_tensor() {
     ] {
         let (tensor, end_at) = (format!("tensor {tensor} "), format!("ends at byte {end}"));
         let words = [tensor.as_str(), &end_at];
-        let mut known = loader(Some(end));
-        assert_refused(block_on(known.push(&whole[..header])), "gguf_truncated", &words);
-        assert_eq!(known.gpu().unwrap().counters().buffers, 0);
-        let mut unknown = loader(None);
-        block_on(unknown.push(&whole[..end])).expect("so far so good");
-        assert!(unknown.gpu().unwrap().counters().buffers > 0);
-        assert_refused(block_on(unknown.finish()), "gguf_truncated", &words);
+        let (known, asked) = load_of(&whole[..header.max(end)], Some(end));
+        assert_refused(known, "gguf_truncated", &words);
+        assert!(!asked, "of a device nothing is asked for a file that is cut");
+        let (unknown, asked) = load_of(&whole[..end], None);
+        assert_refused(unknown, "gguf_truncated", &words);
+        assert!(asked);
     }
-    let mut unknown = loader(None);
-    block_on(unknown.push(&whole[..header - 1])).expect("so far so good");
-    assert_refused(block_on(unknown.finish()), "gguf_truncated", &["the GGUF header"]);
+    assert_refused(load_of(&whole[..header - 1], None).0, "gguf_truncated", &["the GGUF header"]);
 }
 
 /// The first 99.6 MB of a model of 4.7 GB.
@@ -79,10 +88,9 @@ fn the_head_of_a_real_model_is_cut() {
     assert!(header.file_len > 4_500_000_000);
     let cut = header.tensors.iter().find(|t| t.offset + t.bytes > length).expect("a missing tensor");
     let bytes = std::fs::read(&path).expect("a readable file");
-    let mut loader = loader(Some(bytes.len()));
-    let pushed = block_on(loader.push(&bytes[..header.data_offset as usize]));
-    assert_refused(pushed, "gguf_truncated", &[&format!("tensor {} ", cut.name), &length.to_string()]);
-    assert_eq!(loader.gpu().unwrap().counters().buffers, 0);
+    let (loaded, asked) = load_of(&bytes, Some(bytes.len()));
+    assert_refused(loaded, "gguf_truncated", &[&format!("tensor {} ", cut.name), &length.to_string()]);
+    assert!(!asked);
 }
 
 /// What a kernel cannot take is refused when its tensor's place on the GPU is prepared.
@@ -108,10 +116,10 @@ fn tokens_without_a_row_in_the_embedding_are_refused() {
     file.set("tokenizer.ggml.tokens", tokens(39)); // real models have rows to spare
     load(&file.whole()).expect("a model");
     file.set("tokenizer.ggml.tokens", tokens(41));
-    let mut loader = loader(None);
     let words = ["tokenizer.ggml.tokens", "41", "token_embd.weight", "40"];
-    assert_refused(block_on(loader.push(&file.header())), "metadata_value", &words);
-    assert_eq!(loader.gpu().unwrap().counters().buffers, 0);
+    let (refused, asked) = load_of(&file.whole(), None);
+    assert_refused(refused, "metadata_value", &words);
+    assert!(!asked);
 }
 
 /// It is not the device that failed.
@@ -121,8 +129,81 @@ fn logits_that_are_no_numbers_have_an_error_of_their_own() {
     let tensors = parse(&bytes).expect("a header").tensors;
     let norm = tensors.iter().find(|t| t.name == "output_norm.weight").expect("the last norm");
     bytes[norm.offset as usize..][..norm.bytes as usize].fill(0xff); // NaN
-    let mut model = load(&bytes).expect("a model");
-    model.start_sampling(&SamplingParams::default(), 0);
-    let mut token = block_on(model.sample_after(&[1], 0, &|| false)).expect("a token on its way");
-    assert_refused(block_on(model.receive(&mut token)), "not_finite", &["logits"]);
+    let mut context = common::context(Rc::new(load(&bytes).expect("a model")));
+    let sampling = SamplingParams::default();
+    let request = Request { prompt: &[1], sampling: &sampling, entropy: 0, limit: 1, logits: false };
+    let mut generation = block_on(context.generate(request, &|| false)).expect("a token on its way");
+    assert_refused(block_on(generation.next()), "not_finite", &["logits"]);
+}
+
+/// Behind the header, without which nothing can be placed.
+#[test]
+fn bytes_may_come_in_any_order() {
+    let bytes = std::fs::read(common::vectors_dir().join(MODEL)).expect("a model");
+    let header = parse(&bytes).expect("a header");
+    let (start, end) = (header.data_offset as usize, bytes.len());
+    let middle = start + (end - start) / 2 + 17;
+    let pieces = |step: usize, length: usize| {
+        (start..end).step_by(step).map(move |at| at..end.min(at + length)).collect::<Vec<_>>()
+    };
+    let mut scattered = pieces(997, 997);
+    scattered.sort_by_key(|piece| (piece.start - start) / 997 % 2); // every other one first
+    let orders = [
+        pieces(end - start, end - start),
+        vec![middle..end, start..middle],
+        pieces(5_003, 5_100).into_iter().rev().collect(), // some bytes come twice
+        scattered,
+    ];
+    let logits = orders.map(|order| {
+        let mut loader = loader(&bytes);
+        for piece in order {
+            block_on(loader.push(piece.start as u64, &bytes[piece])).expect("taken");
+        }
+        let model = block_on(loader.finish()).expect("a model");
+        block_on(common::context(Rc::new(model)).logits(&[1, 2, 3], &[0, 2])).expect("logits")
+    });
+    assert!(logits.iter().all(|other| *other == logits[0]));
+    let mut loader = loader(&bytes);
+    block_on(loader.push(middle as u64, &bytes[middle..])).expect("taken");
+    block_on(loader.push(start as u64, &bytes[start..middle - 1])).expect("taken");
+    let end_at = format!("ends at byte {}", middle - 1);
+    assert_refused(block_on(loader.finish()), "gguf_truncated", &["tensor ", &end_at]);
+}
+
+fn loader(file: &[u8]) -> Loader {
+    let header = parse(file).expect("a header");
+    let config = ModelConfig::from_header(&header).expect("a model that we run");
+    let gpu = common::options().open();
+    let options = ModelOptions { n_ctx: Some(16), ..common::options().model };
+    block_on(Loader::new(gpu, header, config, &options, common::now)).expect("a loader")
+}
+
+/// The file with the bytes of its tensors in the opposite order.
+fn turned_round(bytes: &[u8]) -> Vec<u8> {
+    let header = parse(bytes).expect("a header");
+    let start = header.data_offset as usize;
+    let mut turned = bytes[..start].to_vec();
+    for tensor in header.tensors.iter().rev() {
+        let name = [&(tensor.name.len() as u64).to_le_bytes()[..], tensor.name.as_bytes()].concat();
+        let at = bytes.windows(name.len()).position(|window| window == name).expect("its place in the table");
+        let offset_at = at + name.len() + 4 + 8 * tensor.shape.len() + 4;
+        let offset = (turned.len() - start) as u64;
+        turned[offset_at..offset_at + 8].copy_from_slice(&offset.to_le_bytes());
+        turned.extend(&bytes[tensor.offset as usize..][..tensor.bytes as usize]);
+        turned.resize(turned.len().next_multiple_of(32), 0);
+    }
+    turned
+}
+
+#[test]
+fn tensors_may_stand_in_any_order() {
+    let bytes = std::fs::read(common::vectors_dir().join(MODEL)).expect("a model");
+    let turned = turned_round(&bytes);
+    let first = |bytes: &[u8]| parse(bytes).expect("a header").tensors[0].name.clone();
+    assert_ne!(first(&turned), first(&bytes));
+    let logits = [bytes, turned].map(|bytes| {
+        let model = Rc::new(load(&bytes).expect("a model"));
+        block_on(common::context(model).logits(&[1, 2], &[1])).expect("logits")
+    });
+    assert_eq!(logits[0], logits[1]);
 }

@@ -3,7 +3,10 @@
 #[path = "../common/mod.rs"]
 mod common;
 
+mod autotune;
 mod bench;
+mod context;
+mod contexts;
 mod divergence;
 mod kernels;
 mod loader;
@@ -11,7 +14,5 @@ mod model;
 mod real_weights;
 mod sampler;
 mod self_test;
-mod session;
 mod smollm2;
 mod texts;
-mod tune;

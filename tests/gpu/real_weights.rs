@@ -2,7 +2,7 @@
 //! half-precision subnormals) through repack, matvec and matmul, against the `gguf` package's dequantisation.
 
 use crate::common;
-use minke::gpu::{Gpu, GpuOptions};
+use minke::gpu::Gpu;
 use minke::kernels::matvec::{Output, matvec};
 use minke::kernels::repack::Repack;
 use minke::kernels::{BATCH_HEADER, Matrix, matmul::matmul};
@@ -66,7 +66,7 @@ fn a_thousand_rows_of_real_weights_agree() {
     let (y, y_abs) = reference::matmul::matmul(&want, cols, &doubles);
     assert!(y_abs.iter().all(|abs| *abs > 0.0));
 
-    let gpu = block_on(Gpu::request(&GpuOptions::default())).expect("lavapipe or a GPU");
+    let gpu = common::Options::default().open();
     let matrix = upload(&gpu, cols, &bytes);
     println!("{} MB in {} rows and {} buffers", bytes.len() / 1_000_000, n, matrix.slabs.len());
     let x = gpu.buffer_with("x", bytemuck::cast_slice(&x)).expect("x");

@@ -2,11 +2,11 @@
 //! GPU chooses what the CPU does.
 
 use crate::common::sampling::{logits, on_cpu, plain};
-use crate::common::{self, coverage};
-use minke::gpu::{Buffer, Gpu, GpuOptions};
+use crate::common::{self, Options, coverage};
+use minke::gpu::{Buffer, Dispatch, Gpu};
 use minke::kernels::sample::RING;
 use minke::kv_type::KvTypes;
-use minke::model::sampling::{Sampling, token_at};
+use minke::model::gpu_sampler::{GpuSampler, SamplerScratch, token_at};
 use minke::sampler::{Sampler, SamplingParams};
 use pollster::block_on;
 use std::collections::HashMap;
@@ -16,29 +16,32 @@ struct OnGpu {
     gpu: Gpu,
     logits: Buffer,
     batch: Buffer,
-    sampling: Sampling,
+    sampler: GpuSampler,
+    dispatches: [Dispatch; 3],
 }
 
 impl OnGpu {
-    fn new(options: &GpuOptions, logits: &[f32]) -> Self {
-        let gpu = block_on(Gpu::request(options)).expect("lavapipe or a GPU");
+    fn new(options: &Options, logits: &[f32]) -> Self {
+        let gpu = options.open();
         let logits_buffer = gpu.buffer_with("logits", bytemuck::cast_slice(logits)).unwrap();
         let batch = gpu.buffer("batch", 64).unwrap();
-        let sampling = Sampling::new(&gpu, logits.len(), &logits_buffer, &batch).unwrap();
-        Self { gpu, logits: logits_buffer, batch, sampling }
+        let sampler = GpuSampler::new(&gpu, logits.len()).unwrap();
+        let scratch = SamplerScratch::new(&gpu, logits.len()).unwrap();
+        let dispatches = sampler.dispatches(&gpu, &scratch, &logits_buffer, &batch);
+        Self { gpu, logits: logits_buffer, batch, sampler, dispatches }
     }
 
     /// A reply's tokens at positions 0 to `n` - 1, all from the same logits.
     fn tokens(&self, params: &SamplingParams, n: u32) -> minke::Result<Vec<u32>> {
-        self.sampling.start(&self.gpu, params, params.seed.unwrap_or(0));
+        self.sampler.start(&self.gpu, params, params.seed.unwrap_or(0));
         // as if the logits followed position -1
         self.gpu.write(&self.batch, 0, bytemuck::cast_slice(&[u32::MAX, 1, 0, 0, 0]));
         let mut tokens = Vec::new();
         while (tokens.len() as u32) < n {
             let first = tokens.len();
             let steps = (n as usize - first).min(RING as usize);
-            self.gpu.submit(std::iter::repeat_n(&self.sampling.dispatches, steps).flatten(), 1);
-            let ring = block_on(self.gpu.read(&self.sampling.sampled, u64::from(4 * RING)))?;
+            self.gpu.submit(std::iter::repeat_n(&self.dispatches, steps).flatten(), 1);
+            let ring = block_on(self.gpu.read(&self.sampler.sampled, u64::from(4 * RING)))?;
             for position in first..first + steps {
                 tokens.push(token_at(&ring, position)?);
             }
@@ -88,7 +91,7 @@ fn draws_follow_the_distribution() {
             [0.0, 0.0, 5.0 / 7.0, 2.0 / 7.0, 0.0],
         ),
     ];
-    let on_gpu = OnGpu::new(&GpuOptions::default(), &logits());
+    let on_gpu = OnGpu::new(&Options::default(), &logits());
     let draws = if coverage::full() { 4000 } else { 400 };
     for (params, probabilities) in cases {
         let tokens = [on_cpu(&params, &logits(), draws), on_gpu.tokens(&params, draws).unwrap()];
@@ -143,7 +146,7 @@ fn the_gpu_chooses_what_the_cpu_does() {
         }
         println!(
             "{} {different} of {} tokens differ",
-            common::tier_row(&on_gpu.gpu, KvTypes::F32),
+            common::tier_row(&on_gpu.gpu, &options.gpu, KvTypes::F32),
             draws as usize * cases.len()
         );
     }
@@ -156,7 +159,7 @@ fn the_gpu_chooses_what_the_cpu_does() {
 fn greedy_replies_are_equal() {
     let logits = many_logits(5000);
     let greedy = SamplingParams { temperature: 0.0, ..plain() };
-    let on_gpu = OnGpu::new(&GpuOptions::default(), &logits);
+    let on_gpu = OnGpu::new(&Options::default(), &logits);
     for params in [
         greedy.clone(),
         SamplingParams { presence_penalty: 1.5, ..greedy.clone() },
@@ -172,7 +175,7 @@ fn greedy_replies_are_equal() {
 
 #[test]
 fn broken_logits_are_an_error_on_the_gpu_too() {
-    let on_gpu = OnGpu::new(&GpuOptions::default(), &logits());
+    let on_gpu = OnGpu::new(&Options::default(), &logits());
     assert!(on_gpu.tokens(&plain(), 1).is_ok());
     for wrong in [f32::NAN, f32::INFINITY] {
         on_gpu.gpu.write(&on_gpu.logits, 8, bytemuck::bytes_of(&wrong));

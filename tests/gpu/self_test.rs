@@ -1,28 +1,29 @@
 //! The self-test at load catches planted faults, gives up the feature that computes wrongly, and says so.
 
-use crate::common::{self, coverage};
+use crate::common::{self, Options, coverage};
 use minke::Error;
 use minke::config::ModelConfig;
-use minke::gpu::{Gpu, GpuOptions, Splits, Tile, Tuning};
+use minke::gpu::{Splits, Tile, Tuning};
 use minke::kv_type::{KvType, KvTypes};
 use minke::model::Model;
 use minke::model::kv_cache::kv_types;
 use minke::model::self_test::{self, SelfTest};
 use minke::quant::GgmlType;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 type Patch = fn(&str, String) -> String;
 
-fn load(options: &GpuOptions, model: &str) -> minke::Result<Model> {
+fn load(options: &Options, model: &str) -> minke::Result<Rc<Model>> {
     common::load(&common::vectors_dir().join(model), options, Some(64))
 }
 
-fn with(patch: Patch) -> GpuOptions {
+fn with(patch: Patch) -> Options {
     tuned(patch, Tuning::default())
 }
 
-fn tuned(patch: Patch, tuning: Tuning) -> GpuOptions {
-    GpuOptions { patch: Some(patch), tuning: Some(tuning), ..GpuOptions::default() }
+fn tuned(patch: Patch, tuning: Tuning) -> Options {
+    Options::default().patched(patch).tuned(tuning)
 }
 
 /// Replaces a text that must be there, so that a fault is really planted.
@@ -34,11 +35,12 @@ fn replace(source: String, from: &str, to: &str) -> String {
 const MODEL: &str = "models/qwen3-yarn4-untied.gguf";
 
 /// The self-test of a model's dimensions with matrices of `types`.
-fn choose(options: &GpuOptions, model: &Path, types: &[GgmlType]) -> minke::Result<SelfTest> {
+fn choose(options: &Options, model: &Path, types: &[GgmlType]) -> minke::Result<SelfTest> {
     let config = ModelConfig::from_header(&common::header(model)).unwrap();
-    let mut gpu = pollster::block_on(Gpu::request(options)).unwrap();
-    let kv = kv_types(&config, options.kv, !options.no_f16)?;
-    pollster::block_on(self_test::choose(&mut gpu, &config, kv, types, common::now)).map(|(_, report)| report)
+    let kv = kv_types(&config, options.model.kv, !options.model.no_f16)?;
+    let gpu = options.open();
+    let chosen = self_test::choose(&gpu, &config, kv, types, common::now);
+    pollster::block_on(chosen).map(|(_, _, report)| report)
 }
 
 fn tiny() -> PathBuf {
@@ -50,7 +52,7 @@ fn tiny() -> PathBuf {
 fn the_time_is_told() {
     let types = [GgmlType::Q4_1, GgmlType::Q8_0];
     for _ in 0..2 {
-        let report = choose(&GpuOptions::default(), &common::cached(common::SMOLLM2), &types).unwrap();
+        let report = choose(&Options::default(), &common::cached(common::SMOLLM2), &types).unwrap();
         println!("SmolLM2's self-test: {report:?}");
         assert!((1..60_000).contains(&report.milliseconds));
     }
@@ -59,17 +61,17 @@ fn the_time_is_told() {
 #[test]
 fn formats_pass() {
     let types: Vec<_> = GgmlType::supported().step_by(if coverage::full() { 1 } else { 4 }).collect();
-    let report = choose(&GpuOptions::default(), &tiny(), &types).unwrap();
+    let report = choose(&Options::default(), &tiny(), &types).unwrap();
     assert!(report.failures.is_empty(), "{report:?}");
     for ty in types.into_iter().filter(|_| coverage::full()) {
-        let report = choose(&GpuOptions::default(), &tiny(), &[ty]).unwrap(); // other random numbers
+        let report = choose(&Options::default(), &tiny(), &[ty]).unwrap(); // other random numbers
         assert!(report.failures.is_empty(), "{ty}: {report:?}");
     }
 }
 
 /// The same without a lower tier that would be tried too.
-fn lowest(options: &GpuOptions) -> GpuOptions {
-    GpuOptions { no_subgroups: true, kv: Some(KvTypes::F32), ..options.clone() }
+fn lowest(options: &Options) -> Options {
+    options.without_subgroups().kv(KvTypes::F32)
 }
 
 /// Whatever the tier, a wrong kernel is wrong: the device is refused.
@@ -77,7 +79,7 @@ fn refused(patch: Patch, kernel: &str) {
     refused_with(&with(patch), kernel);
 }
 
-fn refused_with(options: &GpuOptions, kernel: &str) {
+fn refused_with(options: &Options, kernel: &str) {
     let error = load(&lowest(options), MODEL).expect_err(kernel);
     assert!(matches!(error, Error::SelfTest { .. }), "{error}");
     assert!(error.to_string().contains(kernel), "{error} does not name {kernel}");
@@ -134,11 +136,11 @@ fn wrong_kernels_are_caught() {
 }
 
 /// Loads with `options`, and must find the kernel wrong that tuning prefers, and the usual one right.
-fn untuned_by(options: &GpuOptions, kernel: &str) {
+fn untuned_by(options: &Options, kernel: &str) {
     let model = load(options, MODEL).expect("a usual kernel");
     let [failure] = &model.self_test.failures[..] else { panic!("{:?}", model.self_test) };
     assert!(failure.kernel.contains(kernel) && failure.tier.ends_with(", tuned"), "{failure:?}");
-    assert_eq!(model.gpu().caps.tuning, Tuning::default());
+    assert_eq!(model.gpu().caps().tuning, Tuning::default());
 }
 
 /// The ways that a device may be tuned to are all tested, and given up where they are wrong.
@@ -225,12 +227,12 @@ fn a_subgroup_that_lies_costs_the_subgroups() {
     }
     let [failure] = &model.self_test.failures[..] else { panic!("{:?}", model.self_test) };
     assert!(failure.kernel.starts_with("matvec") && failure.tier.starts_with("subgroups"), "{failure:?}");
-    assert!(!model.gpu().caps.subgroups);
+    assert!(!model.gpu().caps().subgroups);
     assert!(model.self_test.tier.starts_with("no subgroups"), "{:?}", model.self_test);
 }
 
 fn has_subgroups() -> bool {
-    pollster::block_on(Gpu::request(&GpuOptions::default())).unwrap().caps.subgroups
+    Options::default().open().caps().subgroups
 }
 
 /// A cache that goes wrong is given up for f32; subgroups, which were tried first, stay.
@@ -240,10 +242,9 @@ fn a_wrong_half_precision_cache_is_given_up() {
         "rope" if source.contains("pack2x16float") => replace(source, "clamp(x[0],", "clamp(0.5 * x[0],"),
         _ => source,
     };
-    let model = load(&GpuOptions { kv: Some(KvTypes::both(KvType::F16)), ..with(patch) }, MODEL)
-        .expect("a tier that is left");
+    let model = load(&with(patch).kv(KvTypes::both(KvType::F16)), MODEL).expect("a tier that is left");
     assert_eq!(model.kv(), KvTypes::F32);
-    assert_eq!(model.gpu().caps.subgroups, has_subgroups());
+    assert_eq!(model.gpu().caps().subgroups, has_subgroups());
     let tiers: Vec<_> = model.self_test.failures.iter().map(|failure| failure.tier.as_str()).collect();
     assert!(
         !tiers.is_empty() && tiers.iter().all(|tier| tier.ends_with("f16 keys, f16 values")),
@@ -260,7 +261,7 @@ fn wrong_kv(label: &str, kernel: &str, source: String, from: &str, to: &str) -> 
 #[test]
 fn every_kv_type_is_tested() {
     for kv in KvType::ALL.map(KvTypes::both) {
-        let healthy = choose(&GpuOptions { kv: Some(kv), ..GpuOptions::default() }, &tiny(), &[]).unwrap();
+        let healthy = choose(&Options::default().kv(kv), &tiny(), &[]).unwrap();
         assert!(healthy.failures.is_empty() && healthy.tier.ends_with(&kv.to_string()), "{healthy:?}");
     }
     for (kv, blamed, patch) in [
@@ -271,7 +272,7 @@ fn every_kv_type_is_tested() {
         (KvType::Q8_0, "decode", |l, s| wrong_kv(l, "decode_attention", s, "= max(max(", "= 0.5 * max(max(")),
     ] {
         let kv = KvTypes::both(kv);
-        let options = GpuOptions { kv: Some(kv), no_subgroups: true, ..with(patch) }; // fewer tiers to go through
+        let options = with(patch).kv(kv).without_subgroups(); // fewer tiers to go through
         let report = choose(&options, &tiny(), &[]).unwrap();
         let [failure, ..] = &report.failures[..] else { panic!("{kv} {blamed}: {report:?}") };
         assert!(failure.kernel.starts_with(blamed), "{failure:?}");
@@ -292,7 +293,7 @@ fn a_rejected_shader_is_refused_in_words() {
 #[test]
 fn a_rejected_shader_is_named() {
     let patch: Patch = |label, s| if label == "swiglu" { s + "nonsense" } else { s };
-    let gpu = pollster::block_on(Gpu::request(&with(patch))).unwrap();
+    let gpu = with(patch).open();
     let buffer = gpu.buffer("gate, up and product", 64).unwrap();
     minke::kernels::swiglu::swiglu(&gpu, 4, &buffer, &buffer);
     let error = pollster::block_on(gpu.finish()).expect_err("no");

@@ -1,11 +1,10 @@
 //! A real model against the float64 reference: SmolLM2-135M-Instruct, prompts of golden/smollm2.json.
 
-use crate::common;
+use crate::common::{self, Options};
+use minke::context::Context;
 use minke::engine::{Engine, TextParts};
-use minke::gpu::GpuOptions;
 use minke::kv_type::KvTypes;
 use minke::sampler::argmax;
-use minke::session::Session;
 use minke::tokenizer::Special;
 use pollster::block_on;
 use serde::Deserialize;
@@ -47,33 +46,33 @@ fn worst(logits: &[Vec<f32>], checks: &[Check]) -> f64 {
 }
 
 /// Log-probabilities, and the greedy text.
-fn check(session: &mut Session, case: &Case) {
-    let bound = 2e-3 * f64::from(common::kv_factor(session.model().kv()));
+fn check(context: &mut Context, case: &Case) {
+    let bound = 2e-3 * f64::from(common::kv_factor(context.model().kv()));
     let mut positions: Vec<usize> = case.checks.iter().map(|c| c.position).collect();
     positions.push(case.ids.len() - 1);
     positions.dedup();
-    let mut logits = block_on(session.logits(&case.ids, &positions)).expect("logits");
+    let mut logits = block_on(context.logits(&case.ids, &positions)).expect("logits");
     let error = worst(&logits[..case.checks.len()], &case.checks);
     println!("{}: {error:.2e}", case.case);
     assert!(error <= bound, "{}: log-probabilities differ by {error}", case.case);
     let last = logits.pop().expect("the last row");
-    check_greedy(session, case, last);
+    check_greedy(context, case, last);
 }
 
-fn check_greedy(session: &mut Session, case: &Case, mut logits: Vec<f32>) {
-    let near_tie = 0.02 * common::kv_factor(session.model().kv());
+fn check_greedy(context: &mut Context, case: &Case, mut logits: Vec<f32>) {
+    let near_tie = 0.02 * common::kv_factor(context.model().kv());
     for (step, (want, margin)) in case.greedy.iter().zip(&case.greedy_margins).enumerate() {
         if *margin < near_tie {
             return; // a near-tie: from here on texts may differ
         }
         assert_eq!(argmax(&logits), *want, "{} step {step}", case.case);
-        logits = block_on(session.decode(*want)).expect("logits");
+        logits = block_on(context.decode(*want)).expect("logits");
     }
 }
 
 /// What golden's own bounds are for.
-fn exact() -> GpuOptions {
-    GpuOptions { kv: Some(KvTypes::F32), ..common::options() }
+fn exact() -> Options {
+    common::options().kv(KvTypes::F32)
 }
 
 #[test]
@@ -82,13 +81,15 @@ fn prompts_probabilities_and_greedy_text_agree() {
     let golden: Golden = common::vectors("smollm2.json");
     let path = common::cached(common::SMOLLM2);
     let text = TextParts::from_metadata(&common::header(&path).metadata).expect("a tokenizer");
-    let weakest = GpuOptions { no_f16: true, no_subgroups: true, default_limits: true, ..common::options() };
+    let mut weakest = common::options().without_subgroups();
+    weakest.gpu.default_limits = true;
+    weakest.model.no_f16 = true;
     for (options, cases) in [(exact(), golden.cases.len()), (common::options(), 4), (weakest, 2)] {
         let model = common::load(&path, &options, Some(1024)).expect("SmolLM2");
-        let mut session = Session::new(model);
+        let mut context = common::context(model);
         for case in &golden.cases[..cases] {
             assert_eq!(text.tokenizer.encode(&case.text, Special::Parse).unwrap(), case.ids, "{}", case.case);
-            check(&mut session, case);
+            check(&mut context, case);
         }
     }
 }
@@ -99,7 +100,8 @@ fn the_engine_streams_what_it_returns() {
     let case = &golden.cases[0];
     let path = common::cached(common::SMOLLM2);
     let text = TextParts::from_metadata(&common::header(&path).metadata).expect("a tokenizer");
-    let mut engine = Engine::new(common::load(&path, &exact(), Some(256)).expect("SmolLM2"), text);
+    let model = common::load(&path, &exact(), Some(256)).expect("SmolLM2");
+    let mut engine = block_on(Engine::new(&model, text)).expect("a context");
     let mut options = minke::engine::GenerateOptions::default();
     options.sampling.temperature = 0.0;
     options.max_tokens = Some(8);
@@ -148,9 +150,9 @@ fn the_same_model_as_qwen2_says_the_same() {
     let path = common::cached(common::SMOLLM2_AS_QWEN2);
     let model = common::load(&path, &exact(), Some(256)).expect("SmolLM2 as qwen2");
     assert!(model.config.rope.neox, "qwen2 turns pairs half a head apart");
-    let mut session = Session::new(model);
+    let mut context = common::context(model);
     for case in golden.cases.iter().filter(|case| case.ids.len() < 100) {
-        check(&mut session, case);
+        check(&mut context, case);
     }
 }
 

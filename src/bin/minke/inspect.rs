@@ -17,10 +17,10 @@ pub struct Inspect {
 }
 
 impl Inspect {
-    pub fn run(&self, shared: &Shared) -> Result<()> {
-        let (header, length) = read_header(&self.model)?;
+    pub async fn run(&self, shared: &Shared) -> Result<()> {
+        let (header, length) = read_header(&self.model).await?;
         let config = ModelConfig::from_header(&header)?;
-        let plan = MemoryPlan::new(&config, &header, shared.ctx, &shared.gpu())?;
+        let plan = MemoryPlan::new(&config, &header, &shared.model())?;
         let value = json!({
             "version": header.version,
             "config": config,

@@ -12,6 +12,7 @@ mod text;
 use clap::{Args, Parser, Subcommand};
 use minke::gpu::GpuOptions;
 use minke::kv_type::KvTypes;
+use minke::model::ModelOptions;
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};
 use std::process::{ExitCode, exit};
@@ -57,12 +58,14 @@ impl Shared {
     fn gpu(&self) -> GpuOptions {
         GpuOptions {
             adapter: self.adapter.clone(),
-            kv: self.kv,
-            no_f16: self.no_f16,
             no_subgroups: self.no_subgroups,
             default_limits: self.default_limits,
             ..GpuOptions::default()
         }
+    }
+
+    fn model(&self) -> ModelOptions {
+        ModelOptions { n_ctx: self.ctx, kv: self.kv, no_f16: self.no_f16, tuning: None }
     }
 
     /// Prints `value` as JSON, or what `words` makes of it.
@@ -110,9 +113,9 @@ fn main() -> ExitCode {
     let cli = Cli::parse(); // wrong usage ends here with exit code 2
     let done = pollster::block_on(async {
         match cli.command {
-            Command::Inspect(command) => command.run(&cli.shared),
-            Command::Tokenize(command) => command.run(&cli.shared),
-            Command::Render(command) => command.run(&cli.shared),
+            Command::Inspect(command) => command.run(&cli.shared).await,
+            Command::Tokenize(command) => command.run().await,
+            Command::Render(command) => command.run().await,
             Command::Logits(command) => command.run(&cli.shared).await,
             Command::Run(command) => command.run(&cli.shared).await,
             Command::Bench(command) => command.run(&cli.shared).await,

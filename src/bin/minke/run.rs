@@ -5,9 +5,9 @@ use crate::text::{messages, moment};
 use crate::{Shared, print};
 use clap::Args;
 use minke::chat::reasoning::Delta;
+use minke::context::Context;
 use minke::engine::{GenerateOptions, Stop};
 use minke::sampler::SamplingParams;
-use minke::session::Session;
 use minke::{Error, Result};
 use serde_json::json;
 
@@ -27,9 +27,9 @@ impl Logits {
     pub async fn run(&self, shared: &Shared) -> Result<()> {
         let tokens: Vec<u32> = json_file(&self.tokens)?;
         let positions = self.positions(tokens.len())?;
-        let (model, ..) = load(&self.model, &shared.gpu(), shared.ctx).await?;
-        let mut session = Session::new(model);
-        let logits = session.logits(&tokens, &positions).await?;
+        let (model, ..) = load(&self.model, &shared.gpu(), &shared.model(), |_| Ok(())).await?;
+        let mut context = Context::new(&model).await?;
+        let logits = context.logits(&tokens, &positions).await?;
         print(format_args!("{}\n", json!({ "positions": positions, "logits": logits })));
         Ok(())
     }

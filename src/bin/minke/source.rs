@@ -2,26 +2,35 @@
 
 use crate::Shared;
 use minke::engine::{Engine, TextParts};
-use minke::gguf::{Header, HeaderParser};
+use minke::gguf::Header;
 use minke::gpu::{Gpu, GpuOptions};
-use minke::model::Loader;
+use minke::model::{self, ByteSource, Model, ModelOptions};
 use minke::{Error, Result};
 use serde::de::DeserializeOwned;
 use std::fs::File;
 use std::io::Read;
+use std::rc::Rc;
 use std::sync::LazyLock;
 use std::time::Instant;
 
 /// Bytes asked of a server at a time while only the header is wanted.
 const RANGE: u64 = 1 << 20;
+/// Bytes read from a stream at a time.
+const PIECE: u64 = 1 << 20;
 
-/// A stream of the model's bytes, from the first on.
+/// The model's bytes, from the first on.
 pub struct Source {
     name: String,
-    reader: Box<dyn Read>,
+    reader: Reader,
     received: u64,
     /// Length of the whole, where known.
-    pub length: Option<u64>,
+    length: Option<u64>,
+}
+
+enum Reader {
+    Stream(Box<dyn Read>),
+    /// A URL, of which a range is asked for at a time.
+    Ranges,
 }
 
 impl Source {
@@ -29,93 +38,101 @@ impl Source {
     pub fn open(model: &str) -> Result<Self> {
         let name = model.to_owned();
         if is_url(model) {
-            let mut response = get(model, None)?;
-            let length = header(&response, "content-length").and_then(|v| v.parse().ok());
-            let body = std::mem::replace(response.body_mut(), ureq::Body::builder().data(""));
-            return Ok(Self { name, reader: Box::new(body.into_reader()), received: 0, length });
+            let response = get(model, None)?;
+            let length = content_length(&response);
+            return Ok(Self { name, reader: body(response), received: 0, length });
         }
         let file = File::open(model).map_err(|e| file_error(model, &e))?;
         let regular = file.metadata().ok().filter(|m| m.is_file()); // a pipe's length is unknown, not 0
         let length = regular.map(|m| m.len());
-        Ok(Self { name, reader: Box::new(file), received: 0, length })
+        Ok(Self { name, reader: Reader::Stream(Box::new(file)), received: 0, length })
     }
 
-    /// The next bytes; 0 at the end.
-    pub fn read(&mut self, buffer: &mut [u8]) -> Result<usize> {
-        let n = self.reader.read(buffer).map_err(|e| match is_url(&self.name) {
-            true => Error::Network { url: self.name.clone(), received: self.received, cause: e.to_string() },
-            false => file_error(&self.name, &e),
-        })?;
-        self.received += n as u64;
-        Ok(n)
+    /// The same where only the first bytes will be read: of a URL ranges are fetched one by one, as long as the server
+    /// takes such requests.
+    fn open_head(model: &str) -> Result<Self> {
+        match is_url(model) {
+            true => Ok(Self { name: model.into(), reader: Reader::Ranges, received: 0, length: None }),
+            false => Self::open(model),
+        }
     }
-}
 
-/// The header of a model and the length of the whole file, where known. Of a URL only as many ranges are
-/// fetched as the header needs; a server without ranges is read until the header is whole.
-pub fn read_header(model: &str) -> Result<(Header, Option<u64>)> {
-    let mut parser = HeaderParser::default();
-    if !is_url(model) {
-        return read_stream(Source::open(model)?, parser);
-    }
-    let mut position = 0;
-    loop {
-        let mut response = get(model, Some((position, position + RANGE - 1)))?;
+    fn read_range(&mut self, piece: &mut Vec<u8>) -> Result<bool> {
+        if self.length.is_some_and(|length| self.received >= length) {
+            return Ok(false);
+        }
+        let mut response = get(&self.name, Some((self.received, self.received + RANGE - 1)))?;
         if response.status().as_u16() == 200 {
-            return read_stream(Source::open(model)?, parser);
+            if self.received > 0 {
+                return Err(self.network_error(&"the server no longer takes requests for ranges"));
+            }
+            self.length = content_length(&response);
+            self.reader = body(response);
+            return self.read_stream(piece);
         }
-        let total = header(&response, "content-range")
-            .and_then(|range| range.rsplit('/').next().and_then(|total| total.parse::<u64>().ok()));
-        let bytes = response.body_mut().read_to_vec().map_err(|e| Error::Network {
-            url: model.into(),
-            received: position,
-            cause: e.to_string(),
-        })?;
-        if bytes.is_empty() {
-            return Err(parser.truncated());
+        let range = header(&response, "content-range");
+        let total = range.and_then(|range| range.rsplit('/').next().and_then(|total| total.parse().ok()));
+        self.length = total.or(self.length);
+        let bytes = response.body_mut().read_to_vec().map_err(|e| self.network_error(&e))?;
+        self.received += bytes.len() as u64;
+        piece.extend_from_slice(&bytes);
+        Ok(!bytes.is_empty())
+    }
+
+    fn read_stream(&mut self, piece: &mut Vec<u8>) -> Result<bool> {
+        let Reader::Stream(reader) = &mut self.reader else { return Ok(false) };
+        match reader.by_ref().take(PIECE).read_to_end(piece) {
+            Ok(n) => {
+                self.received += n as u64;
+                Ok(n > 0)
+            }
+            Err(error) if is_url(&self.name) => Err(self.network_error(&error)),
+            Err(error) => Err(file_error(&self.name, &error)),
         }
-        position += bytes.len() as u64;
-        if let Some(header) = parser.push(&bytes)? {
-            return Ok((header, total));
-        }
-        if total.is_some_and(|total| position >= total) {
-            return Err(parser.truncated());
-        }
+    }
+
+    fn network_error(&self, cause: &impl ToString) -> Error {
+        Error::Network { url: self.name.clone(), received: self.received, cause: cause.to_string() }
     }
 }
 
-fn read_stream(mut source: Source, mut parser: HeaderParser) -> Result<(Header, Option<u64>)> {
-    let mut piece = vec![0; 1 << 16];
-    loop {
-        let n = source.read(&mut piece)?;
-        if n == 0 {
-            return Err(parser.truncated());
+impl ByteSource for Source {
+    async fn read(&mut self, piece: &mut Vec<u8>) -> Result<bool> {
+        match self.reader {
+            Reader::Stream(_) => self.read_stream(piece),
+            Reader::Ranges => self.read_range(piece),
         }
-        if let Some(header) = parser.push(&piece[..n])? {
-            return Ok((header, source.length));
-        }
+    }
+
+    fn position(&self) -> u64 {
+        self.received
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.length
     }
 }
 
-/// Loads a whole model; its header, and when its last byte had come.
-pub async fn load(
-    model: &str,
-    options: &GpuOptions,
-    n_ctx: Option<usize>,
-) -> Result<(minke::model::Model, Header, Instant)> {
-    let mut source = Source::open(model)?;
-    let mut loader = Loader::new(Gpu::request(options).await?, n_ctx, source.length, now);
-    let mut piece = vec![0; 4 << 20];
-    loop {
-        let n = source.read(&mut piece)?;
-        if n == 0 {
-            break;
-        }
-        loader.push(&piece[..n]).await?;
-    }
-    let last_byte = Instant::now();
-    let header = loader.header().cloned().unwrap_or_default();
-    Ok((loader.finish().await?, header, last_byte))
+/// The header of a model and the length of the whole file, where known.
+pub async fn read_header(model: &str) -> Result<(Header, Option<u64>)> {
+    let mut source = Source::open_head(model)?;
+    let (header, _) = model::read_header(&mut source).await?;
+    Ok((header, source.length))
+}
+
+/// Loads a whole model; also what `check` made of its header, and when its last byte had come.
+pub async fn load<T>(
+    path: &str,
+    gpu: &GpuOptions,
+    options: &ModelOptions,
+    check: impl FnOnce(&Header) -> Result<T>,
+) -> Result<(Rc<Model>, T, Instant)> {
+    let mut source = Source::open(path)?;
+    let mut last_byte = Instant::now();
+    let on_progress = |_| last_byte = Instant::now();
+    let gpu = async || Gpu::request(gpu).await;
+    let (model, checked, _) = model::load(&mut source, check, gpu, options, now, on_progress).await?;
+    Ok((Rc::new(model), checked, last_byte))
 }
 
 fn now() -> f64 {
@@ -125,8 +142,9 @@ fn now() -> f64 {
 
 /// Loads a model with its tokenizer and template.
 pub async fn load_engine(model: &str, shared: &Shared) -> Result<Engine> {
-    let (model, header, _) = load(model, &shared.gpu(), shared.ctx).await?;
-    Ok(Engine::new(model, TextParts::from_metadata(&header.metadata)?))
+    let check = |header: &Header| TextParts::from_metadata(&header.metadata);
+    let (model, text, _) = load(model, &shared.gpu(), &shared.model(), check).await?;
+    Engine::new(&model, text).await
 }
 
 /// A JSON file.
@@ -149,6 +167,15 @@ fn get(url: &str, range: Option<(u64, u64)>) -> Result<ureq::http::Response<ureq
         ureq::Error::StatusCode(status) => Error::Http { url: url.into(), status },
         other => Error::Network { url: url.into(), received: 0, cause: other.to_string() },
     })
+}
+
+fn body(mut response: ureq::http::Response<ureq::Body>) -> Reader {
+    let body = std::mem::replace(response.body_mut(), ureq::Body::builder().data(""));
+    Reader::Stream(Box::new(body.into_reader()))
+}
+
+fn content_length(response: &ureq::http::Response<ureq::Body>) -> Option<u64> {
+    header(response, "content-length")?.parse().ok()
 }
 
 fn header(response: &ureq::http::Response<ureq::Body>, name: &str) -> Option<String> {

@@ -8,13 +8,13 @@ use crate::gpu::{Buffer, Gpu};
 use crate::kernels::embed::embed;
 use crate::kernels::matmul::{matmul, matmul_few};
 use crate::kernels::matrix::Arrangement;
-use crate::kernels::matvec::{Input, Norm, Output, Spread, matvec, spread_matvec};
+use crate::kernels::matvec::{Input, Norm, Output, RowTile, matvec, matvec_tiled};
 use crate::kernels::repack::Repack;
 use crate::kernels::rms_norm::rms_norm;
 use crate::kernels::swiglu::swiglu;
 use crate::kernels::{BATCH_HEADER, Matrix};
 use crate::kv_type::KvTypes;
-use crate::model::sampling::Sampling;
+use crate::model::gpu_sampler::{GpuSampler, SamplerScratch};
 use crate::quant::{GgmlType, Layout};
 use crate::reference;
 use crate::sampler::{Sampler, SamplingParams};
@@ -82,11 +82,11 @@ pub async fn run(
     let repack = Repack::new(gpu)?;
     let mut cases = Vec::new();
     let layouts: Vec<_> = types.iter().filter_map(|ty| ty.layout()).collect();
-    // how rows are spread has nothing to do with their format
-    let mut spreads = Spread::in_use(gpu);
+    // how rows are shared out has nothing to do with their format
+    let mut row_tiles = RowTile::in_use(gpu);
     for layouts in layouts.chunks(MIXED) {
-        cases.extend(weights(gpu, &repack, layouts, spreads, &mut random).await?);
-        spreads = &spreads[..1];
+        cases.extend(weights(gpu, &repack, layouts, row_tiles, &mut random).await?);
+        row_tiles = &row_tiles[..1];
     }
     cases.extend(gated(gpu, &repack, config, &layouts, &mut random).await?);
     cases.push(norm(gpu, config, &mut random)?);
@@ -176,7 +176,7 @@ async fn weights(
     gpu: &Gpu,
     repack: &Repack,
     layouts: &[&'static Layout],
-    spreads: &[Spread],
+    row_tiles: &[RowTile],
     random: &mut Random,
 ) -> Result<Vec<Case>> {
     let tensors: Vec<_> = layouts.iter().map(|layout| ("self-test", layout.ty, ROWS as u32)).collect();
@@ -207,9 +207,9 @@ async fn weights(
         Output { bias: Some(bias), accumulate: true, y }
     }
     let mut cases = vec![by_format(ROWS * COLS, embed)];
-    for spread in spreads {
+    for tile in row_tiles {
         let one = floats(gpu, "y", &before[..rows])?;
-        gpu.submit(&spread_matvec(gpu, &matrix, &x, output(&bias, &one), *spread), 1);
+        gpu.submit(&matvec_tiled(gpu, &matrix, &x, output(&bias, &one), *tile), 1);
         let matvec = case("matvec", one, want[..rows].to_vec(), scale[..rows].to_vec(), SUM_BOUND);
         cases.push(by_format(ROWS, matvec));
     }
@@ -338,9 +338,11 @@ fn choice(gpu: &Gpu) -> Result<Case> {
     let want: Vec<f64> = tokens?.into_iter().map(f64::from).collect();
     // the first token comes after position -1
     let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&[u32::MAX, 1, 0, 0, 0]))?;
-    let sampling = Sampling::new(gpu, COLS, &floats(gpu, "logits", &logits)?, &batch)?;
-    sampling.start(gpu, &params, sampler.seed());
-    gpu.submit(std::iter::repeat_n(&sampling.dispatches, want.len()).flatten(), 1);
+    let on_gpu = GpuSampler::new(gpu, COLS)?;
+    let logits = floats(gpu, "logits", &logits)?;
+    let dispatches = on_gpu.dispatches(gpu, &SamplerScratch::new(gpu, COLS)?, &logits, &batch);
+    on_gpu.start(gpu, &params, sampler.seed());
+    gpu.submit(std::iter::repeat_n(&dispatches, want.len()).flatten(), 1);
     let scale = vec![0.0; want.len()];
-    Ok(Case { integers: true, ..case("sample", sampling.sampled, want, scale, 0.0) })
+    Ok(Case { integers: true, ..case("sample", on_gpu.sampled, want, scale, 0.0) })
 }

@@ -4,17 +4,19 @@
 
 use js_sys::{Array, Float32Array};
 use minke::chat::template::ChatTemplate;
+use minke::context::Context;
 use minke::engine::TextParts;
 use minke::gguf::HeaderParser;
 use minke::gpu::{Gpu, GpuOptions};
-use minke::kernels::matvec::{Output, Spread, spread_matvec};
+use minke::kernels::matvec::{Output, RowTile, matvec_tiled};
 use minke::kernels::repack::Repack;
 use minke::kernels::{BATCH_HEADER, Matrix, embed::embed, matmul::matmul};
-use minke::model::Loader;
+use minke::model::ModelOptions;
 use minke::quant::GgmlType;
-use minke::session::Session;
 use minke::tokenizer::Special;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
+use std::io::Cursor;
+use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 
 mod texts;
@@ -25,44 +27,49 @@ fn to_js(value: &impl Serialize) -> Result<JsValue> {
     Ok(value.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
 }
 
-async fn gpu(options: JsValue) -> Result<Gpu> {
-    let options: GpuOptions = serde_wasm_bindgen::from_value(options)?;
-    Ok(Gpu::request(&options).await?)
+/// The package's options.
+#[derive(Deserialize)]
+struct Options {
+    #[serde(flatten)]
+    gpu: GpuOptions,
+    #[serde(flatten)]
+    model: ModelOptions,
 }
 
 /// A model that gives out its logits.
 #[wasm_bindgen]
 #[derive(Debug)]
 pub struct GoldenModel {
-    session: Session,
+    context: Context,
 }
 
 #[wasm_bindgen]
 impl GoldenModel {
-    /// Loads a GGUF file; `options` are [`GpuOptions`].
+    /// Loads a GGUF file; `options` are those of the package.
     pub async fn load(file: &[u8], options: JsValue, n_ctx: usize) -> Result<GoldenModel> {
-        let mut loader =
-            Loader::new(gpu(options).await?, Some(n_ctx), Some(file.len() as u64), js_sys::Date::now);
-        for piece in file.chunks(1 << 20) {
-            loader.push(piece).await?;
-        }
-        Ok(Self { session: Session::new(loader.finish().await?) })
+        let options: Options = serde_wasm_bindgen::from_value(options)?;
+        let model = ModelOptions { n_ctx: Some(n_ctx), ..options.model };
+        let gpu = async || Gpu::request(&options.gpu).await;
+        let mut file = Cursor::new(file);
+        let loading = minke::model::load(&mut file, |_| Ok(()), gpu, &model, js_sys::Date::now, |_| {});
+        let (model, ..) = loading.await?;
+        Ok(Self { context: Context::new(&Rc::new(model)).await? })
     }
 
     /// `{ tier, kv }`, see [`minke::model::self_test::SelfTest`].
     pub fn info(&self) -> Result<JsValue> {
-        let model = self.session.model();
+        let model = self.context.model();
         to_js(&serde_json::json!({ "tier": model.self_test.tier, "kv": model.kv() }))
     }
 
     /// Logits after each of `positions` of `tokens`, joined.
     pub async fn logits(&mut self, tokens: Vec<u32>, positions: Vec<usize>) -> Result<Vec<f32>> {
-        Ok(self.session.logits(&tokens, &positions).await?.concat())
+        Ok(self.context.logits(&tokens, &positions).await?.concat())
     }
 
     /// Appends a token to what `logits` ran; the logits after it.
     pub async fn decode(&mut self, token: u32) -> Result<Vec<f32>> {
-        Ok(self.session.decode(token).await?)
+        Ok(self.context.decode(token).await?)
     }
 }
 
@@ -76,25 +83,25 @@ pub struct GoldenKernels {
 
 #[wasm_bindgen]
 impl GoldenKernels {
-    /// Opens the adapter; `options` are [`GpuOptions`].
+    /// Opens the adapter; `options` are those of the package.
     pub async fn open(options: JsValue) -> Result<GoldenKernels> {
-        let gpu = gpu(options).await?;
+        let options: Options = serde_wasm_bindgen::from_value(options)?;
+        let gpu = Gpu::request(&options.gpu).await?.with_tuning(options.model.tuning.unwrap_or_default());
         Ok(Self { repack: Repack::new(&gpu)?, gpu })
     }
 
     /// What the device really uses ([`minke::gpu::Caps`]).
     pub fn caps(&self) -> Result<JsValue> {
-        to_js(&self.gpu.caps)
+        to_js(self.gpu.caps())
     }
 
     /// Makes the pipelines of all kernels, as for a device with subgroups or without.
-    pub async fn compile(mut self, subgroups: bool) -> Result<()> {
-        self.gpu.caps.subgroups = subgroups;
-        Ok(texts::compile(&mut self.gpu, &self.repack).await?)
+    pub async fn compile(self, subgroups: bool) -> Result<()> {
+        Ok(texts::compile(&self.gpu.with_subgroups(subgroups), &self.repack).await?)
     }
 
     /// Three Float32Arrays of a matrix of `rows` x `cols` weights with the blocks `raw`: matvec of the first
-    /// `cols` values of `x`, by [`Spread::ALL`]`[spread]`; matmul of all of `x`, a token each `cols` values; and the embeddings of as many
+    /// `cols` values of `x`, by [`RowTile::ALL`]`[row_tile]`; matmul of all of `x`, a token each `cols` values; and the embeddings of as many
     /// tokens of the ids 0, 1, ..., `rows` - 1, 0, ...
     pub async fn run(
         &self,
@@ -103,7 +110,7 @@ impl GoldenKernels {
         cols: u32,
         mut raw: Vec<u8>,
         x: Vec<f32>,
-        spread: usize,
+        row_tile: usize,
     ) -> Result<Array> {
         let gpu = &self.gpu;
         let ty = GgmlType::from_name(ty).ok_or_else(|| JsError::new(&format!("{ty} is no type")))?;
@@ -121,7 +128,7 @@ impl GoldenKernels {
         let output = Output { bias: None, accumulate: false, y: &y };
         let results = Array::new();
         for (dispatches, n_tokens, n) in [
-            (spread_matvec(gpu, &w, &x, output, Spread::ALL[spread]), 1, rows),
+            (matvec_tiled(gpu, &w, &x, output, RowTile::ALL[row_tile]), 1, rows),
             (matmul(gpu, &w, &x, &batch, output), tokens, tokens * rows),
             (embed(gpu, &w, &batch, &y), tokens, tokens * cols),
         ] {

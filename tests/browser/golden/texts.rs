@@ -8,31 +8,32 @@ use minke::kernels::decode_attention::{combine, decode_attention};
 use minke::kernels::embed::embed;
 use minke::kernels::matmul::{matmul, matmul_few};
 use minke::kernels::matrix::Arrangement;
-use minke::kernels::matvec::{Input, Norm, Output, Spread, spread_matvec};
+use minke::kernels::matvec::{Input, Norm, Output, RowTile, matvec_tiled};
 use minke::kernels::repack::Repack;
-use minke::kernels::rms_norm::rms_norm;
-use minke::kernels::rope::{self, Heads, Turn};
+use minke::kernels::rms_norm::{rms_norm, rms_norm_of};
+use minke::kernels::rope::{HeadBuffers, Heads, RopeParams, rope};
 use minke::kernels::swiglu::swiglu;
 use minke::kv_type::{KvType, KvTypes};
-use minke::model::sampling::Sampling;
+use minke::model::gpu_sampler::{GpuSampler, SamplerScratch};
 use minke::quant::GgmlType;
 
 const ROWS: u32 = 72;
 const COLS: u32 = 512;
 
 /// Makes them all.
-pub async fn compile(gpu: &mut Gpu, repack: &Repack) -> Result<()> {
+pub async fn compile(gpu: &Gpu, repack: &Repack) -> Result<()> {
     let any = gpu.buffer("any", 1 << 20)?;
     for (matmul, attention) in [(Tile::Workgroup, Splits::Many), (Tile::Registers, Splits::Few)] {
-        gpu.caps.tuning = Tuning { matmul, attention, ..Tuning::default() };
+        let gpu = gpu.with_tuning(Tuning { matmul, attention, ..Tuning::default() });
         for ty in GgmlType::supported() {
-            matrices(gpu, repack, ty, &any).await?;
+            matrices(&gpu, repack, ty, &any).await?;
         }
-        heads(gpu, &any);
+        heads(&gpu, &any);
     }
     rms_norm(gpu, COLS as usize, 1e-6, [&any; 3]);
+    rms_norm_of(gpu, COLS as usize, 1e-6, &any, [&any; 3]);
     swiglu(gpu, COLS as usize, &any, &any);
-    Sampling::new(gpu, 1000, &any, &any)?;
+    GpuSampler::new(gpu, 1000)?.dispatches(gpu, &SamplerScratch::new(gpu, 1000)?, &any, &any);
     Ok(())
 }
 
@@ -51,10 +52,10 @@ async fn matrices(gpu: &Gpu, repack: &Repack, ty: GgmlType, any: &Buffer) -> Res
         let output = Output { bias, accumulate, y: any };
         matmul(gpu, &w, any, any, output);
         matmul_few(gpu, &w, any, any, output);
-        for spread in Spread::ALL {
-            spread_matvec(gpu, &w, any, output, spread);
-            spread_matvec(gpu, &w, normed, output, spread);
-            spread_matvec(gpu, &paired, normed, Output { accumulate: false, ..output }, spread);
+        for tile in RowTile::ALL {
+            matvec_tiled(gpu, &w, any, output, tile);
+            matvec_tiled(gpu, &w, normed, output, tile);
+            matvec_tiled(gpu, &paired, normed, Output { accumulate: false, ..output }, tile);
         }
     }
     Ok(())
@@ -66,11 +67,11 @@ fn heads(gpu: &Gpu, any: &Buffer) {
         KvType::ALL.into_iter().flat_map(|keys| KvType::ALL.map(|values| KvTypes { keys, values }));
     for (kv, head_norms) in kv_types.flat_map(|kv| [(kv, None), (kv, Some((any, any)))]) {
         let heads = Heads { n_head: 12, n_kv_head: 2, head_dim: 128, kv };
-        let turn = Turn { n_rot: 128, neox: head_norms.is_some(), eps: 1e-6 };
+        let params = RopeParams { n_rot: 128, neox: head_norms.is_some(), eps: 1e-6 };
         let buffers =
-            rope::Buffers { table: any, batch: any, head_norms, qkv: any, k_cache: any, v_cache: any };
-        rope::rope(gpu, heads, turn, buffers);
-        decode_attention(gpu, heads, turn, buffers, any);
+            HeadBuffers { table: any, batch: any, head_norms, qkv: any, k_cache: any, v_cache: any };
+        rope(gpu, heads, params, buffers);
+        decode_attention(gpu, heads, params, buffers, any);
         combine(gpu, heads, [any; 3]);
         attention(gpu, heads, [any; 5]);
     }

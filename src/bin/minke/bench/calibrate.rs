@@ -54,12 +54,12 @@ const BLOCK: u32 = 4096;
 
 async fn bandwidth(gpu: &Gpu) -> Result<f64> {
     let block = 16 * u64::from(BLOCK);
-    let blocks = gpu.caps.max_binding.min(READ) / block;
+    let blocks = gpu.caps().max_binding.min(READ) / block;
     let what = "measuring bandwidth";
     let make = || Ok((gpu.buffer(what, blocks * block)?, gpu.buffer(what, blocks * 64 * 4)?));
     let (data, sums) = gpu.allocate(what, blocks * block, make).await?;
     let source = compose(
-        &gpu.caps,
+        gpu.caps(),
         &[("BLOCK", BLOCK)],
         "",
         &[include_str!("../../../../shaders/bench/bandwidth.wgsl")],
@@ -87,7 +87,7 @@ async fn fp32(gpu: &Gpu) -> Result<f64> {
     let terms = gpu.buffer_with("measuring fp32", bytemuck::cast_slice(&[0.5f32; 8]))?;
     let sums = gpu.buffer("measuring fp32", u64::from(GROUPS) * 64 * 16)?;
     let source =
-        compose(&gpu.caps, &[("ROUNDS", ROUNDS)], "", &[include_str!("../../../../shaders/bench/fma.wgsl")]);
+        compose(gpu.caps(), &[("ROUNDS", ROUNDS)], "", &[include_str!("../../../../shaders/bench/fma.wgsl")]);
     let per_token = 2 * 4 * 8 * 64 * u64::from(ROUNDS) * u64::from(GROUPS);
     let groups = [Groups::Fixed(GROUPS), Groups::PerTokens(1)];
     let dispatch = gpu
@@ -108,7 +108,7 @@ const CHAIN: usize = 256;
 
 async fn gap(gpu: &Gpu) -> Result<f64> {
     let data = gpu.buffer("measuring the gap", 64 * 4)?;
-    let source = compose(&gpu.caps, &[], "", &[include_str!("../../../../shaders/bench/gap.wgsl")]);
+    let source = compose(gpu.caps(), &[], "", &[include_str!("../../../../shaders/bench/gap.wgsl")]);
     let dispatch = gpu.dispatch("gap", source, &[Bind::Write(&data)], [Groups::Fixed(1), Groups::Fixed(1)]);
     Ok(fastest(gpu, &vec![dispatch; CHAIN], 1).await? / CHAIN as f64)
 }

@@ -7,10 +7,10 @@ use crate::Shared;
 use crate::source::{file_error, load};
 use calibrate::Ceilings;
 use clap::Args;
+use minke::context::{Context, Request};
 use minke::gpu::{Counters, GpuOptions};
 use minke::model::{MAX_BATCH, Model};
 use minke::sampler::SamplingParams;
-use minke::session::{Request, Session};
 use minke::{Error, Result};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -60,18 +60,22 @@ impl Bench {
         let machine = machine();
         let options = GpuOptions { timestamps: true, ..shared.gpu() };
         let start = Instant::now();
-        let (mut model, _, last_byte) = load(&self.model, &options, shared.ctx).await?;
+        let (model, (), last_byte) = load(&self.model, &options, &shared.model(), |_| Ok(())).await?;
         let load = start.elapsed();
+        let mut context = Context::new(&model).await?;
         // any ids do: the time does not depend on them
         let prompt: Vec<u32> = (0..self.p).map(|i| (i * 7919 % model.config.n_vocab) as u32).collect();
-        model.start_sampling(&greedy(), 0);
-        let mut first = model.sample_after(&prompt[..self.p.min(FIRST_PROMPT)], 0, &|| false).await?;
-        model.receive(&mut first).await?;
+        let sampling = greedy();
+        let first =
+            Request { prompt: &prompt[..self.p.min(FIRST_PROMPT)], limit: 1, ..request(&prompt, &sampling) };
+        context.generate(first, &|| false).await?.next().await?;
         let first_token = last_byte.elapsed();
-        let timed =
-            if model.gpu().has_timestamps() { Some(self.time(&mut model, &prompt).await?) } else { None };
+        let timed = match model.gpu().has_timestamps() {
+            true => Some(self.time(&mut context, &prompt).await?),
+            false => None,
+        };
         let (ceilings, kernels) = timed.unzip();
-        let mut report = self.speeds(Session::new(model), &prompt).await?;
+        let mut report = self.speeds(&mut context, &prompt).await?;
         report["load_ms"] = json!(load.as_millis());
         report["first_token_ms"] = json!(first_token.as_millis());
         report["ceilings"] = json!(ceilings);
@@ -83,40 +87,39 @@ impl Bench {
         Ok(())
     }
 
-    /// Before any session, for it leaves its own in the cache.
-    async fn time(&self, model: &mut Model, prompt: &[u32]) -> Result<(Ceilings, Kernels)> {
-        let ceilings = Ceilings::measure(model.gpu()).await?;
+    async fn time(&self, context: &mut Context, prompt: &[u32]) -> Result<(Ceilings, Kernels)> {
+        let ceilings = Ceilings::measure(context.model().gpu()).await?;
         let first = self.p.saturating_sub(MAX_BATCH);
-        let prefill = table::measure(model, &prompt[first..], first, self.r, &ceilings).await?;
-        let decode = table::measure(model, &prompt[..1], self.p, self.r, &ceilings).await?;
+        let prefill = table::measure(context, &prompt[first..], first, self.r, &ceilings).await?;
+        let decode = table::measure(context, &prompt[..1], self.p, self.r, &ceilings).await?;
         Ok((ceilings, Kernels { decode, prefill }))
     }
 
-    async fn speeds(&self, mut session: Session, prompt: &[u32]) -> Result<Value> {
-        session.logits(&prompt[..1], &[0]).await?; // compiles and warms up
+    async fn speeds(&self, context: &mut Context, prompt: &[u32]) -> Result<Value> {
+        context.logits(&prompt[..1], &[0]).await?; // compiles and warms up
         let (mut prefill, mut decode) = (Vec::new(), Vec::new());
         let mut cost = Counters::default();
         for _ in 0..self.r {
             let start = Instant::now();
-            session.logits(prompt, &[self.p - 1]).await?;
+            context.logits(prompt, &[self.p - 1]).await?;
             prefill.push(self.p as f64 / start.elapsed().as_secs_f64());
-            let request =
-                Request { prompt, sampling: &greedy(), entropy: 0, limit: self.n + 1, logits: false };
-            let mut generation = session.generate(request, &|| false).await?;
-            let before = generation.model().gpu().counters();
+            let sampling = greedy();
+            let wanted = Request { limit: self.n + 1, ..request(prompt, &sampling) };
+            let mut generation = context.generate(wanted, &|| false).await?;
+            let before = generation.context().model().gpu().counters();
             generation.next().await?;
             let start = Instant::now();
             while generation.next().await?.is_some() {}
             decode.push(self.n as f64 / start.elapsed().as_secs_f64());
-            cost = generation.model().gpu().counters() - before; // of all but the first token, which the prompt paid
+            cost = generation.context().model().gpu().counters() - before; // of all but the first token, which the prompt paid
         }
-        Ok(self.report(session.model(), &mut prefill, &mut decode, cost))
+        Ok(self.report(context.model(), &mut prefill, &mut decode, cost))
     }
 
     fn report(&self, model: &Model, prefill: &mut [f64], decode: &mut [f64], cost: Counters) -> Value {
         let per_token = |count: u64| count as f64 / self.n as f64;
         json!({
-            "adapter": model.gpu().caps,
+            "adapter": model.gpu().caps(),
             "self_test": model.self_test,
             "n_prompt": self.p,
             "n_decode": self.n,
@@ -165,6 +168,10 @@ fn machine() -> Value {
         "cpu": cpu.map(|name| name.trim_start_matches([' ', '\t', ':'])),
         "loadBefore": load.split(' ').next().and_then(|minute| minute.parse::<f64>().ok()),
     })
+}
+
+fn request<'r>(prompt: &'r [u32], sampling: &'r SamplingParams) -> Request<'r> {
+    Request { prompt, sampling, entropy: 0, limit: 1, logits: false }
 }
 
 fn greedy() -> SamplingParams {

@@ -2,7 +2,7 @@
 
 use super::calibrate::{Ceilings, per_nanosecond};
 use minke::Result;
-use minke::model::{Model, Timing};
+use minke::context::{Context, Timing};
 use serde::Serialize;
 
 /// The dispatches of one label, whatever the layer: together they read more than a cache holds.
@@ -20,16 +20,16 @@ pub struct Row {
 
 /// The table of a batch at `pos`, in the order in which its kernels first run.
 pub async fn measure(
-    model: &mut Model,
+    context: &mut Context,
     tokens: &[u32],
     pos: usize,
     repetitions: usize,
     ceilings: &Ceilings,
 ) -> Result<Vec<Row>> {
-    model.time(tokens, pos).await?; // compiles and warms up
+    context.time(tokens, pos).await?; // compiles and warms up
     let mut timings = Vec::new();
     for _ in 0..repetitions {
-        timings.push(model.time(tokens, pos).await?);
+        timings.push(context.time(tokens, pos).await?);
     }
     let mut labels: Vec<&str> = Vec::new();
     for timing in timings.iter().flatten() {

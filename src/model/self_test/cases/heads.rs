@@ -6,9 +6,9 @@ use crate::config::{Architecture, ModelConfig};
 use crate::gpu::{Buffer, Extent, Gpu};
 use crate::kernels::attention::attention;
 use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
-use crate::kernels::rope::{self, Heads, rope};
+use crate::kernels::rope::{self, HeadBuffers, Heads, rope};
 use crate::kv_type::{KvType, KvTypes};
-use crate::model::graph;
+use crate::model::program;
 use crate::reference;
 
 /// Tokens of two batches, the second of which crosses a multiple of 64 and of 256 and attends to the first, and of one
@@ -20,7 +20,7 @@ const POSITIONS: usize = LAST + 1;
 /// RoPE with head norms, the KV cache, and attention, with the model's own heads: so the kernels are the model's, and are
 /// compiled once for both.
 pub fn heads(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, random: &mut Random) -> Result<Vec<Case>> {
-    let shape = graph::heads(config, kv);
+    let shape = program::heads(config, kv);
     let row = (shape.n_head + 2 * shape.n_kv_head) * shape.head_dim;
     let norms = config.architecture == Architecture::Qwen3;
     let inputs = HeadInputs {
@@ -74,12 +74,12 @@ impl HeadInputs<'_> {
             Some((q, k)) => Some((floats(gpu, "q norm", q)?, floats(gpu, "k norm", k)?)),
             None => None,
         };
-        let turn = graph::turn(config);
+        let params = program::rope_params(config);
         let mut pos = 0;
         for n in BATCHES {
             let qkv = floats(gpu, "qkv", &self.qkv[pos * self.row..][..n * self.row])?;
             let batch = batch(gpu, pos, n)?;
-            let buffers = rope::Buffers {
+            let buffers = HeadBuffers {
                 table: &table,
                 batch: &batch,
                 head_norms: norms.as_ref().map(|(q, k)| (q, k)),
@@ -89,10 +89,10 @@ impl HeadInputs<'_> {
             };
             let extent = Extent { tokens: n as u32, positions: (pos + n) as u32 };
             if pos == LAST {
-                let attend = decode_attention(gpu, shape, turn, buffers, &partial);
+                let attend = decode_attention(gpu, shape, params, buffers, &partial);
                 gpu.submit([&attend, &combine(gpu, shape, [&partial, &batch, &one])], extent);
             } else {
-                gpu.submit([&rope(gpu, shape, turn, buffers)], extent);
+                gpu.submit([&rope(gpu, shape, params, buffers)], extent);
             }
             if pos == BATCHES[0] {
                 let attend = attention(gpu, shape, [&qkv, &k_cache, &v_cache, &batch, &many]);

@@ -1,18 +1,18 @@
 //! Which of the ways to multiply by a matrix, and to attend, is fastest on this device, found by trying them at load.
 
-use super::graph::{heads, turn};
+use super::Clock;
 use super::kv_cache::KvCache;
-use super::self_test::Clock;
-use crate::Result;
+use super::program::{heads, rope_params};
 use crate::config::{Architecture, ModelConfig};
 use crate::gpu::{Dispatch, Extent, Gpu, Splits, Tile, Tuning};
 use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
 use crate::kernels::matmul::{TILE_TOKENS, matmul};
-use crate::kernels::matvec::{Output, Spread, spread_matvec};
-use crate::kernels::rope;
+use crate::kernels::matvec::{Output, RowTile, matvec_tiled};
+use crate::kernels::rope::{self, HeadBuffers};
 use crate::kernels::{BATCH_HEADER, Matrix};
 use crate::kv_type::KvTypes;
 use crate::quant::GgmlType;
+use crate::{Error, Result};
 
 /// Milliseconds that trials may take.
 pub const BUDGET_MS: f64 = 300.0;
@@ -26,31 +26,25 @@ const CLEARLY: f64 = 0.9;
 /// The tensor whose shape and type are tried: a device has too few rows of the smallest projection first.
 pub const TENSOR: &str = "blk.0.attn_output.weight";
 
-/// Chooses [`Tuning`], if `gpu` was not told, with zeros in place of [`TENSOR`], which is of type `ty`. A way is tried
-/// only if as long a trial as the longest so far would end within `budget` milliseconds. A device that fails at it is
-/// opened again and left as it is.
-pub async fn tune(
-    gpu: &mut Gpu,
+/// The fastest [`Tuning`], tried with zeros in place of [`TENSOR`], which is of type `ty`. A way is tried only if as long a
+/// trial as the longest so far would end within `budget` milliseconds. A device that fails at it keeps the usual one.
+///
+/// [`Error::DeviceLost`].
+pub async fn autotune(
+    gpu: &Gpu,
     config: &ModelConfig,
     kv: KvTypes,
     ty: GgmlType,
     now: Clock,
     budget: f64,
-) -> Result<()> {
-    if gpu.options.tuning.is_some() {
-        return Ok(());
-    }
+) -> Result<Tuning> {
     let mut budget = Budget { now, end: now() + budget, longest: 0.0 };
-    gpu.caps.tuning = match measured(gpu, config, kv, ty, &mut budget).await {
-        Err(_) => {
-            // nobody needs what this driver rejects or has no memory for: the self-test sees to the usual way
-            *gpu = Gpu::request(&gpu.options).await?;
-            Tuning::default()
-        }
-        tuning => tuning?,
-    };
-    gpu.options.tuning = Some(gpu.caps.tuning); // should the self-test open the device again
-    Ok(())
+    match measured(gpu, config, kv, ty, &mut budget).await {
+        Err(Error::DeviceLost { reason }) => Err(Error::DeviceLost { reason }),
+        // nobody needs what this driver rejects or has no memory for: the self-test sees to the usual way
+        Err(_) => Ok(Tuning::default()),
+        tuning => tuning,
+    }
 }
 
 /// The time that is left.
@@ -62,7 +56,7 @@ struct Budget {
 }
 
 async fn measured(
-    gpu: &mut Gpu,
+    gpu: &Gpu,
     config: &ModelConfig,
     kv: KvTypes,
     ty: GgmlType,
@@ -79,24 +73,24 @@ async fn measured(
     let output = Output { bias: None, accumulate: true, y: &y };
 
     // what is likely best goes first, as it may be all that there is time for
-    let tiles = match gpu.caps.cpu {
+    let tiles = match gpu.caps().cpu {
         true => [Tile::Registers, Tile::Workgroup],
         false => [Tile::Workgroup, Tile::Registers],
     };
-    let multiply = |gpu: &mut Gpu, tile| {
-        gpu.caps.tuning.matmul = tile;
-        matmul(gpu, &matrix, &x, &batch, output)
+    let multiply = |matmul_tile| {
+        let gpu = gpu.with_tuning(Tuning { matmul: matmul_tile, ..Tuning::default() });
+        matmul(&gpu, &matrix, &x, &batch, output)
     };
     let tile = fastest(gpu, &tiles, TILE_TOKENS, multiply, budget).await?;
-    let multiply = |gpu: &mut Gpu, spread| spread_matvec(gpu, &matrix, &x, output, spread);
-    let spread = fastest(gpu, &Spread::ALL, 1, multiply, budget).await?;
-    let invocations = if spread == Spread::ALL[0] { 0 } else { spread.invocations(&matrix) };
+    let multiply = |tile| matvec_tiled(gpu, &matrix, &x, output, tile);
+    let row_tile = fastest(gpu, &RowTile::ALL, 1, multiply, budget).await?;
+    let invocations = if row_tile == RowTile::ALL[0] { 0 } else { row_tile.invocations(&matrix) };
     let attention = splits(gpu, config, kv, budget).await?;
     Ok(Tuning { matmul: tile, invocations, attention })
 }
 
 /// Tries one token's attention to [`POSITIONS`] positions.
-async fn splits(gpu: &mut Gpu, config: &ModelConfig, kv: KvTypes, budget: &mut Budget) -> Result<Splits> {
+async fn splits(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, budget: &mut Budget) -> Result<Splits> {
     let heads = heads(config, kv);
     let positions = POSITIONS.min(KvCache::most_positions(gpu, heads));
     let bytes = |n: usize| (4 * n) as u64;
@@ -106,7 +100,7 @@ async fn splits(gpu: &mut Gpu, config: &ModelConfig, kv: KvTypes, budget: &mut B
     let cache = |position: u64| gpu.buffer("tuning", positions as u64 * position);
     let (k_cache, v_cache) = (cache(heads.key_bytes())?, cache(heads.value_bytes())?);
     let norm = gpu.buffer("tuning", bytes(heads.head_dim))?;
-    let buffers = rope::Buffers {
+    let buffers = HeadBuffers {
         table: &table,
         batch: &batch,
         head_norms: (config.architecture == Architecture::Qwen3).then_some((&norm, &norm)),
@@ -115,15 +109,15 @@ async fn splits(gpu: &mut Gpu, config: &ModelConfig, kv: KvTypes, budget: &mut B
         v_cache: &v_cache,
     };
     let partial = gpu.buffer("tuning", partial_bytes(heads, positions))?;
-    let ways = match gpu.caps.cpu {
+    let ways = match gpu.caps().cpu {
         true => [Splits::Few, Splits::Many],
         false => [Splits::Many, Splits::Few],
     };
-    let attend = |gpu: &mut Gpu, splits| {
-        gpu.caps.tuning.attention = splits;
+    let attend = |attention| {
+        let gpu = gpu.with_tuning(Tuning { attention, ..Tuning::default() });
         vec![
-            decode_attention(gpu, heads, turn(config), buffers, &partial),
-            combine(gpu, heads, [&partial, &batch, &qkv]),
+            decode_attention(&gpu, heads, rope_params(config), buffers, &partial),
+            combine(&gpu, heads, [&partial, &batch, &qkv]),
         ]
     };
     let extent = Extent { tokens: 1, positions: positions as u32 };
@@ -132,10 +126,10 @@ async fn splits(gpu: &mut Gpu, config: &ModelConfig, kv: KvTypes, budget: &mut B
 
 /// The first of `ways`, or another that is clearly faster, as far as there is time to try.
 async fn fastest<T: Copy>(
-    gpu: &mut Gpu,
+    gpu: &Gpu,
     ways: &[T],
     extent: impl Into<Extent>,
-    dispatches: impl Fn(&mut Gpu, T) -> Vec<Dispatch>,
+    dispatches: impl Fn(T) -> Vec<Dispatch>,
     budget: &mut Budget,
 ) -> Result<T> {
     let extent = extent.into();
@@ -145,7 +139,7 @@ async fn fastest<T: Copy>(
         if start + budget.longest >= budget.end {
             break;
         }
-        let dispatches = dispatches(gpu, *way);
+        let dispatches = dispatches(*way);
         let time = milliseconds(gpu, &dispatches, extent, budget.now).await?;
         budget.longest = budget.longest.max((budget.now)() - start);
         if time < CLEARLY * best.1 {

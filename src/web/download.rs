@@ -1,5 +1,6 @@
 //! A model's bytes from a URL or a Blob, through one stream reader.
 
+use crate::model::ByteSource;
 use crate::{Error, Result};
 use js_sys::{Reflect, Uint8Array};
 use wasm_bindgen::{JsCast, JsValue};
@@ -10,38 +11,39 @@ use web_sys::{
 };
 
 /// The bytes, from the first on.
-pub struct Source {
+pub struct Download {
     reader: ReadableStreamDefaultReader,
     name: String,
     received: u64,
     signal: Option<AbortSignal>,
     /// Length of the whole, where known: for progress.
-    pub length: Option<u64>,
-    /// Whether `length` can be nothing else than the file's.
-    pub exact: bool,
+    pub total: Option<u64>,
+    /// Whether `total` can be nothing else than the file's.
+    exact: bool,
 }
 
-impl Source {
+impl Download {
     /// Opens a URL (string) or a Blob. [`Error::Http`] for an error status.
     pub async fn open(source: JsValue, signal: Option<&AbortSignal>) -> Result<Self> {
         let signal = signal.cloned();
-        let (stream, name, length, exact) = match source.dyn_into::<Blob>() {
+        let (stream, name, total, exact) = match source.dyn_into::<Blob>() {
             Ok(blob) => (blob.stream(), "the file".to_owned(), Some(blob.size() as u64), true),
             Err(other) => {
                 let url = other.as_string().ok_or_else(|| Error::InvalidRequest {
                     param: "model".into(),
                     problem: "it is neither a URL nor a Blob".into(),
                 })?;
-                let (stream, length, exact) = fetch(&url, signal.as_ref()).await?;
-                (stream, url, length, exact)
+                let (stream, total, exact) = fetch(&url, signal.as_ref()).await?;
+                (stream, url, total, exact)
             }
         };
         let reader = stream.get_reader().unchecked_into();
-        Ok(Self { reader, name, received: 0, signal, length, exact })
+        Ok(Self { reader, name, received: 0, signal, total, exact })
     }
+}
 
-    /// Puts the next bytes into `piece`; false at the end.
-    pub async fn read(&mut self, piece: &mut Vec<u8>) -> Result<bool> {
+impl ByteSource for Download {
+    async fn read(&mut self, piece: &mut Vec<u8>) -> Result<bool> {
         if self.signal.as_ref().is_some_and(AbortSignal::aborted) {
             let _ = self.reader.cancel(); // stops the download; nobody waits for it
             return Err(Error::Aborted);
@@ -52,15 +54,23 @@ impl Source {
         let Ok(bytes) = value.dyn_into::<Uint8Array>() else {
             return Ok(false);
         };
-        piece.resize(bytes.length() as usize, 0);
-        bytes.copy_to(piece);
-        self.received += piece.len() as u64;
-        self.length = self.length.filter(|length| self.received <= *length); // else it was of something else
+        let start = piece.len();
+        piece.resize(start + bytes.length() as usize, 0);
+        bytes.copy_to(&mut piece[start..]);
+        self.received += u64::from(bytes.length());
         Ok(true)
+    }
+
+    fn position(&self) -> u64 {
+        self.received
+    }
+
+    fn length(&self) -> Option<u64> {
+        self.total.filter(|_| self.exact)
     }
 }
 
-impl Drop for Source {
+impl Drop for Download {
     fn drop(&mut self) {
         let _ = self.reader.cancel(); // after an error the rest of the download is not wanted
     }

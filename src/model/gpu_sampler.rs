@@ -1,45 +1,73 @@
-//! Sampling on the GPU: the state of a reply's sampler there.
+//! The sampler of a reply that the GPU chooses: its state there.
 
 use crate::gpu::{Buffer, Dispatch, Gpu};
-use crate::kernels::sample::{BESTS_BYTES, Buffers, RING, candidates_bytes, sample};
+use crate::kernels::sample::{BESTS_BYTES, RING, SampleBuffers, candidates_bytes, sample};
 use crate::sampler::SamplingParams;
 use crate::{Error, Result};
 
-/// Buffers of the sampler and its dispatches.
+/// A conversation's sampler.
 #[derive(Debug)]
-pub struct Sampling {
+pub struct GpuSampler {
     params: Buffer,
     bias: Buffer,
     counts: Buffer,
     /// Tokens by position, see [`RING`].
     pub sampled: Buffer,
-    /// Choose a token from the logits and make it the batch.
-    pub dispatches: [Dispatch; 3],
     n_vocab: usize,
 }
 
-impl Sampling {
-    /// A sampler of `logits` for the token after `batch`.
-    pub fn new(gpu: &Gpu, n_vocab: usize, logits: &Buffer, batch: &Buffer) -> Result<Self> {
+/// What lasts for one choice only.
+#[derive(Debug)]
+pub struct SamplerScratch {
+    bests: Buffer,
+    candidates: Buffer,
+}
+
+impl SamplerScratch {
+    /// Allocates it.
+    pub fn new(gpu: &Gpu, n_vocab: usize) -> Result<Self> {
+        Ok(Self {
+            bests: gpu.buffer("the likeliest tokens", BESTS_BYTES)?,
+            candidates: gpu.buffer("candidates", candidates_bytes(n_vocab))?,
+        })
+    }
+}
+
+impl GpuSampler {
+    /// Allocates it.
+    pub fn new(gpu: &Gpu, n_vocab: usize) -> Result<Self> {
         let vocabulary = |what| gpu.buffer(what, 4 * n_vocab as u64);
         let params = gpu.buffer("sampling parameters", 64)?;
         gpu.write(&params, 48, bytemuck::bytes_of(&(n_vocab as u32)));
         let (bias, counts) = (vocabulary("logit bias")?, vocabulary("token counts")?);
-        let bests = gpu.buffer("the likeliest tokens", BESTS_BYTES)?;
-        let candidates = gpu.buffer("candidates", candidates_bytes(n_vocab))?;
         let sampled = gpu.buffer("sampled tokens", 4 * u64::from(RING))?;
-        let buffers = Buffers {
-            params: &params,
+        Ok(Self { params, bias, counts, sampled, n_vocab })
+    }
+
+    /// Choose a token from `logits`, and make it the batch in place of the one it follows.
+    pub fn dispatches(
+        &self,
+        gpu: &Gpu,
+        scratch: &SamplerScratch,
+        logits: &Buffer,
+        batch: &Buffer,
+    ) -> [Dispatch; 3] {
+        let buffers = SampleBuffers {
+            params: &self.params,
             logits,
-            bias: &bias,
-            counts: &counts,
-            bests: &bests,
-            candidates: &candidates,
+            bias: &self.bias,
+            counts: &self.counts,
+            bests: &scratch.bests,
+            candidates: &scratch.candidates,
             batch,
-            sampled: &sampled,
+            sampled: &self.sampled,
         };
-        let dispatches = sample(gpu, n_vocab, buffers);
-        Ok(Self { params, bias, counts, sampled, dispatches, n_vocab })
+        sample(gpu, self.n_vocab, buffers)
+    }
+
+    /// All of its buffers, always in the same order.
+    pub fn buffers(&self) -> impl Iterator<Item = &Buffer> {
+        [&self.params, &self.bias, &self.counts, &self.sampled].into_iter()
     }
 
     /// Begins a reply, with parameters that [`SamplingParams::check`] has passed.

@@ -1,20 +1,21 @@
 //! Generation: tokens in flight on the GPU are the same as one at a time on the CPU, and leave no trace when dropped.
 
-use crate::common::{self, coverage};
-use minke::gpu::GpuOptions;
+use crate::common::{self, Options, coverage};
+use minke::context::{Context, Request};
 use minke::kv_type::{KvType, KvTypes};
 use minke::sampler::SamplingParams;
-use minke::session::{Request, Session};
 use pollster::block_on;
 
 const PROMPT: [u32; 5] = [1, 5, 9, 2, 7];
 
-fn session() -> Session {
-    with(&common::options(), "refuse/control-qwen3.gguf", 64)
+const TINY: &str = "refuse/control-qwen3.gguf";
+
+fn context() -> Context {
+    with(&common::options(), TINY, 64)
 }
 
-fn with(options: &GpuOptions, model: &str, n_ctx: usize) -> Session {
-    Session::new(common::load(&common::vectors_dir().join(model), options, Some(n_ctx)).expect("a model"))
+fn with(options: &Options, model: &str, n_ctx: usize) -> Context {
+    common::context(common::load(&common::vectors_dir().join(model), options, Some(n_ctx)).expect("a model"))
 }
 
 fn request(sampling: &SamplingParams, limit: usize, logits: bool) -> Request<'_> {
@@ -22,9 +23,9 @@ fn request(sampling: &SamplingParams, limit: usize, logits: bool) -> Request<'_>
 }
 
 /// At most `take` tokens of a generation.
-fn tokens(session: &mut Session, request: Request, take: usize) -> Vec<u32> {
-    let n_logits = if request.logits { session.model().config.n_vocab } else { 0 };
-    let mut generation = block_on(session.generate(request, &|| false)).expect("a generation");
+fn tokens(context: &mut Context, request: Request, take: usize) -> Vec<u32> {
+    let n_logits = if request.logits { context.model().config.n_vocab } else { 0 };
+    let mut generation = block_on(context.generate(request, &|| false)).expect("a generation");
     let mut tokens = Vec::new();
     while tokens.len() < take {
         let Some((token, logits)) = block_on(generation.next()).expect("a token") else { break };
@@ -36,7 +37,7 @@ fn tokens(session: &mut Session, request: Request, take: usize) -> Vec<u32> {
 
 #[test]
 fn tokens_in_flight_are_those_of_one_at_a_time() {
-    let mut session = session();
+    let mut context = context();
     let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
     for params in [
         greedy.clone(),
@@ -45,9 +46,9 @@ fn tokens_in_flight_are_those_of_one_at_a_time() {
         SamplingParams { temperature: 1.5, top_k: 50, seed: Some(9), ..SamplingParams::default() },
     ] {
         for limit in [1, 2, 3, 40] {
-            let one_at_a_time = tokens(&mut session, request(&params, limit, true), usize::MAX);
+            let one_at_a_time = tokens(&mut context, request(&params, limit, true), usize::MAX);
             assert_eq!(one_at_a_time.len(), limit);
-            assert_eq!(tokens(&mut session, request(&params, limit, false), usize::MAX), one_at_a_time);
+            assert_eq!(tokens(&mut context, request(&params, limit, false), usize::MAX), one_at_a_time);
         }
     }
 }
@@ -55,14 +56,14 @@ fn tokens_in_flight_are_those_of_one_at_a_time() {
 /// A reply that ends before its limit: what was in flight beyond it does not count.
 #[test]
 fn a_dropped_generation_leaves_its_tokens_and_no_more() {
-    let (mut session, params) = (session(), SamplingParams::default());
-    let reply = tokens(&mut session, request(&params, 40, false), 7);
+    let (mut context, params) = (context(), SamplingParams::default());
+    let reply = tokens(&mut context, request(&params, 40, false), 7);
     let next: Vec<u32> = PROMPT.iter().chain(&reply).copied().chain([3, 4]).collect();
-    assert_eq!(session.common(&next), PROMPT.len() + reply.len());
+    assert_eq!(context.common(&next), PROMPT.len() + reply.len());
     let greedy = SamplingParams { temperature: 0.0, ..params };
     let continued = Request { prompt: &next, ..request(&greedy, 5, false) };
-    let kept = tokens(&mut session, continued.clone(), 5);
-    assert_eq!(kept, tokens(&mut self::session(), continued, 5), "as from a fresh timeline");
+    let kept = tokens(&mut context, continued.clone(), 5);
+    assert_eq!(kept, tokens(&mut self::context(), continued, 5), "as from a fresh timeline");
 }
 
 /// The cache grows while a reply is generated, and what it held is still there.
@@ -71,13 +72,13 @@ fn the_cache_grows_within_a_reply() {
     let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
     let prompt: Vec<u32> = (0..1000).map(|i| i * 7919 % 270).collect();
     // the smaller one's heads are too small for q8_0
-    let model = if coverage::full() { "models/qwen3-yarn4-untied.gguf" } else { "refuse/control-qwen3.gguf" };
+    let model = if coverage::full() { "models/qwen3-yarn4-untied.gguf" } else { TINY };
     let types = [KvType::F16, KvType::Q8_0, KvType::F32];
     for kv in types.into_iter().take(if coverage::full() { 3 } else { 1 }) {
-        let options = GpuOptions { kv: Some(KvTypes::both(kv)), ..common::options() };
+        let options = common::options().kv(KvTypes::both(kv));
         let long = || with(&options, model, 5000);
-        let mut session = long();
-        let reply = tokens(&mut session, Request { prompt: &prompt, ..request(&greedy, 60, false) }, 60);
+        let mut context = long();
+        let reply = tokens(&mut context, Request { prompt: &prompt, ..request(&greedy, 60, false) }, 60);
         let longer = [&prompt[..], &reply[..40]].concat();
         let again = Request { prompt: &longer, ..request(&greedy, 20, false) };
         let large = tokens(&mut long(), again, 20);
@@ -90,15 +91,16 @@ fn the_cache_grows_within_a_reply() {
 fn a_reply_ends_where_the_device_has_no_memory() {
     let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
     let prompt: Vec<u32> = (0..1100).map(|i| i * 7919 % 270).collect();
-    // enough for 1024 positions of a head of 16 values, but not for 2048
-    let options = GpuOptions { kv: Some(KvTypes::F32), memory: Some(200 << 10), ..common::options() };
-    let model = "refuse/control-qwen3.gguf";
+    // enough for 1024 positions of a head of 16 values, but not for 2048, of keys or of values
+    let plenty = common::options().kv(KvTypes::F32);
+    let mut options = plenty.clone();
+    options.gpu.memory = Some(100 << 10);
     for logits in [false, true] {
         let wanted = Request { prompt: &prompt[..1000], ..request(&greedy, 60, logits) };
-        let mut small = with(&options, model, 5000);
+        let mut small = with(&options, TINY, 5000);
         let reply = tokens(&mut small, wanted.clone(), usize::MAX);
         assert_eq!(reply.len(), 25, "the last token is not run");
-        let mut large = with(&GpuOptions { memory: None, ..options.clone() }, model, 5000);
+        let mut large = with(&plenty, TINY, 5000);
         assert_eq!(reply, tokens(&mut large, wanted, 25));
         assert_eq!(small.common(&[&prompt[..1000], &reply].concat()), 1024);
         let too_long = Request { prompt: &prompt, ..request(&greedy, 1, logits) };
@@ -109,12 +111,12 @@ fn a_reply_ends_where_the_device_has_no_memory() {
 
 #[test]
 fn a_context_too_small_for_the_limit_is_refused() {
-    let (mut session, params) = (session(), SamplingParams::default());
-    assert!(block_on(session.generate(request(&params, 59, false), &|| false)).is_ok());
-    let error = block_on(session.generate(request(&params, 60, false), &|| false)).expect_err("full");
+    let (mut context, params) = (context(), SamplingParams::default());
+    assert!(block_on(context.generate(request(&params, 59, false), &|| false)).is_ok());
+    let error = block_on(context.generate(request(&params, 60, false), &|| false)).expect_err("full");
     assert!(matches!(error, minke::Error::ContextFull { needed: 65, n_ctx: 64 }), "{error}");
     let empty = Request { prompt: &[], ..request(&params, 1, false) };
-    assert!(block_on(session.generate(empty, &|| false)).is_err());
+    assert!(block_on(context.generate(empty, &|| false)).is_err());
 }
 
 /// What a decoded token costs: the bars of a 28-layer qwen2.
@@ -139,13 +141,13 @@ fn a_decoded_token_costs_few_calls() {
     std::fs::write(&path, file.whole()).expect("written");
     let model = common::load(&path, &common::options(), Some(64));
     std::fs::remove_file(&path).expect("removed");
-    let mut session = Session::new(model.expect("a model"));
+    let mut context = common::context(model.expect("a model"));
     let params = SamplingParams::default();
-    tokens(&mut session, request(&params, 40, false), 40);
-    let mut generation = block_on(session.generate(request(&params, 41, false), &|| false)).expect("a reply");
-    let before = generation.model().gpu().counters();
+    tokens(&mut context, request(&params, 40, false), 40);
+    let mut generation = block_on(context.generate(request(&params, 41, false), &|| false)).expect("a reply");
+    let before = generation.context().model().gpu().counters();
     while block_on(generation.next()).expect("a token").is_some() {}
-    let cost = generation.model().gpu().counters() - before;
+    let cost = generation.context().model().gpu().counters() - before;
     println!("40 tokens of 28 layers after the first: {cost:?}");
     assert!(cost.dispatches <= 40 * 173, "{cost:?}");
     assert_eq!((cost.passes, cost.submits, cost.maps), (40, 40, 40), "{cost:?}");
@@ -169,7 +171,7 @@ fn weights_read_for_a_token_are_the_files_bytes() {
 #[test]
 fn an_abort_is_heard_within_a_batch() {
     let path = common::cached(common::SMOLLM2);
-    let mut session = Session::new(common::load(&path, &common::options(), Some(512)).expect("a model"));
+    let mut context = common::context(common::load(&path, &common::options(), Some(512)).expect("a model"));
     let prompt: Vec<u32> = (0..24).map(|i| i * 7919 % 49_152).collect();
     let params = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
     let wanted = Request { prompt: &prompt, ..request(&params, 4, false) };
@@ -178,13 +180,13 @@ fn an_abort_is_heard_within_a_batch() {
         times.borrow_mut().push(std::time::Instant::now());
         times.borrow().len() > 8
     };
-    let error = block_on(session.generate(wanted.clone(), &cancelled)).expect_err("an abort");
+    let error = block_on(context.generate(wanted.clone(), &cancelled)).expect_err("an abort");
     assert!(matches!(error, minke::Error::Aborted), "{error}");
     let times = times.into_inner();
     let longest = times.windows(2).map(|pair| pair[1] - pair[0]).max();
     println!("the longest of {} submits of a 24-token prompt took {longest:?}", times.len() - 1);
-    assert!(session.common(&prompt) < 23, "a batch that was not finished does not count");
-    let reply = tokens(&mut session, wanted.clone(), 4);
-    let mut fresh = Session::new(common::load(&path, &common::options(), Some(512)).expect("a model"));
+    assert!(context.common(&prompt) < 23, "a batch that was not finished does not count");
+    let reply = tokens(&mut context, wanted.clone(), 4);
+    let mut fresh = block_on(Context::new(context.model())).expect("a context");
     assert_eq!(reply, tokens(&mut fresh, wanted, 4));
 }

@@ -1,6 +1,6 @@
 //! How long kernels take on the GPU, by its own clock.
 
-use super::{Dispatch, Extent, Gpu};
+use super::{Buffer, Dispatch, Extent, Gpu};
 use crate::{Error, Result};
 
 /// Passes of one submit: few enough that no watchdog ends it, and that their queries fit a set.
@@ -9,7 +9,7 @@ const PASSES: usize = 64;
 impl Gpu {
     /// Whether [`Gpu::time`] can be asked: [`super::GpuOptions::timestamps`] was, and the adapter has them.
     pub fn has_timestamps(&self) -> bool {
-        self.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
+        self.shared.device.features().contains(wgpu::Features::TIMESTAMP_QUERY)
     }
 
     /// Runs dispatches for a batch of some extent, each of `passes` in a pass of its own, and returns the microseconds
@@ -35,17 +35,18 @@ impl Gpu {
     async fn time_submit(&self, passes: &[&[Dispatch]], extent: Extent) -> Result<Vec<f64>> {
         let count = 2 * passes.len() as u32;
         let bytes = u64::from(count * wgpu::QUERY_SIZE);
-        let query_set = self.device.create_query_set(&wgpu::QuerySetDescriptor {
+        let query_set = self.shared.device.create_query_set(&wgpu::QuerySetDescriptor {
             label: Some("timestamps"),
             ty: wgpu::QueryType::Timestamp,
             count,
         });
-        let stamps = self.device.create_buffer(&wgpu::BufferDescriptor {
+        let stamps = self.shared.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("timestamps"),
             size: bytes,
             usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
             mapped_at_creation: false,
         });
+        let stamps = Buffer::new(stamps, &self.shared.live_buffers);
         let mut encoder = self.encoder();
         for (pass, first) in passes.iter().zip((0..).step_by(2)) {
             let timestamps = wgpu::ComputePassTimestampWrites {
@@ -55,10 +56,10 @@ impl Gpu {
             };
             self.record(&mut encoder, pass.iter(), extent, Some(timestamps));
         }
-        encoder.resolve_query_set(&query_set, 0..count, &stamps, 0);
+        encoder.resolve_query_set(&query_set, 0..count, stamps.raw(), 0);
         self.send(encoder);
         let stamps: Vec<u64> = bytemuck::pod_collect_to_vec(&self.read(&stamps, bytes).await?);
-        let microseconds = f64::from(self.queue.get_timestamp_period()) / 1e3;
+        let microseconds = f64::from(self.shared.queue.get_timestamp_period()) / 1e3;
         let of_pass = |pair: &[u64]| pair[1].saturating_sub(pair[0]) as f64 * microseconds;
         Ok(stamps.chunks_exact(2).map(of_pass).collect())
     }

@@ -1,0 +1,103 @@
+//! All WGSL that Rust writes, but for constants: what depends on a matrix's formats, and on the types of the KV cache.
+
+use super::matrix::{Part, Slab};
+use crate::gpu::shader::shared;
+use crate::kv_type::{KvType, KvTypes};
+use crate::quant::{CHUNK, Layout, Planes};
+use std::fmt::Write;
+
+/// What a kernel over a slab needs: the unpack functions of the parts' formats, `unpack(part,
+/// row, c)` and, for workgroups of `tile` rows of `together` parts at once, `part_of(workgroup)`: the first of them.
+pub fn unpack(slab: &Slab, cols: u32, tile: u32, together: usize) -> String {
+    let mut text = format!("{}\n{}\n", shared::HALF, shared::WEIGHTS);
+    let mut stems: Vec<_> = slab.parts.iter().map(|part| part.layout).collect();
+    stems.sort_by_key(|layout| layout.stem);
+    stems.dedup_by_key(|layout| layout.stem);
+    if stems.iter().any(|layout| layout.stem.starts_with("iq4")) {
+        text.push_str(shared::IQ4);
+    }
+    if stems.iter().any(|layout| layout.grid.is_some()) {
+        text.push_str(shared::GRID);
+    }
+    stems.iter().for_each(|layout| text.push_str(layout.wgsl));
+    text.push_str("struct Part { index: u32, rows: u32, out: u32, first_group: u32 }\n");
+    // writing to a String cannot fail
+    let (mut part_of, mut planes_of) = (String::new(), String::new());
+    let mut group = slab.groups(tile, together);
+    for (index, part) in slab.parts.iter().enumerate().rev() {
+        let Planes { wide, two, one, scales, narrow, grid, .. } = part.planes;
+        let (rows, out) = (part.rows, part.out);
+        if index.is_multiple_of(together) {
+            group -= rows.div_ceil(tile);
+            let _ = writeln!(
+                part_of,
+                "if (group >= {group}u) {{ return Part({index}u, {rows}u, {out}u, {group}u); }}"
+            );
+        }
+        let planes = format!("Planes({wide}u, {two}u, {one}u, {scales}u, {narrow}u, {grid}u)");
+        let _ = writeln!(planes_of, "if (part == {index}u) {{ return {planes}; }}");
+    }
+    // once for each format, however many parts have it: compilers copy a function to wherever it is called
+    let mut unpack = String::new();
+    for (i, layout) in stems.iter().enumerate() {
+        let has = |(index, part): (usize, &Part)| {
+            (part.layout.stem == layout.stem).then(|| format!("part == {index}u"))
+        };
+        let parts: Vec<_> = slab.parts.iter().enumerate().filter_map(has).collect();
+        let condition = if i + 1 < stems.len() { parts.join(" || ") } else { "true".into() };
+        let _ = writeln!(unpack, "if ({condition}) {{ return {}_chunk(p, n); }}", layout.stem);
+    }
+    // WGSL wants a value on every path; the last `if` of each is always taken
+    let chunks = cols / CHUNK;
+    let _ = write!(
+        text,
+        "fn part_of(group: u32) -> Part {{\n{part_of}return Part(); }}\n\
+         fn planes_of(part: u32) -> Planes {{\n{planes_of}return Planes(); }}\n\
+         fn unpack(part: u32, row: u32, c: u32) -> Chunk {{\n\
+         let p = planes_of(part);\nlet n = row * {chunks}u + c;\n{unpack}return Chunk(); }}\n"
+    );
+    text
+}
+
+/// What the repack kernel needs for a format: `fields(start, e0, chunk)` and `scales(start, at)`, which copy a chunk's bit
+/// fields and a block's scale words to their planes.
+pub fn repack(layout: &Layout) -> String {
+    let mut fields = String::new();
+    for field in layout.fields {
+        let plane = match field.bits {
+            1 => "one",
+            2 => "two",
+            _ => "wide",
+        };
+        let (bits, offset, stride) = (field.bits, field.offset, field.stride);
+        let at = format!("params.{plane} + {bits}u * chunk");
+        let _ = match stride < CHUNK {
+            true => writeln!(fields, "copy(start + {offset}u + e0 / 8u * {bits}u, {bits}u, {at});"),
+            false => writeln!(fields, "gather(start + {offset}u, {bits}u, {stride}u, e0, {at});"),
+        };
+    }
+    let mut scales = String::new();
+    let mut word = 0;
+    for (offset, words) in layout.scales {
+        let _ = writeln!(scales, "copy(start + {offset}u, {words}u, at + {word}u);");
+        word += words;
+    }
+    format!(
+        "fn fields(start: u32, e0: u32, chunk: u32) {{\n{fields}}}\nfn scales(start: u32, at: u32) {{\n{scales}}}\n"
+    )
+}
+
+/// How a kernel writes and reads keys and values: a file of `shaders/shared/` for each, its names made theirs.
+pub fn kv(kv: KvTypes) -> String {
+    let named = |kv: KvType, lower: &str, upper: &str| {
+        let file = match kv {
+            KvType::F32 => include_str!("../../shaders/shared/kv_f32.wgsl"),
+            KvType::F16 => include_str!("../../shaders/shared/kv_f16.wgsl"),
+            KvType::Q8_0 => include_str!("../../shaders/shared/kv_q8_0.wgsl"),
+        };
+        file.replace("kv_", &format!("{lower}_"))
+            .replace("KV_", &format!("{upper}_"))
+            .replace("KvBlock", &format!("{upper}Block"))
+    };
+    named(kv.keys, "k", "K") + &named(kv.values, "v", "V")
+}

@@ -1,0 +1,132 @@
+//! The layer of llama, qwen2 and qwen3: grouped-query attention, then a gated feed-forward network (MODEL.md).
+
+use crate::Result;
+use crate::gpu::{Buffer, Dispatch};
+use crate::kernels::Matrix;
+use crate::kernels::attention::attention;
+use crate::kernels::decode_attention::{combine, decode_attention};
+use crate::kernels::matmul::Product;
+use crate::kernels::matrix::Arrangement::{Paired, Stacked};
+use crate::kernels::matvec::{Output, matvec};
+use crate::kernels::rope::{HeadBuffers, rope};
+use crate::kernels::swiglu::swiglu;
+use crate::model::kv_cache::LayerCache;
+use crate::model::program::Graph;
+use crate::model::weights::Allocator;
+use std::rc::Rc;
+
+/// Its weights. Matrices are `[rows][cols]` = `[outputs][inputs]`; vectors are f32.
+#[derive(Debug)]
+pub struct Layer {
+    /// `[n_embd]`.
+    attn_norm: Buffer,
+    /// q, k and v under each other: `[(n_head + 2 n_kv_head) head_dim][n_embd]`.
+    qkv: Rc<Matrix>,
+    /// Biases of the same rows.
+    qkv_bias: Option<Buffer>,
+    /// Qwen3's norms of each query and key head, `[head_dim]` each.
+    head_norms: Option<(Buffer, Buffer)>,
+    /// `[n_embd][n_head head_dim]`.
+    attn_output: Rc<Matrix>,
+    /// `[n_embd]`.
+    attn_output_bias: Option<Buffer>,
+    /// `[n_embd]`.
+    ffn_norm: Buffer,
+    /// gate and up, paired: `[2 n_ff][n_embd]`.
+    gate_up: Rc<Matrix>,
+    /// Biases of the same rows.
+    gate_up_bias: Option<Buffer>,
+    /// `[n_embd][n_ff]`.
+    down: Rc<Matrix>,
+    /// `[n_embd]`.
+    down_bias: Option<Buffer>,
+}
+
+impl Layer {
+    /// Allocates layer number `i`.
+    pub async fn allocate(weights: &mut Allocator<'_>, i: usize) -> Result<Self> {
+        let name = |stem: &str| format!("blk.{i}.{stem}");
+        let weight = |stem: &str| format!("blk.{i}.{stem}.weight");
+        let qkv = weights.matrix("qkv", &["attn_q", "attn_k", "attn_v"].map(weight), Stacked).await?;
+        let attn_output = weights.matrix("attn_output", &[weight("attn_output")], Stacked).await?;
+        let gate_up = weights.matrix("gate_up", &["ffn_gate", "ffn_up"].map(weight), Paired).await?;
+        let down = weights.matrix("down", &[weight("ffn_down")], Stacked).await?;
+        let head_norms = match weights.has(&weight("attn_q_norm")) {
+            true => Some((weights.vector(&weight("attn_q_norm"))?, weights.vector(&weight("attn_k_norm"))?)),
+            false => None,
+        };
+        Ok(Self {
+            attn_norm: weights.vector(&weight("attn_norm"))?,
+            qkv_bias: weights.bias(&["attn_q", "attn_k", "attn_v"].map(name), &qkv)?,
+            attn_output_bias: weights.bias(&[name("attn_output")], &attn_output)?,
+            ffn_norm: weights.vector(&weight("ffn_norm"))?,
+            gate_up_bias: weights.bias(&["ffn_gate", "ffn_up"].map(name), &gate_up)?,
+            down_bias: weights.bias(&[name("ffn_down")], &down)?,
+            head_norms,
+            qkv,
+            attn_output,
+            gate_up,
+            down,
+        })
+    }
+
+    /// Bytes of weights read for one decoded token.
+    pub fn bytes_per_token(&self) -> u64 {
+        [&self.qkv, &self.attn_output, &self.gate_up, &self.down].iter().map(|w| w.bytes()).sum()
+    }
+
+    /// One token: six dispatches, where no matrix is cut.
+    pub fn decode(&self, graph: &Graph, cache: &LayerCache) -> Vec<Dispatch> {
+        let Graph { gpu, scratch: a, state, heads, rope_params, .. } = *graph;
+        let partial = &state.cache.partial;
+        let mut all = matvec(gpu, &self.qkv, graph.normed(&self.attn_norm), self.to_qkv(graph));
+        let buffers = self.head_buffers(graph, cache);
+        all.push(decode_attention(gpu, heads, rope_params, buffers, partial));
+        all.push(combine(gpu, heads, [partial, &state.batch, &a.heads]));
+        all.extend(matvec(gpu, &self.attn_output, &a.heads, self.to_attn_output(graph)));
+        let gated = Output { bias: self.gate_up_bias.as_ref(), accumulate: false, y: &a.gated };
+        all.extend(matvec(gpu, &self.gate_up, graph.normed(&self.ffn_norm), gated));
+        all.extend(matvec(gpu, &self.down, &a.gated, self.to_down(graph)));
+        all
+    }
+
+    /// A batch of tokens, multiplied by `product`.
+    pub fn batch(&self, graph: &Graph, cache: &LayerCache, product: Product) -> Vec<Dispatch> {
+        let Graph { gpu, scratch: a, state, heads, rope_params, .. } = *graph;
+        let project = |w: &Matrix, x: &Buffer, output: Output| product(gpu, w, x, &state.batch, output);
+        let mut all = vec![graph.norm(&self.attn_norm)];
+        all.extend(project(&self.qkv, &a.normed, self.to_qkv(graph)));
+        all.push(rope(gpu, heads, rope_params, self.head_buffers(graph, cache)));
+        all.push(attention(gpu, heads, [&a.qkv, &cache.keys, &cache.values, &state.batch, &a.heads]));
+        all.extend(project(&self.attn_output, &a.heads, self.to_attn_output(graph)));
+        all.push(graph.norm(&self.ffn_norm));
+        let gate_up = Output { bias: self.gate_up_bias.as_ref(), accumulate: false, y: &a.gate_up };
+        all.extend(project(&self.gate_up, &a.normed, gate_up));
+        all.push(swiglu(gpu, graph.config.n_ff, &a.gate_up, &a.gated));
+        all.extend(project(&self.down, &a.gated, self.to_down(graph)));
+        all
+    }
+
+    fn to_qkv<'a>(&'a self, graph: &Graph<'a>) -> Output<'a> {
+        Output { bias: self.qkv_bias.as_ref(), accumulate: false, y: &graph.scratch.qkv }
+    }
+
+    fn to_attn_output<'a>(&'a self, graph: &Graph<'a>) -> Output<'a> {
+        Output { bias: self.attn_output_bias.as_ref(), accumulate: true, y: &graph.scratch.x }
+    }
+
+    fn to_down<'a>(&'a self, graph: &Graph<'a>) -> Output<'a> {
+        Output { bias: self.down_bias.as_ref(), accumulate: true, y: &graph.scratch.x }
+    }
+
+    fn head_buffers<'a>(&'a self, graph: &Graph<'a>, cache: &'a LayerCache) -> HeadBuffers<'a> {
+        HeadBuffers {
+            table: &graph.scratch.rope,
+            batch: &graph.state.batch,
+            head_norms: self.head_norms.as_ref().map(|(q, k)| (q, k)),
+            qkv: &graph.scratch.qkv,
+            k_cache: &cache.keys,
+            v_cache: &cache.values,
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! The choice between ways to compute the same.
+
+use crate::common::{self, Options};
+use minke::config::ModelConfig;
+use minke::gguf::HeaderParser;
+use minke::gpu::{Splits, Tile, Tuning};
+use minke::kv_type::KvTypes;
+use minke::model::autotune::{BUDGET_MS, autotune};
+use minke::quant::GgmlType;
+use pollster::block_on;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+const MODEL: &str = "models/qwen3-yarn4-untied.gguf";
+
+fn config() -> ModelConfig {
+    let file = std::fs::read(common::vectors_dir().join(MODEL)).expect("a model");
+    let header = HeaderParser::default().push(&file).expect("a GGUF").expect("a whole header");
+    ModelConfig::from_header(&header).expect("a model that we run")
+}
+
+/// What is chosen with kernels that were changed so.
+fn tuned(patch: fn(&str, String) -> String, budget: f64, now: fn() -> f64) -> Tuning {
+    let gpu = Options::default().patched(patch).open();
+    block_on(autotune(&gpu, &config(), KvTypes::F32, GgmlType::F32, now, budget)).expect("a choice")
+}
+
+/// Makes kernels whose text has `text` go over their chunks a hundred times.
+fn slow(source: String, text: &str) -> String {
+    let chunks = "c < CHUNKS;";
+    assert!(source.contains(chunks));
+    if source.contains(text) { source.replace(chunks, "c < 100u * CHUNKS;") } else { source }
+}
+
+/// Makes attention by so many tiles go over its positions a hundred times.
+fn slow_attention(source: String, tiles: u32) -> String {
+    let positions = "i < count;";
+    assert!(source.contains(positions));
+    let slow = source.contains(&format!("const TILES: u32 = {tiles}u"));
+    if slow { source.replace(positions, "i < 100u * count;") } else { source }
+}
+
+#[test]
+fn the_faster_way_is_taken() {
+    let by_default = |label: &str, s| match label {
+        "matmul" => slow(s, "var low"),
+        "matvec" => slow(s, "const OUTPUTS: u32 = 1u"),
+        "decode_attention" => slow_attention(s, 2),
+        _ => s,
+    };
+    let chosen = tuned(by_default, f64::INFINITY, common::now);
+    assert_eq!(chosen, Tuning { matmul: Tile::Workgroup, invocations: 0, attention: Splits::Many });
+
+    let other = |label: &str, s| match label {
+        "matmul" => slow(s, "w_tile"),
+        "matvec" => slow(s, "const LANES: u32 = 8u"),
+        "decode_attention" => slow_attention(s, 1),
+        _ => s,
+    };
+    let chosen = tuned(other, f64::INFINITY, common::now);
+    assert_eq!((chosen.matmul, chosen.attention), (Tile::Registers, Splits::Few));
+    assert!(chosen.invocations > 0);
+}
+
+#[test]
+fn a_way_that_the_driver_rejects_is_not_taken() {
+    let wrong =
+        |label: &str, s: String| if label == "matmul" { s.replace("var low", "var low low") } else { s };
+    assert_eq!(tuned(wrong, f64::INFINITY, common::now).matmul, Tile::Workgroup);
+}
+
+/// A clock on which a trial takes 200 ms: it is asked five times for each.
+fn slow_clock() -> f64 {
+    static CALLS: AtomicU32 = AtomicU32::new(0);
+    50.0 * f64::from(CALLS.fetch_add(1, Ordering::Relaxed))
+}
+
+#[test]
+fn nothing_is_tried_that_would_end_too_late() {
+    static COMPILED: AtomicU32 = AtomicU32::new(0);
+    let count = |_: &str, source| {
+        COMPILED.fetch_add(1, Ordering::Relaxed);
+        source
+    };
+    tuned(count, BUDGET_MS, slow_clock);
+    assert_eq!(COMPILED.load(Ordering::Relaxed), 1, "a second trial would end after 400 ms");
+}
+
+#[test]
+fn without_time_nothing_is_tried() {
+    let (matmul, attention) = match Options::default().open().caps().cpu {
+        true => (Tile::Registers, Splits::Few),
+        false => (Tile::Workgroup, Splits::Many),
+    };
+    let none = |label: &str, _| panic!("{label} was compiled");
+    assert_eq!(tuned(none, 0.0, common::now), Tuning { matmul, invocations: 0, attention });
+}
+
+/// What is told is taken as it is, without a trial.
+#[test]
+fn a_load_that_is_told_does_not_try() {
+    let told = Tuning { matmul: Tile::Registers, invocations: 12_345, attention: Splits::Few };
+    let path = common::vectors_dir().join(MODEL);
+    let model = common::load(&path, &Options::default().tuned(told), Some(64)).expect("a model");
+    assert_eq!(model.gpu().caps().tuning, told);
+}
