@@ -182,7 +182,7 @@ pub enum Error {
         problem: String,
     },
     /// The GPU does not have the memory.
-    #[error("the GPU has not enough memory for {what} ({bytes} bytes)")]
+    #[error("the GPU does not have enough memory for {what} ({bytes} bytes)")]
     OutOfMemory {
         /// The thing that did not fit.
         what: String,

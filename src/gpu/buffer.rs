@@ -3,7 +3,7 @@
 use std::cell::Cell;
 use std::rc::Rc;
 
-/// A storage buffer, freed when its last handle goes: at once, because a browser frees a buffer only when it collects
+/// A buffer, freed when its last handle goes: at once, because a browser frees a buffer only when it collects
 /// garbage, and its collector does not see a GPU's memory.
 #[derive(Clone, Debug)]
 pub struct Buffer(Rc<Memory>);

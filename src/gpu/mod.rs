@@ -83,7 +83,7 @@ struct Shared {
     counters: Cell<Counters>,
     pipelines: Pipelines,
     /// Free staging buffers.
-    staging: RefCell<Vec<wgpu::Buffer>>,
+    staging: RefCell<Vec<Buffer>>,
     live_buffers: Rc<Cell<u64>>,
     /// Of the buffers made since the last wait: what for, and how many bytes.
     allocations: RefCell<Vec<(String, u64, Verdict)>>,
@@ -146,7 +146,7 @@ impl Gpu {
         self.shared.counters.get()
     }
 
-    /// Buffers that were not freed.
+    /// Buffers that were not freed, staging buffers included.
     pub fn live_buffers(&self) -> u64 {
         self.shared.live_buffers.get()
     }

@@ -8,7 +8,7 @@ use std::ops::Range;
 /// lost and another must be made.
 #[derive(Debug)]
 pub struct PendingRead {
-    staging: wgpu::Buffer,
+    staging: Buffer,
     bytes: u64,
     submission: wgpu::SubmissionIndex,
     mapped: futures_channel::oneshot::Receiver<std::result::Result<(), wgpu::BufferAsyncError>>,
@@ -50,8 +50,9 @@ impl Gpu {
         self.check().await?;
         let failed = |problem: String| Error::Read { problem };
         mapped.map_err(|e| failed(e.to_string()))?.map_err(|e| failed(e.to_string()))?;
-        let data = read.staging.get_mapped_range(..read.bytes).map_err(|e| failed(e.to_string()))?.to_vec();
-        read.staging.unmap();
+        let data =
+            read.staging.raw().get_mapped_range(..read.bytes).map_err(|e| failed(e.to_string()))?.to_vec();
+        read.staging.raw().unmap();
         self.shared.staging.borrow_mut().push(read.staging.clone());
         Ok(data)
     }
@@ -66,26 +67,27 @@ impl Gpu {
         let mut at = 0;
         for (buffer, range) in parts {
             let n = range.end - range.start;
-            encoder.copy_buffer_to_buffer(buffer.raw(), range.start, &staging, at, n);
+            encoder.copy_buffer_to_buffer(buffer.raw(), range.start, staging.raw(), at, n);
             at += n;
         }
         let submission = self.send(encoder);
         self.count(|c| c.maps += 1);
         let (sender, mapped) = futures_channel::oneshot::channel();
-        staging.map_async(wgpu::MapMode::Read, ..bytes, move |result| {
+        staging.raw().map_async(wgpu::MapMode::Read, ..bytes, move |result| {
             let _ = sender.send(result); // the receiver is gone only when the caller dropped the read
         });
         PendingRead { staging, bytes, submission, mapped }
     }
 
-    /// Makes staging buffers, so that `count` reads of `bytes` bytes can be on their way at once.
+    /// Makes staging buffers where there are too few, so that `count` reads of `bytes` bytes can be on their way at once.
     pub fn reserve_reads(&self, count: usize, bytes: u64) {
-        let made = std::iter::repeat_with(|| self.new_staging_buffer(bytes)).take(count);
-        self.shared.staging.borrow_mut().extend(made);
+        let mut free = self.shared.staging.borrow_mut();
+        let there = free.iter().filter(|buffer| buffer.size() >= bytes).count();
+        free.extend((there..count).map(|_| self.new_staging_buffer(bytes)));
     }
 
     /// A free staging buffer, or a new one.
-    fn staging_buffer(&self, bytes: u64) -> wgpu::Buffer {
+    fn staging_buffer(&self, bytes: u64) -> Buffer {
         let mut free = self.shared.staging.borrow_mut();
         match free.iter().position(|buffer| buffer.size() >= bytes) {
             Some(found) => free.swap_remove(found),
@@ -93,13 +95,14 @@ impl Gpu {
         }
     }
 
-    fn new_staging_buffer(&self, bytes: u64) -> wgpu::Buffer {
+    fn new_staging_buffer(&self, bytes: u64) -> Buffer {
         self.count(|c| c.buffers += 1);
-        self.shared.device.create_buffer(&wgpu::BufferDescriptor {
+        let raw = self.shared.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some("staging"),
             size: bytes.next_multiple_of(16),
             usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
             mapped_at_creation: false,
-        })
+        });
+        Buffer::new(raw, &self.shared.live_buffers)
     }
 }

@@ -51,7 +51,7 @@ pub enum Progress {
     Complete(u64),
 }
 
-/// Pulls the header, and some bytes more than that: all that were read, from the file's first on.
+/// Pulls the header; also returns the bytes that were read beyond it, which end where the source stands.
 pub async fn read_header(source: &mut impl ByteSource) -> Result<(Header, Vec<u8>)> {
     let mut parser = HeaderParser::default();
     let mut bytes = Vec::new();
@@ -65,7 +65,8 @@ pub async fn read_header(source: &mut impl ByteSource) -> Result<(Header, Vec<u8
             return Err(parser.truncated());
         }
         if let Some(header) = parser.push(&bytes[start..])? {
-            return Ok((header, bytes));
+            let beyond = bytes.split_off(bytes.len().min(header.data_offset as usize));
+            return Ok((header, beyond));
         }
     }
 }
@@ -87,10 +88,10 @@ pub async fn load<T>(
     Loader::check(&header, &config, source.length())?;
     let checked = check(&header)?;
     let mut loader = Loader::new(gpu().await?, header, config, options, now).await?;
-    let (mut at, mut received) = (0, 0);
+    let mut received = source.position();
+    let mut at = received - piece.len() as u64;
     loop {
         loader.push(at, &piece).await?;
-        received += piece.len() as u64;
         on_progress(Progress::Received(received));
         piece.clear();
         at = source.position();
@@ -99,6 +100,7 @@ pub async fn load<T>(
                 break;
             }
         }
+        received += piece.len() as u64;
         if piece.is_empty() {
             on_progress(Progress::Complete(received));
             return Ok((loader.finish().await?, checked, received));

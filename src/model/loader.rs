@@ -32,6 +32,8 @@ pub struct Loader {
     received: BTreeMap<u64, u64>,
     /// Bytes that must wait for their neighbours, because the GPU takes whole blocks, by where they start in the file.
     fragments: BTreeMap<u64, Vec<u8>>,
+    /// One past the last byte that has come.
+    end: u64,
     in_flight: u64,
     rope_factors: Option<Vec<u8>>,
 }
@@ -91,6 +93,7 @@ impl Loader {
             repack,
             received: BTreeMap::new(),
             fragments: BTreeMap::new(),
+            end: 0,
             in_flight: 0,
             rope_factors,
         })
@@ -98,7 +101,9 @@ impl Loader {
 
     /// Takes the bytes of the file from `start` on. Those that have come before are ignored.
     pub async fn push(&mut self, start: u64, bytes: &[u8]) -> Result<()> {
-        for gap in self.gaps(start..start + bytes.len() as u64) {
+        let end = start + bytes.len() as u64;
+        self.end = self.end.max(end);
+        for gap in self.gaps(start..end) {
             let tensors = overlapping(&self.header.tensors, &gap).to_vec();
             for tensor in tensors {
                 let destination = self.destinations[&tensor.name].clone();
@@ -118,11 +123,10 @@ impl Loader {
     pub async fn finish(self) -> Result<Model> {
         for tensor in &self.header.tensors {
             if let Some(gap) = self.gaps(tensor.offset..tensor.offset + tensor.bytes).first() {
-                let before = self.received.range(..=gap.start).next_back();
                 return Err(Error::Truncated {
                     what: format!("tensor {}", tensor.name),
                     needed: tensor.offset + tensor.bytes,
-                    end: before.map_or(gap.start, |(_, end)| gap.start.min(*end)),
+                    end: gap.start.min(self.end),
                 });
             }
         }

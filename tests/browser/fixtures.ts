@@ -65,7 +65,7 @@ interface WorkerFixtures {
   golden: string;
   /** Address of an app that installed the package from its tarball; `window.minke` is the package. */
   app: string;
-  /** Address of a server of another origin that answers badly or oddly: /html, /cut, /short, /gzip, /missing. */
+  /** Address of a server of another origin that answers badly or oddly: /html, /cut, /short, /waits, /gzip, /missing. */
   hostile: string;
 }
 
@@ -92,6 +92,10 @@ function answerBadly(): ReturnType<typeof createServer> {
       setTimeout(() => response.destroy(), 500);
     } else if (request.url === '/short') {
       response.writeHead(200, cors).end(model().subarray(0, 20_000));
+    } else if (request.url === '/waits') {
+      // a tokenizer that is refused; the file's last bytes never come
+      response.writeHead(200, { ...cors, 'Content-Length': 98_362_432 });
+      response.write(readFileSync(join(vectors, 'refuse/tokenizer-t5.gguf')).subarray(0, -32));
     } else if (request.url === '/gzip') {
       const body = gzipSync(model());
       response.writeHead(200, { ...cors, 'Content-Encoding': 'gzip', 'Content-Length': body.length }).end(body);
@@ -135,6 +139,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       await use(`http://localhost:${(server.address() as AddressInfo).port}`);
       server.close();
+      server.closeAllConnections();
     },
     { scope: 'worker' },
   ],

@@ -110,6 +110,7 @@ test('what cannot be loaded gives a typed error, and the next load works', async
   expect(await codeOf(`${hostile}/html`)).toEqual(['not_gguf', expect.stringContaining('HTML')]);
   expect(await codeOf(`${hostile}/cut`)).toEqual(['network', expect.stringContaining(`${hostile}/cut failed after`)]);
   expect(await codeOf(`${hostile}/short`)).toEqual(['gguf_truncated', expect.stringContaining('ends at byte 20000')]);
+  expect(await codeOf(`${hostile}/waits`)).toEqual(['unsupported', expect.stringContaining('t5')]);
   expect(await codeOf('http://localhost:9/closed')).toEqual(['network', expect.stringContaining('localhost:9')]);
   expect(await codeOf('blob: no model')).toEqual(['not_gguf', expect.stringContaining('starts with "blob"')]);
   expect(await codeOf('golden/refuse/gemma2.gguf')).toEqual(['unsupported', expect.stringContaining('gemma2')]);
