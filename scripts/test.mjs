@@ -94,9 +94,9 @@ function runBeside(program, args, env = {}) {
 }
 
 /** Runs cargo's tests of a target, showing their output; how many passed, and what was skipped and why. */
-async function nativeTests(target) {
+async function nativeTests(...target) {
   const ignored = process.env.MINKE_TEST_FULL ? ['--include-ignored'] : [];
-  const args = ['test', ...CARGO, '--test', target, '--', '--nocapture', ...ignored];
+  const args = ['test', ...CARGO, ...target, '--', '--nocapture', ...ignored];
   // most of the time goes to lavapipe's compiler, which has an option to optimise less
   const env = { GALLIVM_PERF: 'nopt', ...process.env, ...CLIPPY };
   const tests = spawn('cargo', args, { cwd: root, env, stdio: ['ignore', 'pipe', 'inherit'] });
@@ -106,9 +106,9 @@ async function nativeTests(target) {
     output += piece;
   }
   const status = tests.exitCode ?? (await new Promise((resolve) => tests.on('close', resolve)));
-  if (status !== 0) throw new Stop(`the native tests of tests/${target} failed`);
+  if (status !== 0) throw new Stop(`the native tests failed: cargo test ${target.join(' ')}`);
   const passed = [...output.matchAll(/^test result: ok\. (\d+) passed/gm)].reduce((sum, [, n]) => sum + Number(n), 0);
-  if (passed === 0) throw new Stop(`no tests ran of tests/${target}`);
+  if (passed === 0) throw new Stop(`no tests ran: cargo test ${target.join(' ')}`);
   const skipped = [/skipped: (.+)$/gm, /^test (\S+ \.\.\. ignored.*)$/gm].flatMap((line) => [...output.matchAll(line)]);
   return { passed, skipped: skipped.map(([, what]) => what) };
 }
@@ -140,7 +140,7 @@ async function check() {
   if (!glue.every(existsSync)) await phase('build', () => (build(), buildGolden()));
   await phase('native tests: compile, lint', compileNative);
   await phase('format, lint, types', () => checkStyle({ wasm: true }));
-  report([await phase('tests without GPU and browser', () => nativeTests('cpu'))]);
+  report(await phase('tests without GPU and browser', testsWithoutGpu));
 }
 
 async function test({ full }) {
@@ -162,10 +162,13 @@ async function test({ full }) {
 async function nativePhases() {
   await phase('native tests: compile, lint', compileNative);
   return [
-    await phase('native tests without GPU', () => nativeTests('cpu')),
-    await phase('native tests on the GPU', () => nativeTests('gpu')),
+    ...(await phase('native tests without GPU', testsWithoutGpu)),
+    await phase('native tests on the GPU', () => nativeTests('--test', 'gpu')),
   ];
 }
+
+/** And the examples in the documentation. */
+const testsWithoutGpu = async () => [await nativeTests('--test', 'cpu'), await nativeTests('--doc')];
 
 /** What was skipped, by name, and the counts. */
 function report(results) {
