@@ -129,12 +129,15 @@ impl Context {
         if positions > model.n_ctx {
             return Err(Error::ContextFull { needed: positions, n_ctx: model.n_ctx });
         }
-        if positions <= self.state.cache.capacity {
-            return Ok(());
+        let mut grown = Ok(());
+        if positions > self.state.cache.capacity {
+            self.program = Program::default(); // lets go of the buffers that are replaced
+            grown = self.state.cache.grow(model.gpu(), model.heads(), positions, model.n_ctx).await;
         }
-        self.program = Program::default(); // lets go of the buffers that are replaced
-        let grown = self.state.cache.grow(model.gpu(), model.heads(), positions, model.n_ctx).await;
-        self.program = model.program(&self.state);
+        // also after growth that was broken off while this waited
+        if self.program.is_empty() {
+            self.program = model.program(&self.state);
+        }
         grown
     }
 

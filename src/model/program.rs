@@ -37,6 +37,11 @@ pub struct Program {
 }
 
 impl Program {
+    /// Whether it is bound to nothing.
+    pub fn is_empty(&self) -> bool {
+        self.decode.is_empty()
+    }
+
     /// So many tokens through the layers: from their ids, or from the embeddings that are in the residual stream.
     pub fn layers(&self, tokens: usize, from_ids: bool) -> &[Dispatch] {
         let all = match tokens {
