@@ -250,10 +250,12 @@ fn with_outliers(path: &Path) -> Vec<u8> {
     bytes
 }
 
+/// Real Qwen2 models have such; a full run tries all architectures.
 #[test]
 fn outlier_activations_stay_finite() {
     let first = |architecture| Tiny::of(architecture).into_iter().next().map(|tiny| (architecture, tiny));
-    for (architecture, tiny) in Architecture::ALL.into_iter().filter_map(first) {
+    let tried = |architecture: &Architecture| coverage::full() || *architecture == Architecture::Qwen2;
+    for (architecture, tiny) in Architecture::ALL.into_iter().filter(tried).filter_map(first) {
         let bytes = with_outliers(&tiny.path);
         let rows = coverage::rows_for(architecture, 0);
         for row in rows.into_iter().filter(|row| can_run(row, tiny.name())) {

@@ -134,7 +134,7 @@ fn the_gpu_chooses_what_the_cpu_does() {
         SamplingParams { logit_bias: bias, ..plain() },
         SamplingParams { seed: Some(u64::MAX - 5), temperature: 3.0, ..plain() },
     ];
-    let draws = if coverage::full() { 100 } else { 40 };
+    let draws = if coverage::full() { 100 } else { 20 };
     for coverage::Row { options, .. } in coverage::rows() {
         let on_gpu = OnGpu::new(&options, &logits);
         let mut different = 0;
