@@ -66,7 +66,7 @@ impl Context {
         if prompt.is_empty() {
             return Err(Error::InvalidRequest { param: "prompt".into(), problem: "it is empty".into() });
         }
-        self.check_room(prompt.len() + limit)?;
+        self.check_fits(prompt.len() + limit)?;
         let sampler = Sampler::new(sampling.clone(), entropy)?;
         while let Some(token) = self.in_flight.front_mut() {
             self.model.gpu().receive(&mut token.read).await?; // nobody wants it any more

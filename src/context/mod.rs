@@ -178,7 +178,7 @@ impl Context {
     /// Runs `tokens` on a fresh timeline; the logits after each of `positions` (ascending).
     pub async fn logits(&mut self, tokens: &[u32], positions: &[usize]) -> Result<Vec<Vec<f32>>> {
         self.truncate(0);
-        self.check_room(tokens.len())?;
+        self.check_fits(tokens.len())?;
         self.extend(tokens, positions, &|| false).await
     }
 
@@ -201,7 +201,7 @@ impl Context {
         Ok(logits)
     }
 
-    fn check_room(&self, needed: usize) -> Result<()> {
+    fn check_fits(&self, needed: usize) -> Result<()> {
         let n_ctx = self.model.n_ctx;
         if needed > n_ctx { Err(Error::ContextFull { needed, n_ctx }) } else { Ok(()) }
     }

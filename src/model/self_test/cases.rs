@@ -37,8 +37,8 @@ const MIXED: usize = 3;
 struct Case {
     /// The kernel; where it ran over several formats, once for each.
     kernels: Vec<String>,
-    /// How many values belong to one of `kernels` before the next ones do, again and again.
-    turn: usize,
+    /// How many values in a row belong to one of `kernels`, before those of the next.
+    run: usize,
     /// Where the values are, and the first of them.
     output: Buffer,
     first: usize,
@@ -64,7 +64,7 @@ impl Case {
         let off = |(i, ((got, want), scale)): (usize, ((&f64, &f64), &f64))| {
             let error = (got - want).abs();
             let fine = error <= self.bound * scale + 1e-30;
-            let kernel = &self.kernels[i / self.turn % self.kernels.len()];
+            let kernel = &self.kernels[i / self.run % self.kernels.len()];
             (!fine).then(|| (kernel.clone(), format!("value {i} is {got}, but should be {want}")))
         };
         got.iter().zip(&self.want).zip(&self.scale).enumerate().find_map(off)
@@ -183,9 +183,9 @@ async fn weights(
     let matrix = Matrix::new(gpu, COLS as u32, &tensors).await?;
     let rows = matrix.rows as usize;
     let w = fill(gpu, repack, &matrix, random);
-    let by_format = |turn, case: Case| Case {
+    let by_format = |run, case: Case| Case {
         kernels: layouts.iter().map(|layout| format!("{} {}", case.kernels[0], layout.ty)).collect(),
-        turn,
+        run,
         ..case
     };
 
@@ -280,7 +280,7 @@ fn most(values: &[f64], cols: usize) -> Vec<f64> {
 fn case(kernel: &str, output: Buffer, want: Vec<f64>, scale: Vec<f64>, bound: f64) -> Case {
     Case {
         kernels: vec![kernel.into()],
-        turn: want.len(),
+        run: want.len(),
         output,
         first: 0,
         want,
