@@ -142,7 +142,7 @@ pub fn load_from(
     options: &Options,
     n_ctx: Option<usize>,
 ) -> minke::Result<Rc<Model>> {
-    let mut source = Pieces { reader, position: 0, length: Some(length) };
+    let mut source = Pieces::of(reader, Some(length));
     let model_options = ModelOptions { n_ctx, ..options.model.clone() };
     let gpu = async || Gpu::request(&options.gpu).await;
     let loading = minke::model::load(&mut source, |_| Ok(()), gpu, &model_options, now, |_| {});
@@ -154,15 +154,20 @@ pub struct Pieces<R> {
     pub reader: R,
     pub position: u64,
     pub length: Option<u64>,
+    /// Bytes of each.
+    pub piece: u64,
 }
 
 impl<R> Pieces<R> {
-    pub const PIECE: u64 = 100_003;
+    /// The pieces of a file that has so many bytes, if that is known.
+    pub fn of(reader: R, length: Option<u64>) -> Self {
+        Self { reader, position: 0, length, piece: 100_003 }
+    }
 }
 
 impl<R: Read> ByteSource for Pieces<R> {
     async fn read(&mut self, piece: &mut Vec<u8>) -> minke::Result<bool> {
-        let n = self.reader.by_ref().take(Self::PIECE).read_to_end(piece).expect("a readable file");
+        let n = self.reader.by_ref().take(self.piece).read_to_end(piece).expect("a readable file");
         self.position += n as u64;
         Ok(n > 0)
     }

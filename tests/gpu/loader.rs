@@ -16,7 +16,7 @@ const MODEL: &str = "models/qwen3-yarn4-untied.gguf";
 
 /// What becomes of a file whose source says that it has `length` bytes, and whether it came to ask for a device.
 fn load_of(bytes: &[u8], length: Option<usize>) -> (Result<Model>, bool) {
-    let mut source = Pieces { reader: bytes, position: 0, length: length.map(|n| n as u64) };
+    let mut source = Pieces::of(bytes, length.map(|n| n as u64));
     let asked = Cell::new(false);
     let gpu = async || {
         asked.set(true);

