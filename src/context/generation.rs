@@ -114,9 +114,8 @@ impl Context {
     }
 
     fn submit_sampling(&self, extent: Extent) -> PendingToken {
-        let program = &self.program;
-        let layers = if extent.tokens == 1 { program.layers(1, true) } else { &[] };
-        let dispatches = layers.iter().chain(&program.head).chain(&program.sample);
+        let layers = self.layers_of_one(extent, true);
+        let dispatches = layers.iter().chain(&self.program.head).chain(&self.program.sample);
         let ring = &self.state.sampler.sampled;
         let read = self.model.gpu().submit_and_read(dispatches, extent, ring, ring.size());
         PendingToken { read, position: extent.positions as usize }

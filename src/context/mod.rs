@@ -154,18 +154,16 @@ impl Context {
         let model = self.model.clone();
         let _lock = model.lock_scratch()?;
         let extent = self.begin(batch, wanted, cancelled).await?;
-        let layers = self.layers_of_one(batch);
-        let mut logits = Vec::with_capacity(wanted.len());
-        if let [_] = wanted {
+        let layers = self.layers_of_one(extent, batch.is_ids());
+        let logits = if let [_] = wanted {
             model.gpu().submit(layers.iter().chain(&self.program.head), extent);
-            logits = self.read_logits(1).await?;
-        } else if !layers.is_empty() {
-            model.gpu().submit(layers, extent);
-        }
-        for rows in wanted.chunks(MAX_ROWS).filter(|_| wanted.len() > 1) {
-            self.submit_head(rows);
-            logits.extend(self.read_logits(rows.len()).await?);
-        }
+            self.read_logits(1).await?
+        } else {
+            if !layers.is_empty() {
+                model.gpu().submit(layers, extent);
+            }
+            self.logits_of_rows(wanted).await?
+        };
         self.note(batch);
         Ok(logits)
     }
@@ -251,11 +249,8 @@ impl Context {
     }
 
     /// What [`Context::begin`] has left to do of the layers: all of one position's, which need no pieces.
-    fn layers_of_one(&self, batch: Batch) -> &[Dispatch] {
-        match self.positions(batch) {
-            1 => self.program.layers(1, batch.is_ids()),
-            _ => &[],
-        }
+    fn layers_of_one(&self, extent: Extent, from_ids: bool) -> &[Dispatch] {
+        if extent.tokens == 1 { self.program.layers(1, from_ids) } else { &[] }
     }
 
     /// A batch through the layers, in submits that [`Pace`] measures out.
@@ -281,13 +276,18 @@ impl Context {
         Ok(())
     }
 
-    /// The head for several rows of the batch that went through the layers last.
-    fn submit_head(&self, rows: &[usize]) {
-        let header = [0, rows.len() as u32, 0, 0];
-        let words: Vec<u32> = header.into_iter().chain(rows.iter().map(|row| *row as u32)).collect();
+    /// The logits of several rows of the batch that went through the layers last.
+    async fn logits_of_rows(&self, rows: &[usize]) -> Result<Vec<Vec<f32>>> {
         let gpu = self.model.gpu();
-        gpu.write(&self.state.rows, 0, bytemuck::cast_slice(&words));
-        gpu.submit(&self.program.head_rows, rows.len() as u32);
+        let mut logits = Vec::with_capacity(rows.len());
+        for rows in rows.chunks(MAX_ROWS) {
+            let header = [0, rows.len() as u32, 0, 0];
+            let words: Vec<u32> = header.into_iter().chain(rows.iter().map(|row| *row as u32)).collect();
+            gpu.write(&self.state.rows, 0, bytemuck::cast_slice(&words));
+            gpu.submit(&self.program.head_rows, rows.len() as u32);
+            logits.extend(self.read_logits(rows.len()).await?);
+        }
+        Ok(logits)
     }
 
     async fn read_logits(&self, rows: usize) -> Result<Vec<Vec<f32>>> {
