@@ -174,6 +174,7 @@ fn main(@builtin(local_invocation_index) lid: u32) {
             }
         }
         first = group_best(first, lid);
+        if (first.value < 0.0) { first.id = NOT_A_TOKEN; } // no candidate is left
         if (best.id != NOT_A_TOKEN) { best = first; }
     }
     if (lid == 0u) {

@@ -15,7 +15,7 @@ pub enum Error {
         found: String,
     },
     /// The container version is not one we read.
-    #[error("GGUF version {version} is not supported: this engine reads versions 2 and 3")]
+    #[error("{}", version_words(*version))]
     GgufVersion {
         /// The version field of the file.
         version: u32,
@@ -159,7 +159,9 @@ pub enum Error {
         problem: String,
     },
     /// The model's numbers broke: by the file's weights, or by a device that computes wrongly.
-    #[error("the model's logits are not finite numbers: its file is damaged, or the GPU computes wrongly")]
+    #[error(
+        "no token can be chosen, for the model's logits are not finite numbers: its file is damaged, or the GPU computes wrongly"
+    )]
     NotFinite,
     /// The GPU's driver does not compile a kernel.
     #[error("the GPU's driver rejects the kernel {kernel}: {problem}")]
@@ -218,6 +220,15 @@ pub enum Error {
     /// The caller aborted.
     #[error("aborted")]
     Aborted,
+}
+
+fn version_words(version: u32) -> String {
+    match version.swap_bytes() {
+        swapped @ 1..=3 => format!(
+            "this is a GGUF file in big-endian byte order (version {swapped}): this engine reads little-endian ones, so the model must be converted for those"
+        ),
+        _ => format!("GGUF version {version} is not supported: this engine reads versions 2 and 3"),
+    }
 }
 
 impl Error {

@@ -6,7 +6,7 @@
 //! states the mathematics.
 //!
 //! ```no_run
-//! use minke::engine::{Engine, GenerateOptions, TextParts};
+//! use minke::engine::{Chat, Engine, GenerateOptions, TextParts};
 //! use minke::{Gpu, GpuOptions, ModelOptions, model};
 //! use std::rc::Rc;
 //!
@@ -24,7 +24,7 @@
 //! .await?;
 //! let mut engine = Engine::new(&Rc::new(model), text).await?;
 //! let messages = [serde_json::json!({ "role": "user", "content": "Why is the sky blue?" })];
-//! let prompt = engine.chat_prompt(&messages, None, jiff::civil::date(2026, 11, 27).into())?;
+//! let prompt = engine.chat_prompt(&Chat::of(&messages), jiff::civil::date(2026, 11, 27).into())?;
 //! let mut show = |delta: minke::chat::reasoning::Delta, _| print!("{}{}", delta.reasoning, delta.content);
 //! engine.generate(prompt, &GenerateOptions::default(), 0, &mut show, &|| false).await?;
 //! # Ok(()) }) }
@@ -44,6 +44,7 @@ pub mod quant;
 pub mod reference;
 pub mod sampler;
 pub mod tokenizer;
+mod trie;
 
 pub use context::Context;
 pub use engine::Engine;

@@ -7,19 +7,17 @@
 //! first one wins. It needs no order and no sums, and each time depends on nothing but seed, position and token.
 
 use crate::{Error, Result};
-use serde::Deserialize;
 use std::collections::HashMap;
 
 /// How to sample. Names and meaning are OpenAI's, with top_k, min_p, typical_p and repetition_penalty as in
 /// llama.cpp; the defaults are what DeepSeek recommends for R1.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct SamplingParams {
     /// Divides the logits; 0 is greedy.
     pub temperature: f32,
     /// Keep the k likeliest tokens; 0 keeps all.
     pub top_k: usize,
-    /// Keep the fewest likeliest tokens whose probabilities reach this sum.
+    /// Keep the fewest likeliest tokens whose probabilities reach this sum; 0 is greedy.
     pub top_p: f32,
     /// Keep tokens at least this likely, relative to the likeliest.
     pub min_p: f32,
@@ -32,21 +30,9 @@ pub struct SamplingParams {
     /// Subtracted for every time the reply has them.
     pub frequency_penalty: f32,
     /// Added to the logits of tokens.
-    #[serde(deserialize_with = "ids_as_strings")]
     pub logit_bias: HashMap<u32, f32>,
     /// For the same draws each time; from the clock if None.
     pub seed: Option<u64>,
-}
-
-/// JSON has only strings as keys, and a flattened struct does not read numbers from them.
-fn ids_as_strings<'de, D: serde::Deserializer<'de>>(
-    source: D,
-) -> std::result::Result<HashMap<u32, f32>, D::Error> {
-    let pair = |(id, bias): (String, f32)| match id.parse() {
-        Ok(id) => Ok((id, bias)),
-        Err(_) => Err(serde::de::Error::custom(format!("logit_bias: {id:?} is no token id"))),
-    };
-    HashMap::<String, f32>::deserialize(source)?.into_iter().map(pair).collect()
 }
 
 impl Default for SamplingParams {
@@ -71,7 +57,7 @@ impl SamplingParams {
     pub fn check(&self) -> Result<()> {
         let ranges = [
             ("temperature", self.temperature, 0.0, 100.0),
-            ("top_p", self.top_p, f32::MIN_POSITIVE, 1.0),
+            ("top_p", self.top_p, 0.0, 1.0),
             ("min_p", self.min_p, 0.0, 1.0),
             ("typical_p", self.typical_p, f32::MIN_POSITIVE, 1.0),
             ("repetition_penalty", self.repetition_penalty, 0.01, 100.0),
@@ -91,6 +77,10 @@ impl SamplingParams {
         Ok(())
     }
 
+    fn is_greedy(&self) -> bool {
+        self.temperature == 0.0 || self.top_p == 0.0
+    }
+
     /// The weight below which min-p, or being as good as impossible, excludes a token.
     fn min_weight(&self) -> u32 {
         ((self.min_p * ONE) as u32).max(1)
@@ -101,7 +91,7 @@ impl SamplingParams {
         let penalties = [self.repetition_penalty, self.presence_penalty, self.frequency_penalty];
         let [repetition, presence, frequency] = penalties.map(f32::to_bits);
         [
-            self.temperature.to_bits(),
+            if self.is_greedy() { 0 } else { self.temperature.to_bits() },
             self.top_p.to_bits(),
             self.typical_p.to_bits(),
             (self.top_k as f32).to_bits(),
@@ -152,10 +142,10 @@ impl Sampler {
     /// The token at `position`, from `logits` `[n_vocab]`, which are changed by bias and penalties.
     pub fn sample(&mut self, logits: &mut [f32], position: u32) -> Result<u32> {
         self.adjust(logits);
-        if !logits.iter().all(|l| l.is_finite()) {
+        if logits.is_empty() || !logits.iter().all(|l| l.is_finite()) {
             return Err(Error::NotFinite);
         }
-        let id = if self.params.temperature == 0.0 { argmax(logits) } else { self.draw(logits, position) };
+        let id = if self.params.is_greedy() { argmax(logits) } else { self.draw(logits, position)? };
         *self.counts.entry(id).or_default() += 1;
         Ok(id)
     }
@@ -172,7 +162,7 @@ impl Sampler {
         }
     }
 
-    fn draw(&mut self, logits: &[f32], position: u32) -> u32 {
+    fn draw(&mut self, logits: &[f32], position: u32) -> Result<u32> {
         let p = &self.params;
         let best = logits[argmax(logits) as usize];
         let c = &mut self.candidates;
@@ -192,7 +182,7 @@ impl Sampler {
         }
         let score = |c: &Candidate| c.weight as f32 / exponential(random(self.seed, position, c.id));
         let faster = |a: &Candidate, b: &Candidate| score(a).total_cmp(&score(b)).then(b.id.cmp(&a.id));
-        c.iter().copied().max_by(faster).map_or(0, |c| c.id)
+        c.iter().copied().max_by(faster).map(|c| c.id).ok_or(Error::NotFinite)
     }
 }
 

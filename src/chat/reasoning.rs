@@ -1,7 +1,8 @@
 //! Splits a reply into what the model thought and what it answers.
 //!
 //! DeepSeek-R1's reply is `reasoning</think>answer`, because its template ends the prompt with `<think>`;
-//! older templates do not, and there the model writes `<think>` itself.
+//! older templates do not, and there the model writes `<think>` itself. Where the vocabulary has a tag as a token, only that
+//! token is the tag, and the same characters in other tokens are text.
 
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>";
@@ -22,9 +23,44 @@ impl Delta {
     }
 }
 
+impl std::ops::AddAssign for Delta {
+    fn add_assign(&mut self, next: Self) {
+        self.reasoning += &next.reasoning;
+        self.content += &next.content;
+    }
+}
+
+/// A mark between the parts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Tag {
+    /// `<think>`.
+    Open,
+    /// `</think>`.
+    Close,
+}
+
+impl Tag {
+    /// The tag that a token's text is.
+    pub fn of(token: &str) -> Option<Self> {
+        match token {
+            OPEN => Some(Self::Open),
+            CLOSE => Some(Self::Close),
+            _ => None,
+        }
+    }
+
+    /// Its text.
+    pub fn text(self) -> &'static str {
+        match self {
+            Self::Open => OPEN,
+            Self::Close => CLOSE,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Part {
-    /// Nothing but white space so far: `<think>` may follow.
+    /// Nothing so far: `<think>` may follow, after white space.
     Start,
     Reasoning,
     Answer,
@@ -37,6 +73,10 @@ pub struct ReasoningSplitter {
     held: String,
     /// Leading newlines of a part are not its text.
     leading: bool,
+    /// There was a `<think>`, in the prompt or in the reply.
+    opened: bool,
+    /// The tags that are told by [`ReasoningSplitter::tag`], and so are no tags in a text.
+    tokens: Vec<Tag>,
 }
 
 /// Whether the reply to `prompt` starts inside `<think>`.
@@ -45,10 +85,11 @@ pub fn opens(prompt: &str) -> bool {
 }
 
 impl ReasoningSplitter {
-    /// A splitter for a reply that starts inside `<think>` (see [`opens`]), or may start with it.
-    pub fn new(thinking: bool) -> Self {
+    /// A splitter for a reply that starts inside `<think>` (see [`opens`]), or may start with it. The vocabulary has those
+    /// of `tokens` as tokens.
+    pub fn new(thinking: bool, tokens: Vec<Tag>) -> Self {
         let part = if thinking { Part::Reasoning } else { Part::Start };
-        Self { part, held: String::new(), leading: true }
+        Self { part, held: String::new(), leading: true, opened: thinking, tokens }
     }
 
     /// Whether the model is thinking.
@@ -73,21 +114,61 @@ impl ReasoningSplitter {
         delta
     }
 
+    /// Takes a token of the reply that is a tag. The first `<think>` opens the reasoning, and another is dropped; of
+    /// `</think>`, the first that follows it closes it, and another is text.
+    pub fn tag(&mut self, tag: Tag) -> Delta {
+        let mut delta = Delta::default();
+        match (tag, self.part) {
+            (Tag::Open, _) if self.opened => return delta,
+            (Tag::Open, _) => {
+                self.held.clear(); // white space, if anything
+                self.opened = true;
+                self.begin(Part::Reasoning);
+            }
+            (Tag::Close, Part::Answer) => return self.push(CLOSE),
+            (Tag::Close, Part::Start) => {
+                self.held.clear();
+                self.begin(Part::Answer);
+            }
+            (Tag::Close, Part::Reasoning) => {
+                let reasoning = std::mem::take(&mut self.held);
+                self.give(reasoning.trim_end(), &mut delta);
+                self.begin(Part::Answer);
+            }
+        }
+        delta
+    }
+
     /// What is left when the reply ends.
     pub fn finish(&mut self) -> Delta {
         let rest = std::mem::take(&mut self.held);
         let mut delta = Delta::default();
-        let rest = if self.part == Part::Reasoning { rest.trim_end() } else { rest.as_str() };
-        self.give(rest, &mut delta);
+        match self.part {
+            Part::Start => delta.content = rest, // no reasoning: the answer is the reply, as it is
+            Part::Reasoning => self.give(rest.trim_end(), &mut delta),
+            Part::Answer => self.give(&rest, &mut delta),
+        }
         delta
+    }
+
+    fn begin(&mut self, part: Part) {
+        self.part = part;
+        self.leading = true;
+    }
+
+    /// The tag's text, where text can be the tag.
+    fn in_text(&self, tag: Tag) -> Option<&'static str> {
+        (!self.tokens.contains(&tag)).then(|| tag.text())
     }
 
     fn start(&mut self, delta: &mut Delta) {
         let text = self.held.trim_start();
-        if let Some(rest) = text.strip_prefix(OPEN) {
+        let open = self.in_text(Tag::Open);
+        if let Some(rest) = open.and_then(|open| text.strip_prefix(open)) {
             self.held = rest.to_owned();
-            self.part = Part::Reasoning;
-        } else if !OPEN.starts_with(text) {
+            self.opened = true;
+            self.begin(Part::Reasoning);
+        } else if !text.is_empty() && !open.is_some_and(|open| open.starts_with(text)) {
             self.part = Part::Answer;
             self.leading = false; // no reasoning: the answer is the reply, as it is
             let answer = std::mem::take(&mut self.held);
@@ -96,16 +177,18 @@ impl ReasoningSplitter {
     }
 
     fn reason(&mut self, delta: &mut Delta) {
-        if let Some(at) = self.held.find(CLOSE) {
-            let answer = self.held.split_off(at + CLOSE.len());
-            let reasoning = std::mem::replace(&mut self.held, answer);
-            self.give(reasoning[..at].trim_end(), delta);
-            self.part = Part::Answer;
-            self.leading = true;
-            return;
+        let mut partial = 0;
+        if let Some(close) = self.in_text(Tag::Close) {
+            if let Some(at) = self.held.find(close) {
+                let answer = self.held.split_off(at + close.len());
+                let reasoning = std::mem::replace(&mut self.held, answer);
+                self.give(reasoning[..at].trim_end(), delta);
+                self.begin(Part::Answer);
+                return;
+            }
+            partial = (1..close.len()).rev().find(|n| self.held.ends_with(&close[..*n])).unwrap_or(0);
         }
         // hold back what may be the start of the tag, and white space that may stand before it
-        let partial = (1..CLOSE.len()).rev().find(|n| self.held.ends_with(&CLOSE[..*n])).unwrap_or(0);
         let sure = self.held[..self.held.len() - partial].trim_end().len();
         let rest = self.held.split_off(sure);
         let reasoning = std::mem::replace(&mut self.held, rest);

@@ -1,13 +1,14 @@
 //! The model's own chat template (Jinja, as Hugging Face uses it) through minijinja.
 
+use crate::trie::Trie;
 use crate::{Error, Result};
-use aho_corasick::{AhoCorasick, AhoCorasickKind, Input};
 use jiff::civil::DateTime;
 use minijinja::syntax::SyntaxConfig;
 use minijinja::value::Serde;
 use minijinja::{Environment, ErrorKind, Value};
 use serde::Serialize;
 use serde_json::Value as Json;
+use std::collections::BTreeSet;
 use std::io::{self, Write};
 
 /// Instructions a template may run: thousands of messages, but no endless loop.
@@ -58,13 +59,18 @@ impl ChatTemplate {
         Ok(Self { source: source.into() })
     }
 
+    /// Whether the template has this word.
+    pub fn mentions(&self, word: &str) -> bool {
+        self.source.contains(word)
+    }
+
     /// Renders with the variables of `context` (`messages`, `tools`, `add_generation_prompt`, `bos_token`, ...).
     /// Texts of `control` tokens inside `messages` and `tools` stay text; [`Error::InvalidRequest`] where those
     /// leave no noncharacter to mark them with. `now` is what `strftime_now` tells.
     pub fn render<'t>(
         &self,
         mut context: Json,
-        control: impl Iterator<Item = &'t str>,
+        control: impl Iterator<Item = &'t str> + Clone,
         now: DateTime,
     ) -> Result<Rendered> {
         let mark = mark_control_tokens(&mut context, control)?;
@@ -155,18 +161,17 @@ fn failed(error: &minijinja::Error) -> Error {
 /// Sets a mark into every control token below `messages` and `tools`; the mark, if any was needed.
 fn mark_control_tokens<'t>(
     context: &mut Json,
-    control: impl Iterator<Item = &'t str>,
+    control: impl Iterator<Item = &'t str> + Clone,
 ) -> Result<Option<char>> {
-    let control = AhoCorasick::builder()
-        .kind(Some(AhoCorasickKind::NoncontiguousNFA)) // the quickest to build, and for one prompt only
-        .build(control.filter(|token| !token.is_empty()))
-        .map_err(|e| Error::Tokenizer(e.to_string()))?;
-    let mut found = false;
+    let trie = Trie::new(control.clone().zip(0..));
     let mut free: Vec<char> = MARKS.collect();
+    let mut use_up = |text: &str| free.retain(|mark| text.is_ascii() || !text.contains(*mark));
+    control.for_each(&mut use_up);
+    let mut found = false;
     for part in ["messages", "tools"] {
         visit(context.get_mut(part), &mut |text| {
-            found |= control.is_match(text.as_str());
-            free.retain(|mark| !text.contains(*mark));
+            found = found || starts(text, &trie).next().is_some();
+            use_up(text);
         });
     }
     if !found {
@@ -177,24 +182,42 @@ fn mark_control_tokens<'t>(
         problem: "the text of a control token cannot stand beside all of U+FDD0 to U+FDEF".into(),
     })?;
     for part in ["messages", "tools"] {
-        visit(context.get_mut(part), &mut |text| *text = marked(text, &control, mark));
+        visit(context.get_mut(part), &mut |text| *text = marked(text, &trie, mark));
     }
     Ok(Some(mark))
 }
 
-/// `text` with `mark` in each control token, before its last character, or after it where it has but one.
-///
-/// One pass is enough: the next token is the one that ends first, so whatever overlaps it holds its mark too, or
-/// begins at that last character and comes next.
-fn marked(text: &str, control: &AhoCorasick, mark: char) -> String {
+/// Where a control token starts, and where the shortest that starts there ends.
+fn starts<'t>(text: &'t str, control: &'t Trie) -> impl Iterator<Item = (usize, usize)> + 't {
+    let shortest = |(start, _)| {
+        let (bytes, _) = control.prefixes(&text.as_bytes()[start..]).next()?;
+        Some((start, start + bytes))
+    };
+    text.char_indices().filter_map(shortest)
+}
+
+/// Where marks must stand for each control token in `text` to have one: before its last character, or after it where it has
+/// but one. What is in a token's shortest prefix that is one itself is in the token too.
+fn places(text: &str, control: &Trie) -> BTreeSet<usize> {
+    let mut places = BTreeSet::new();
+    for (start, end) in starts(text, control) {
+        let last = text.floor_char_boundary(end - 1);
+        let within = if last > start { start + 1..end } else { end..end + 1 };
+        if places.range(within).next().is_none() {
+            places.insert(if last > start { last } else { end });
+        }
+    }
+    places
+}
+
+/// `text` with `mark` in or after each control token.
+fn marked(text: &str, control: &Trie, mark: char) -> String {
     let mut marked = String::with_capacity(text.len());
     let mut at = 0;
-    while let Some(found) = control.find(Input::new(text).range(at..)) {
-        let last = text.floor_char_boundary(found.end() - 1);
-        let to = if last > found.start() { last } else { found.end() };
-        marked.push_str(&text[at..to]);
+    for place in places(text, control) {
+        marked.push_str(&text[at..place]);
         marked.push(mark);
-        at = to;
+        at = place;
     }
     marked + &text[at..]
 }

@@ -80,9 +80,10 @@ impl Context {
     /// An empty conversation. It compiles nothing. [`Error::OutOfMemory`] where the device has no memory for it.
     pub async fn new(model: &Rc<Model>) -> Result<Self> {
         let (gpu, config) = (model.gpu(), &model.config);
-        let cache = KvCache::new(gpu, model.heads(), config.n_layer, model.n_ctx).await?;
+        let cache = KvCache::new(gpu, model.cache_layers(), model.heads(), model.n_ctx).await?;
         let state = State::new(gpu, config.n_vocab, cache)?;
         gpu.reserve_reads(MAX_IN_FLIGHT, state.sampler.sampled.size());
+        gpu.check_allocations().await?;
         let program = model.program(&state);
         Ok(Self {
             model: model.clone(),
@@ -132,7 +133,8 @@ impl Context {
         let mut grown = Ok(());
         if positions > self.state.cache.capacity {
             self.program = Program::default(); // lets go of the buffers that are replaced
-            grown = self.state.cache.grow(model.gpu(), model.heads(), positions, model.n_ctx).await;
+            let (gpu, layers, heads) = (model.gpu(), model.cache_layers(), model.heads());
+            grown = self.state.cache.grow(gpu, layers, heads, positions, model.n_ctx).await;
         }
         // also after growth that was broken off while this waited
         if self.program.is_empty() {

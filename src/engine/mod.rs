@@ -1,12 +1,14 @@
 //! A model that answers: template, tokenizer, context, sampler and splitter put together.
 
+mod messages;
 mod reply;
 mod request;
 
+pub use messages::Chat;
 pub use reply::{Completion, FinishReason, Logprobs, OnDelta, TokenLogprob};
-pub use request::{ChatRequest, GenerateOptions, Stop};
+pub use request::{ChatRequest, GenerateOptions, WITHOUT_EFFECT};
 
-use crate::chat::reasoning;
+use crate::chat::reasoning::{self, ReasoningSplitter, Tag};
 use crate::chat::template::ChatTemplate;
 use crate::context::{self, Context};
 use crate::gguf::Metadata;
@@ -14,8 +16,6 @@ use crate::model::Model;
 use crate::tokenizer::{Special, Tokenizer};
 use crate::{Error, Result};
 use reply::Reply;
-use request::context;
-use serde_json::Value as Json;
 use std::rc::Rc;
 
 /// What the host knows and this crate cannot ask for in a browser.
@@ -32,8 +32,8 @@ pub struct Moment {
 pub struct Prompt {
     /// Token ids.
     pub tokens: Vec<u32>,
-    /// Splits the reply; None where the prompt is not a chat.
-    splitter: Option<bool>,
+    /// Whether the reply starts inside `<think>`; None where the prompt is not a chat, whose reply has no parts.
+    thinking: Option<bool>,
 }
 
 /// A model with its tokenizer and template.
@@ -43,6 +43,8 @@ pub struct Engine {
     /// The vocabulary.
     pub tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
+    /// The tags that the vocabulary has as tokens.
+    tags: Vec<Tag>,
 }
 
 impl Engine {
@@ -50,7 +52,10 @@ impl Engine {
     /// for a context.
     pub async fn new(model: &Rc<Model>, text: TextParts) -> Result<Self> {
         let context = Context::new(model).await?;
-        Ok(Self { context, tokenizer: text.tokenizer, template: text.template })
+        let TextParts { tokenizer, template } = text;
+        let mut tags = vec![Tag::Open, Tag::Close];
+        tags.retain(|tag| tokenizer.has(tag.text()));
+        Ok(Self { context, tokenizer, template, tags })
     }
 
     /// The model.
@@ -59,26 +64,20 @@ impl Engine {
     }
 
     /// The prompt for a chat. Control tokens inside messages are only text; earlier reasoning is dropped.
-    pub fn chat_prompt(
-        &self,
-        messages: &[Json],
-        tools: Option<&Json>,
-        now: jiff::civil::DateTime,
-    ) -> Result<Prompt> {
+    pub fn chat_prompt(&self, chat: &Chat, now: jiff::civil::DateTime) -> Result<Prompt> {
         let template =
             self.template.as_ref().ok_or_else(|| Error::MetadataMissing { key: TEMPLATE.into() })?;
-        let context = context(&self.tokenizer, messages, tools, true)?;
-        let prompt = template.render(context, self.tokenizer.control_tokens(), now)?;
+        let prompt = chat.render(template, &self.tokenizer, true, now)?;
         let mut tokens = self.tokenizer.encode_marked(prompt.marked(), Special::Parse, prompt.mark)?;
         self.add_bos(&mut tokens);
-        Ok(Prompt { tokens, splitter: Some(reasoning::opens(&prompt.text())) })
+        Ok(Prompt { tokens, thinking: Some(reasoning::opens(&prompt.text())) })
     }
 
     /// A text as it stands, special tokens recognised, nothing around it.
     pub fn raw_prompt(&self, text: &str) -> Result<Prompt> {
         let mut tokens = self.tokenizer.encode(text, Special::Parse)?;
         self.add_bos(&mut tokens);
-        Ok(Prompt { tokens, splitter: None })
+        Ok(Prompt { tokens, thinking: None })
     }
 
     /// BOS in front where the model wants one and the template has not written it.
@@ -98,7 +97,7 @@ impl Engine {
         on_delta: &mut OnDelta<'_>,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Completion> {
-        let prompt = self.chat_prompt(&request.messages, request.tools.as_ref(), moment.now)?;
+        let prompt = self.chat_prompt(&request.chat, moment.now)?;
         self.generate(prompt, &request.options, moment.entropy, on_delta, cancelled).await
     }
 
@@ -125,7 +124,8 @@ impl Engine {
             logits: options.logprobs,
         };
         let mut generation = self.context.generate(request, cancelled).await?;
-        let mut reply = Reply::new(prompt.splitter, options.stop.strings());
+        let splitter = prompt.thinking.map(|thinking| ReasoningSplitter::new(thinking, self.tags.clone()));
+        let mut reply = Reply::new(splitter, options.stop.iter().map(String::as_str).collect());
         let mut tokens = Vec::new();
         let mut finish_reason = FinishReason::Length;
         while let Some((token, logits)) = generation.next().await? {
@@ -133,22 +133,22 @@ impl Engine {
                 return Err(Error::Aborted);
             }
             tokens.push(token);
-            if self.tokenizer.is_end(token) {
+            if options.end_at(&self.tokenizer, token) {
                 finish_reason = FinishReason::Stop;
                 break;
             }
-            let bytes =
-                if self.tokenizer.is_control(token) { Vec::new() } else { self.tokenizer.token_bytes(token) };
             let logprob = options
                 .logprobs
                 .then(|| TokenLogprob::new(&self.tokenizer, &logits, token, options.top_logprobs));
-            reply.push(&bytes, logprob, on_delta);
+            reply.push(&self.tokenizer, token, logprob, on_delta);
             if reply.stopped {
-                finish_reason = FinishReason::Stop;
                 break;
             }
         }
         reply.finish(on_delta);
+        if reply.stopped {
+            finish_reason = FinishReason::Stop;
+        }
         Ok(Completion {
             prompt_tokens: prompt.tokens,
             tokens,
@@ -183,14 +183,12 @@ impl TextParts {
     /// The prompt text that the template makes of a chat.
     pub fn render(
         &self,
-        messages: &[Json],
-        tools: Option<&Json>,
+        chat: &Chat,
         add_generation_prompt: bool,
         now: jiff::civil::DateTime,
     ) -> Result<String> {
         let template =
             self.template.as_ref().ok_or_else(|| Error::MetadataMissing { key: TEMPLATE.into() })?;
-        let context = context(&self.tokenizer, messages, tools, add_generation_prompt)?;
-        Ok(template.render(context, self.tokenizer.control_tokens(), now)?.text())
+        Ok(chat.render(template, &self.tokenizer, add_generation_prompt, now)?.text())
     }
 }

@@ -1,6 +1,6 @@
 //! The reply as it grows: whole characters, reasoning and answer apart, nothing after a stop string.
 
-use crate::chat::reasoning::{Delta, ReasoningSplitter};
+use crate::chat::reasoning::{Delta, ReasoningSplitter, Tag};
 use crate::sampler;
 use crate::tokenizer::{DecodeStream, Tokenizer};
 use serde::Serialize;
@@ -110,11 +110,11 @@ pub(super) struct Reply<'s> {
 }
 
 impl<'s> Reply<'s> {
-    /// For a reply that starts inside `<think>` (`Some(true)`), may start with it, or is plain text (None).
-    pub fn new(splitter: Option<bool>, stop: Vec<&'s str>) -> Self {
+    /// For a reply of plain text, or of two parts that `splitter` tells apart.
+    pub fn new(splitter: Option<ReasoningSplitter>, stop: Vec<&'s str>) -> Self {
         Self {
             bytes: DecodeStream::default(),
-            splitter: splitter.map(ReasoningSplitter::new),
+            splitter,
             stop,
             held: String::new(),
             unsent: Logprobs::default(),
@@ -126,16 +126,28 @@ impl<'s> Reply<'s> {
         }
     }
 
-    /// Takes a token's bytes.
-    pub fn push(&mut self, bytes: &[u8], logprob: Option<TokenLogprob>, on_delta: &mut OnDelta) {
+    /// Takes a token that does not end the reply.
+    pub fn push(
+        &mut self,
+        tokenizer: &Tokenizer,
+        token: u32,
+        logprob: Option<TokenLogprob>,
+        on_delta: &mut OnDelta,
+    ) {
+        let tag = tokenizer.token(token).and_then(Tag::of);
+        let bytes = if tokenizer.is_control(token) { Vec::new() } else { tokenizer.token_bytes(token) };
         let reasoning = self.splitter.as_ref().is_some_and(ReasoningSplitter::is_reasoning);
         self.reasoning_tokens += usize::from(reasoning);
         let part = if reasoning { &mut self.unsent.reasoning_content } else { &mut self.unsent.content };
         part.extend(logprob);
-        let text = self.bytes.push(bytes);
-        let delta = match &mut self.splitter {
-            Some(splitter) => splitter.push(&text),
-            None => Delta { content: text, ..Delta::default() },
+        let delta = match (&mut self.splitter, tag) {
+            (Some(splitter), Some(tag)) => {
+                let mut delta = splitter.push(&self.bytes.finish());
+                delta += splitter.tag(tag);
+                delta
+            }
+            (Some(splitter), None) => splitter.push(&self.bytes.push(&bytes)),
+            (None, _) => Delta { content: self.bytes.push(&bytes), ..Delta::default() },
         };
         self.give(delta, false, on_delta);
     }
@@ -151,9 +163,7 @@ impl<'s> Reply<'s> {
             None => Delta { content: text, ..Delta::default() },
         };
         if let Some(splitter) = &mut self.splitter {
-            let rest = splitter.finish();
-            delta.reasoning += &rest.reasoning;
-            delta.content += &rest.content;
+            delta += splitter.finish();
         }
         self.give(delta, true, on_delta);
     }
@@ -161,11 +171,14 @@ impl<'s> Reply<'s> {
     /// Passes on what cannot belong to a stop string any more.
     fn give(&mut self, mut delta: Delta, last: bool, on_delta: &mut OnDelta) {
         self.held += &delta.content;
-        if let Some(at) = self.stop.iter().filter_map(|stop| self.held.find(stop)).min() {
+        let mut keep = if last { 0 } else { self.partial_stop() };
+        let stop = self.stop.iter().filter_map(|stop| self.held.find(stop)).min();
+        // another that begins before it may still be completed
+        if let Some(at) = stop.filter(|at| *at <= self.held.len() - keep) {
             self.held.truncate(at);
             self.stopped = true;
+            keep = 0;
         }
-        let keep = if last || self.stopped { 0 } else { self.partial_stop() };
         let rest = self.held.split_off(self.held.len() - keep);
         delta.content = std::mem::replace(&mut self.held, rest);
         self.text += &delta.content;

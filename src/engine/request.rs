@@ -1,60 +1,174 @@
-//! A request, and what the template sees of it.
+//! A request in OpenAI's names.
 
+use super::messages::Chat;
 use super::reply::MAX_TOP_LOGPROBS;
 use crate::sampler::SamplingParams;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
-use serde::Deserialize;
-use serde_json::{Value as Json, json};
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value as Json};
+use std::collections::HashMap;
 
-/// A chat completion request in OpenAI's names.
-#[derive(Clone, Debug, Deserialize)]
+/// A chat completion request.
+#[derive(Clone, Debug, Default)]
 pub struct ChatRequest {
-    /// `{role, content, ...}` each.
-    pub messages: Vec<Json>,
-    /// Tools for the template.
-    #[serde(default)]
-    pub tools: Option<Json>,
+    /// What the prompt is made of.
+    pub chat: Chat,
     /// How to generate.
-    #[serde(flatten)]
     pub options: GenerateOptions,
 }
 
 /// How to generate a reply.
-#[derive(Clone, Debug, Default, Deserialize)]
+#[derive(Clone, Debug, Default)]
 pub struct GenerateOptions {
     /// How to sample.
-    #[serde(flatten)]
     pub sampling: SamplingParams,
     /// Most tokens of the reply, reasoning included; what the context holds if None.
-    #[serde(default, alias = "max_completion_tokens")]
     pub max_tokens: Option<usize>,
-    /// The answer ends before any of these (the reasoning does not).
-    #[serde(default)]
-    pub stop: Stop,
+    /// The answer ends before any of these (the reasoning does not), and the reply at a control token of this name.
+    pub stop: Vec<String>,
     /// Whether to tell how likely each token was.
-    #[serde(default)]
     pub logprobs: bool,
     /// How many of the likeliest tokens to name beside each.
-    #[serde(default)]
     pub top_logprobs: usize,
-    /// How many replies: only 1 can be made.
-    #[serde(default)]
-    pub n: Option<usize>,
-    /// What the reply is held to: only `{"type": "text"}`, which is nothing.
-    #[serde(default)]
-    pub response_format: Option<Json>,
+}
+
+/// Puts a field's value where it belongs; else what is wrong with it.
+type Setter = fn(&mut ChatRequest, Json) -> std::result::Result<(), String>;
+
+/// The fields that are read.
+const FIELDS: &[(&str, Setter)] = &[
+    ("messages", |r, v| set(&mut r.chat.messages, v)),
+    ("tools", |r, v| set(&mut r.chat.tools, v)),
+    ("tool_choice", tool_choice),
+    ("chat_template_kwargs", |r, v| set(&mut r.chat.chat_template_kwargs, v)),
+    ("temperature", |r, v| set(&mut r.options.sampling.temperature, v)),
+    ("top_k", |r, v| set(&mut r.options.sampling.top_k, v)),
+    ("top_p", |r, v| set(&mut r.options.sampling.top_p, v)),
+    ("min_p", |r, v| set(&mut r.options.sampling.min_p, v)),
+    ("typical_p", |r, v| set(&mut r.options.sampling.typical_p, v)),
+    ("repetition_penalty", |r, v| set(&mut r.options.sampling.repetition_penalty, v)),
+    ("presence_penalty", |r, v| set(&mut r.options.sampling.presence_penalty, v)),
+    ("frequency_penalty", |r, v| set(&mut r.options.sampling.frequency_penalty, v)),
+    ("logit_bias", logit_bias),
+    ("seed", seed),
+    ("max_tokens", |r, v| set(&mut r.options.max_tokens, v)),
+    ("max_completion_tokens", |r, v| set(&mut r.options.max_tokens, v)),
+    ("stop", stop),
+    ("logprobs", |r, v| set(&mut r.options.logprobs, v)),
+    ("top_logprobs", |r, v| set(&mut r.options.top_logprobs, v)),
+    ("n", |_, v| only(v, &1.into(), "only 1 reply can be made")),
+    ("response_format", |_, v| {
+        only(v["type"].clone(), &"text".into(), r#"only {"type":"text"} is supported"#)
+    }),
+    ("modalities", |_, v| only(v, &vec!["text"].into(), r#"only ["text"] is supported"#)),
+];
+
+/// Fields of OpenAI's API that change nothing here: there is one model, nobody else, and the usage is always told.
+pub const WITHOUT_EFFECT: [&str; 11] = [
+    "model",
+    "metadata",
+    "parallel_tool_calls",
+    "prompt_cache_key",
+    "prompt_cache_retention",
+    "safety_identifier",
+    "service_tier",
+    "store",
+    "stream",
+    "stream_options",
+    "user",
+];
+
+impl ChatRequest {
+    /// Reads a request; what is null is not given. [`Error::InvalidRequest`] names a field that is not known, with the
+    /// nearest that is, or whose value makes no sense.
+    pub fn from_json(mut request: Map<String, Json>) -> Result<Self> {
+        let mut read = Self::default();
+        if request.get("tool_choice").is_some_and(|choice| choice == "none") {
+            request.remove("tools"); // of what it does not know of, the model calls nothing
+        }
+        let both = ["max_tokens", "max_completion_tokens"];
+        if both.iter().all(|field| request.get(*field).is_some_and(|value| !value.is_null())) {
+            return Err(invalid(both[1], "max_tokens is given too, and means the same".into()));
+        }
+        for (field, value) in request.into_iter().filter(|(_, value)| !value.is_null()) {
+            match FIELDS.iter().find(|(name, _)| *name == field) {
+                Some((_, set)) => set(&mut read, value).map_err(|problem| invalid(&field, problem))?,
+                None if WITHOUT_EFFECT.contains(&field.as_str()) => {}
+                None => return Err(unknown(&field)),
+            }
+        }
+        Ok(read)
+    }
+}
+
+fn invalid(param: &str, problem: String) -> Error {
+    Error::InvalidRequest { param: param.into(), problem }
+}
+
+fn unknown(field: &str) -> Error {
+    let letters = |name: &str| name.replace('_', "").to_lowercase();
+    let distance = |name: &str| strsim::damerau_levenshtein(&letters(name), &letters(field));
+    let names = FIELDS.iter().map(|(name, _)| *name);
+    let nearest = names.min_by_key(|name| distance(name)).filter(|name| 2 * distance(name) <= name.len());
+    let hint = nearest.map(|name| format!("; did you mean {name}?")).unwrap_or_default();
+    invalid(field, format!("there is no such field{hint}"))
+}
+
+fn set<T: DeserializeOwned>(field: &mut T, value: Json) -> std::result::Result<(), String> {
+    *field = serde_json::from_value(value).map_err(|e| e.to_string())?;
+    Ok(())
+}
+
+/// For what can have but one value.
+fn only(value: Json, supported: &Json, problem: &str) -> std::result::Result<(), String> {
+    if value == *supported { Ok(()) } else { Err(format!("{value} was asked for, but {problem}")) }
+}
+
+/// `none` is seen to by [`ChatRequest::from_json`].
+fn tool_choice(_: &mut ChatRequest, value: Json) -> std::result::Result<(), String> {
+    match value.as_str() {
+        Some("auto" | "none") => Ok(()),
+        _ => Err(format!(r#"{value} is not supported, only "auto" and "none" are"#)),
+    }
+}
+
+/// JSON has only strings as keys.
+fn logit_bias(request: &mut ChatRequest, value: Json) -> std::result::Result<(), String> {
+    let by_text: HashMap<String, f32> = serde_json::from_value(value).map_err(|e| e.to_string())?;
+    let pair = |(id, bias): (String, f32)| match id.parse() {
+        Ok(id) => Ok((id, bias)),
+        Err(_) => Err(format!("{id:?} is no token id")),
+    };
+    request.options.sampling.logit_bias =
+        by_text.into_iter().map(pair).collect::<std::result::Result<_, _>>()?;
+    Ok(())
+}
+
+/// 64 bits of either sign. JavaScript's numbers above 2^53 come as floats.
+fn seed(request: &mut ChatRequest, value: Json) -> std::result::Result<(), String> {
+    let integer =
+        |v: f64| (v.fract() == 0.0 && (-(2f64.powi(63))..2f64.powi(64)).contains(&v)).then_some(v as i128);
+    let wide = value.as_i64().map(i128::from).or(value.as_u64().map(i128::from));
+    let wide = wide.or(value.as_f64().and_then(integer));
+    request.options.sampling.seed =
+        Some(wide.ok_or_else(|| format!("{value} is no integer of 64 bits"))? as u64);
+    Ok(())
+}
+
+/// One text or several. Empty ones would stop everything.
+fn stop(request: &mut ChatRequest, value: Json) -> std::result::Result<(), String> {
+    let all = if value.is_array() { value } else { vec![value].into() };
+    let all: Vec<String> = serde_json::from_value(all).map_err(|_| "it must be a string, or several")?;
+    request.options.stop = all.into_iter().filter(|text| !text.is_empty()).collect();
+    Ok(())
 }
 
 impl GenerateOptions {
-    /// [`Error::InvalidRequest`] names the first parameter that makes no sense, or asks for what is not done here.
+    /// [`Error::InvalidRequest`] names the first parameter that makes no sense.
     pub(super) fn check(&self) -> Result<()> {
         let (param, problem) = match self {
             Self { max_tokens: Some(0), .. } => ("max_tokens", "it must be at least 1".into()),
-            Self { n: Some(n), .. } if *n != 1 => ("n", format!("it is {n}, but only 1 reply can be made")),
-            Self { response_format: Some(format), .. } if format["type"] != "text" => {
-                ("response_format", format!(r#"{format} is not supported, only {{"type":"text"}} is"#))
-            }
             Self { top_logprobs: n, .. } if *n > MAX_TOP_LOGPROBS => {
                 ("top_logprobs", format!("{n} is more than {MAX_TOP_LOGPROBS}"))
             }
@@ -63,70 +177,13 @@ impl GenerateOptions {
             }
             _ => return self.sampling.check(),
         };
-        Err(Error::InvalidRequest { param: param.into(), problem })
+        Err(invalid(param, problem))
     }
-}
 
-/// One string or several.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(untagged)]
-pub enum Stop {
-    /// None.
-    #[default]
-    None,
-    /// One.
-    One(String),
-    /// Any of several.
-    Any(Vec<String>),
-}
-
-impl Stop {
-    /// All of them, without empty ones, which would stop everything.
-    pub(super) fn strings(&self) -> Vec<&str> {
-        let all: Vec<&str> = match self {
-            Self::None => Vec::new(),
-            Self::One(one) => vec![one],
-            Self::Any(all) => all.iter().map(String::as_str).collect(),
-        };
-        all.into_iter().filter(|s| !s.is_empty()).collect()
+    /// Whether a token ends the reply, by itself or because the request names it.
+    pub(super) fn end_at(&self, tokenizer: &Tokenizer, token: u32) -> bool {
+        let text = tokenizer.token(token).unwrap_or_default();
+        let is_named = tokenizer.is_control(token) && self.stop.iter().any(|stop| stop == text);
+        tokenizer.is_end(token) || is_named
     }
-}
-
-/// The template's variables.
-pub(super) fn context(
-    tokenizer: &Tokenizer,
-    messages: &[Json],
-    tools: Option<&Json>,
-    add_generation_prompt: bool,
-) -> Result<Json> {
-    let token = |id: Option<u32>| id.and_then(|id| tokenizer.token(id)).unwrap_or_default();
-    let messages: Result<Vec<Json>> = messages.iter().map(message).collect();
-    let mut context = json!({
-        "messages": messages?,
-        "add_generation_prompt": add_generation_prompt,
-        "bos_token": token(tokenizer.bos),
-        "eos_token": token(tokenizer.eos),
-    });
-    if let Some(tools) = tools {
-        context["tools"] = tools.clone();
-    }
-    Ok(context)
-}
-
-/// A message without earlier reasoning, its content parts joined to one text.
-fn message(message: &Json) -> Result<Json> {
-    let invalid = |problem: &str| Error::InvalidRequest { param: "messages".into(), problem: problem.into() };
-    let mut message = message.as_object().ok_or_else(|| invalid("each must be an object"))?.clone();
-    if !message.get("role").is_some_and(Json::is_string) {
-        return Err(invalid("each needs a role"));
-    }
-    message.remove("reasoning_content");
-    if let Some(Json::Array(parts)) = message.get("content") {
-        let text = |part: &Json| part.get("text").and_then(Json::as_str).map(String::from);
-        let texts: Option<String> = parts.iter().map(text).collect();
-        let texts =
-            texts.ok_or_else(|| invalid("only text can be read, no images or other content parts"))?;
-        message.insert("content".into(), texts.into());
-    }
-    Ok(message.into())
 }

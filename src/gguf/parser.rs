@@ -243,8 +243,24 @@ impl HeaderParser {
         self.next_entry()
     }
 
+    /// [`Error::Unsupported`] for one of several files that are a model together.
+    fn refuse_part(&self) -> Result<()> {
+        let metadata = &self.header.metadata;
+        let count = metadata.u32("split.count")?.unwrap_or(1);
+        if count <= 1 {
+            return Ok(());
+        }
+        let part = u64::from(metadata.u32("split.no")?.unwrap_or(0)) + 1;
+        Err(Error::Unsupported {
+            what: "split.count".into(),
+            value: format!("{count}, for this file is part {part} of {count} of a split model"),
+            supported: Some("1: join the parts with llama.cpp's `llama-gguf-split --merge`".into()),
+        })
+    }
+
     /// Makes offsets absolute and checks that the tensors lie in order, aligned and apart.
     fn finish(&mut self) -> Result<()> {
+        self.refuse_part()?;
         let end = self.offset();
         let key = "general.alignment";
         let alignment = u64::from(self.header.metadata.u32(key)?.unwrap_or(32));
@@ -307,10 +323,16 @@ impl HeaderParser {
         };
         let text =
             std::str::from_utf8(bytes).map_err(|_| malformed(what, at, "the text is not UTF-8"))?.to_owned();
+        if text.ends_with('\0') && !text.trim_end_matches('\0').is_empty() {
+            return Err(malformed(what, at, NUL));
+        }
         self.cursor += len as usize;
         Ok(Some(text))
     }
 }
+
+/// The converters of August 2023 counted C's end of a string to its length.
+const NUL: &str = "the text ends in a NUL byte, which GGUF does not have: the model must be converted again";
 
 fn tensor_bytes(ty: GgmlType, shape: &[u64]) -> std::result::Result<u64, String> {
     if shape.contains(&0) {

@@ -18,6 +18,7 @@ pub use read::PendingRead;
 pub use tuning::{Splits, Tile, Tuning};
 
 use crate::{Error, Result};
+use buffer::Live;
 use failure::Failures;
 use pipeline::Pipelines;
 use std::cell::{Cell, RefCell};
@@ -74,6 +75,8 @@ type Verdict = Pin<Box<dyn Future<Output = Option<wgpu::Error>>>>;
 pub struct Gpu {
     shared: Rc<Shared>,
     caps: Caps,
+    /// See [`GpuOptions::memory`].
+    memory: Option<u64>,
 }
 
 struct Shared {
@@ -84,9 +87,10 @@ struct Shared {
     pipelines: Pipelines,
     /// Free staging buffers.
     staging: RefCell<Vec<Buffer>>,
-    live_buffers: Rc<Cell<u64>>,
-    /// Of the buffers made since the last wait: what for, and how many bytes.
-    allocations: RefCell<Vec<(String, u64, Verdict)>>,
+    live: Rc<Live>,
+    /// Of the buffers made since the last wait: what for, how many bytes, and the driver's verdict; None where a test leaves
+    /// no memory.
+    allocations: RefCell<Vec<(String, u64, Option<Verdict>)>>,
     failures: Failures,
 }
 
@@ -108,11 +112,11 @@ impl Gpu {
             counters: Cell::default(),
             pipelines: Pipelines::default(),
             staging: RefCell::default(),
-            live_buffers: Rc::default(),
+            live: Rc::default(),
             allocations: RefCell::default(),
             failures,
         };
-        Ok(Self { shared: Rc::new(shared), caps })
+        Ok(Self { shared: Rc::new(shared), caps, memory: options.memory })
     }
 
     /// What the device can do, and the tier.
@@ -141,6 +145,11 @@ impl Gpu {
         gpu
     }
 
+    /// The same device, as if it had no more memory for all buffers together: for tests.
+    pub fn with_memory(&self, bytes: u64) -> Self {
+        Self { memory: Some(bytes), ..self.clone() }
+    }
+
     /// What was asked of the device so far.
     pub fn counters(&self) -> Counters {
         self.shared.counters.get()
@@ -148,7 +157,12 @@ impl Gpu {
 
     /// Buffers that were not freed, staging buffers included.
     pub fn live_buffers(&self) -> u64 {
-        self.shared.live_buffers.get()
+        self.shared.live.buffers.get()
+    }
+
+    /// Bytes of those buffers.
+    pub fn live_bytes(&self) -> u64 {
+        self.shared.live.bytes.get()
     }
 
     fn count(&self, change: impl FnOnce(&mut Counters)) {
@@ -170,37 +184,50 @@ impl Gpu {
                 limit: self.caps.max_binding,
             });
         }
+        let copied = wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC;
+        Ok(self.new_buffer(what, size, wgpu::BufferUsages::STORAGE | copied))
+    }
+
+    fn new_buffer(&self, what: &str, size: u64, usage: wgpu::BufferUsages) -> Buffer {
         self.count(|c| c.buffers += 1);
+        let fits = self.memory.is_none_or(|most| self.live_bytes() + size <= most);
         let scope = self.shared.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let raw = self.shared.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(what),
             size,
-            usage: wgpu::BufferUsages::STORAGE | wgpu::BufferUsages::COPY_DST | wgpu::BufferUsages::COPY_SRC,
+            usage,
             mapped_at_creation: false,
         });
-        self.shared.allocations.borrow_mut().push((what.into(), size, Box::pin(scope.pop())));
-        Ok(Buffer::new(raw, &self.shared.live_buffers))
+        let verdict: Verdict = Box::pin(scope.pop());
+        self.shared.allocations.borrow_mut().push((what.into(), size, fits.then_some(verdict)));
+        Buffer::new(raw, &self.shared.live)
     }
 
     /// Makes buffers of so many bytes together, and waits until it is sure that the device has them:
     /// [`Error::OutOfMemory`] for all of it where it has not.
     pub async fn allocate<T>(&self, what: &str, bytes: u64, make: impl FnOnce() -> Result<T>) -> Result<T> {
+        self.check_allocations().await?; // of others
         let made = make()?;
-        let above = self.shared.options.memory.is_some_and(|most| bytes > most);
         match self.check_allocations().await {
             Err(Error::OutOfMemory { .. }) => Err(Error::OutOfMemory { what: what.into(), bytes }),
-            Ok(()) if above => Err(Error::OutOfMemory { what: what.into(), bytes }),
             other => other.map(|()| made),
         }
     }
 
     /// [`Error::OutOfMemory`] if a buffer was not made since this was last asked.
-    async fn check_allocations(&self) -> Result<()> {
+    pub async fn check_allocations(&self) -> Result<()> {
         let mut first = Ok(());
         for (what, bytes, verdict) in self.shared.allocations.take() {
-            if verdict.await.is_some() && first.is_ok() {
+            let failed = match verdict {
+                Some(verdict) => verdict.await.is_some(),
+                None => true,
+            };
+            if failed && first.is_ok() {
                 first = Err(Error::OutOfMemory { what, bytes });
             }
+        }
+        if first.is_err() {
+            self.shared.staging.borrow_mut().clear(); // those are made again when they are needed
         }
         first
     }
@@ -272,14 +299,18 @@ impl Gpu {
     /// Waits until the GPU has done all that was submitted. Errors: [`Error::DeviceLost`], [`Error::OutOfMemory`],
     /// [`Error::Shader`] and [`Error::Validation`], for what was asked since the last wait.
     pub async fn finish(&self) -> Result<()> {
+        let done = self.drain().await;
+        self.check().await.and(done)
+    }
+
+    /// Waits as [`Gpu::finish`] does, and leaves what went wrong to be told there; all but [`Error::DeviceLost`].
+    pub async fn drain(&self) -> Result<()> {
         let (sender, receiver) = futures_channel::oneshot::channel();
         self.shared.queue.on_submitted_work_done(move || {
             let _ = sender.send(()); // the receiver is gone only when the caller gave up
         });
         self.wait(None);
-        let done = receiver.await;
-        self.check().await?;
-        done.map_err(|e| Error::DeviceLost { reason: e.to_string() })
+        receiver.await.map_err(|e| Error::DeviceLost { reason: e.to_string() })
     }
 
     /// What went wrong since this was last asked.

@@ -96,13 +96,7 @@ impl Gpu {
     }
 
     fn new_staging_buffer(&self, bytes: u64) -> Buffer {
-        self.count(|c| c.buffers += 1);
-        let raw = self.shared.device.create_buffer(&wgpu::BufferDescriptor {
-            label: Some("staging"),
-            size: bytes.next_multiple_of(16),
-            usage: wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST,
-            mapped_at_creation: false,
-        });
-        Buffer::new(raw, &self.shared.live_buffers)
+        let usage = wgpu::BufferUsages::MAP_READ | wgpu::BufferUsages::COPY_DST;
+        self.new_buffer("reading from the GPU", bytes.next_multiple_of(16), usage)
     }
 }

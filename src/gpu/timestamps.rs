@@ -46,7 +46,7 @@ impl Gpu {
             usage: wgpu::BufferUsages::QUERY_RESOLVE | wgpu::BufferUsages::COPY_SRC,
             mapped_at_creation: false,
         });
-        let stamps = Buffer::new(stamps, &self.shared.live_buffers);
+        let stamps = Buffer::new(stamps, &self.shared.live);
         let mut encoder = self.encoder();
         for (pass, first) in passes.iter().zip((0..).step_by(2)) {
             let timestamps = wgpu::ComputePassTimestampWrites {

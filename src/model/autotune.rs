@@ -2,7 +2,7 @@
 
 use super::Clock;
 use super::kv_cache::KvCache;
-use super::program::{heads, rope_params};
+use super::program::{cache_layers, heads, rope_params};
 use crate::config::{Architecture, ModelConfig};
 use crate::gpu::{Dispatch, Extent, Gpu, Splits, Tile, Tuning};
 use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
@@ -92,7 +92,7 @@ async fn measured(
 /// Tries one token's attention to [`POSITIONS`] positions.
 async fn splits(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, budget: &mut Budget) -> Result<Splits> {
     let heads = heads(config, kv);
-    let positions = POSITIONS.min(KvCache::most_positions(gpu, heads));
+    let positions = POSITIONS.min(KvCache::most_positions(gpu, &cache_layers(config, kv)));
     let bytes = |n: usize| (4 * n) as u64;
     let table = gpu.buffer("tuning", rope::table_bytes(config.rope.n_rot, positions))?;
     let batch = gpu.buffer_with("tuning", bytemuck::cast_slice(&[positions as u32 - 1, 1, 0, 0]))?;

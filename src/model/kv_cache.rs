@@ -42,6 +42,15 @@ pub fn kv_types(config: &ModelConfig, asked: Option<KvTypes>, f16: bool) -> Resu
     Ok(kv)
 }
 
+/// Bytes that a layer keeps of one position. Layers may differ, and keys from values: it is the architecture's choice.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PositionBytes {
+    /// Of keys.
+    pub keys: u64,
+    /// Of values.
+    pub values: u64,
+}
+
 /// The cache and what attention over it needs, for a number of positions that grows with use.
 #[derive(Debug)]
 pub struct KvCache {
@@ -53,7 +62,7 @@ pub struct KvCache {
     pub capacity: usize,
 }
 
-/// Keys and values of a layer, `[positions][n_kv_head][head_dim]` of the types that [`Heads`] names.
+/// Keys and values of a layer: of dense attention `[positions][n_kv_head][head_dim]`, of the types that [`Heads`] names.
 #[derive(Debug)]
 pub struct LayerCache {
     /// Keys.
@@ -64,26 +73,27 @@ pub struct LayerCache {
 
 impl KvCache {
     /// Bytes of the cache of all layers for so many positions.
-    pub fn bytes(heads: Heads, n_layer: usize, positions: usize) -> u64 {
-        (n_layer * positions) as u64 * heads.position_bytes()
+    pub fn bytes(layers: &[PositionBytes], positions: usize) -> u64 {
+        layers.iter().map(|layer| positions as u64 * (layer.keys + layer.values)).sum()
     }
 
-    /// Most positions for which a layer's keys, and its values, fit one binding.
-    pub fn most_positions(gpu: &Gpu, heads: Heads) -> usize {
-        (gpu.caps().max_binding / heads.key_bytes().max(heads.value_bytes())) as usize
+    /// Most positions for which each layer's keys, and its values, fit one binding.
+    pub fn most_positions(gpu: &Gpu, layers: &[PositionBytes]) -> usize {
+        let largest = layers.iter().map(|layer| layer.keys.max(layer.values)).max();
+        (gpu.caps().max_binding / largest.unwrap_or(1)) as usize
     }
 
     /// An empty cache. [`crate::Error::OutOfMemory`] where the device has no memory for it.
-    pub async fn new(gpu: &Gpu, heads: Heads, n_layer: usize, n_ctx: usize) -> Result<Self> {
+    pub async fn new(gpu: &Gpu, layers: &[PositionBytes], heads: Heads, n_ctx: usize) -> Result<Self> {
         let capacity = capacity(1, n_ctx);
-        let mut layers = Vec::new();
-        for layer in 0..n_layer {
-            layers.push(LayerCache {
-                keys: allocate(gpu, heads.key_bytes(), capacity, ("keys", layer)).await?,
-                values: allocate(gpu, heads.value_bytes(), capacity, ("values", layer)).await?,
+        let mut caches = Vec::new();
+        for (i, bytes) in layers.iter().enumerate() {
+            caches.push(LayerCache {
+                keys: allocate(gpu, bytes.keys, capacity, ("keys", i)).await?,
+                values: allocate(gpu, bytes.values, capacity, ("values", i)).await?,
             });
         }
-        Ok(Self { layers, partial: partial(gpu, heads, capacity).await?, capacity })
+        Ok(Self { layers: caches, partial: partial(gpu, heads, capacity).await?, capacity })
     }
 
     /// A cache that nothing is kept in, for a program that will be bound to others.
@@ -98,11 +108,18 @@ impl KvCache {
     /// anew, so that the device never needs to hold more than one of them twice. Nothing else may hold the old ones.
     ///
     /// [`crate::Error::OutOfMemory`] leaves a cache that is as good as before, and may need less for the next try.
-    pub async fn grow(&mut self, gpu: &Gpu, heads: Heads, needed: usize, n_ctx: usize) -> Result<()> {
+    pub async fn grow(
+        &mut self,
+        gpu: &Gpu,
+        layers: &[PositionBytes],
+        heads: Heads,
+        needed: usize,
+        n_ctx: usize,
+    ) -> Result<()> {
         let capacity = capacity(needed, n_ctx);
-        for (i, layer) in self.layers.iter_mut().enumerate() {
-            grow(gpu, &mut layer.keys, heads.key_bytes(), capacity, ("keys", i)).await?;
-            grow(gpu, &mut layer.values, heads.value_bytes(), capacity, ("values", i)).await?;
+        for (i, (layer, bytes)) in self.layers.iter_mut().zip(layers).enumerate() {
+            grow(gpu, &mut layer.keys, bytes.keys, capacity, ("keys", i)).await?;
+            grow(gpu, &mut layer.values, bytes.values, capacity, ("values", i)).await?;
         }
         self.partial = partial(gpu, heads, capacity).await?;
         self.capacity = capacity;

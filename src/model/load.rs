@@ -1,10 +1,16 @@
 //! From a source of bytes to a [`Model`]: the one loop that pulls them.
 
-use super::{Clock, Loader, Model, ModelOptions};
+use super::autotune::{self, autotune};
+use super::kv_cache::kv_types;
+use super::loader::Loader;
+use super::{Clock, Model, ModelOptions, self_test};
 use crate::config::ModelConfig;
 use crate::gguf::{Header, HeaderParser};
 use crate::gpu::Gpu;
+use crate::quant::GgmlType;
 use crate::{Error, Result};
+use futures_util::future::try_join;
+use std::collections::BTreeSet;
 use std::io::Cursor;
 
 /// Bytes that are gathered before they go to the GPU together.
@@ -72,7 +78,7 @@ pub async fn read_header(source: &mut impl ByteSource) -> Result<(Header, Vec<u8
 }
 
 /// Pulls a whole model. What is wrong with its header, and what `check` finds there, is an error before `gpu` is asked for a
-/// device.
+/// device. Where waiting for the GPU leaves the thread free, as in a browser, bytes come while the device is tested.
 ///
 /// Also returns what `check` made of the header, and the length of the file.
 pub async fn load<T>(
@@ -81,13 +87,42 @@ pub async fn load<T>(
     gpu: impl AsyncFnOnce() -> Result<Gpu>,
     options: &ModelOptions,
     now: Clock,
-    mut on_progress: impl FnMut(Progress),
+    on_progress: impl FnMut(Progress),
 ) -> Result<(Model, T, u64)> {
-    let (header, mut piece) = read_header(source).await?;
+    let (header, beyond) = read_header(source).await?;
     let config = ModelConfig::from_header(&header)?;
     Loader::check(&header, &config, source.length())?;
     let checked = check(&header)?;
-    let mut loader = Loader::new(gpu().await?, header, config, options, now).await?;
+    let kv = kv_types(&config, options.kv, !options.no_f16)?;
+    let gpu = gpu().await?;
+    let tensor = header.tensors.iter().find(|t| t.name == autotune::TENSOR);
+    let tuning = match (options.tuning, tensor) {
+        (Some(tuning), _) => tuning,
+        // not beside the download, whose way to the GPU would be measured too
+        (None, Some(tensor)) => autotune(&gpu, &config, kv, tensor.ty, now, autotune::BUDGET_MS).await?,
+        (None, None) => gpu.caps().tuning,
+    };
+    let gpu = gpu.with_tuning(tuning);
+    let types = matrix_types(&header);
+    let (mut loader, weights) = Loader::new(&gpu, header, &config).await?;
+    let making = async {
+        let (gpu, kv, self_test) = self_test::choose(&gpu, &config, kv, &types, now).await?;
+        Model::new(gpu, config, weights, options.n_ctx, kv, self_test, now).await
+    };
+    let (model, length) = try_join(making, pull(source, beyond, &mut loader, on_progress)).await?;
+    model.set_rope(loader.finish()?.as_deref());
+    model.gpu().finish().await?;
+    Ok((model, checked, length))
+}
+
+/// Pulls all that comes behind the header, whose last piece ended with `beyond`; the length of the file.
+async fn pull(
+    source: &mut impl ByteSource,
+    beyond: Vec<u8>,
+    loader: &mut Loader,
+    mut on_progress: impl FnMut(Progress),
+) -> Result<u64> {
+    let mut piece = beyond;
     let mut received = source.position();
     let mut at = received - piece.len() as u64;
     loop {
@@ -103,7 +138,14 @@ pub async fn load<T>(
         received += piece.len() as u64;
         if piece.is_empty() {
             on_progress(Progress::Complete(received));
-            return Ok((loader.finish().await?, checked, received));
+            return Ok(received);
         }
     }
+}
+
+/// The formats of the matrices, each once.
+fn matrix_types(header: &Header) -> Vec<GgmlType> {
+    let matrices = header.tensors.iter().filter(|tensor| tensor.shape.len() == 2);
+    let types: BTreeSet<_> = matrices.map(|tensor| tensor.ty).collect();
+    types.into_iter().collect()
 }

@@ -1,19 +1,14 @@
-//! From the file's bytes, in any order, to a [`Model`]: what has come of a tensor goes to the GPU and leaves the heap.
+//! From the file's bytes, in any order, to weights: what has come of a tensor goes to the GPU and leaves the heap.
 
-use super::autotune::{self, autotune};
-use super::kv_cache::kv_types;
-use super::self_test;
 use super::weights::{Destination, Weights};
-use super::{Clock, Model, ModelOptions};
 use crate::config::ModelConfig;
 use crate::gguf::{Header, Strings, TensorInfo};
 use crate::gpu::Gpu;
 use crate::kernels::Matrix;
 use crate::kernels::matrix::{Part, Slab};
 use crate::kernels::repack::Repack;
-use crate::quant::GgmlType;
 use crate::{Error, Result};
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
 
 /// Bytes handed to the GPU before the loader waits for it.
@@ -23,9 +18,10 @@ const F32: u64 = 4;
 
 /// Takes the bytes behind a header, in pieces of any size and in any order.
 #[derive(Debug)]
-pub struct Loader {
-    header: Header,
-    model: Model,
+pub(super) struct Loader {
+    gpu: Gpu,
+    /// In the order of their bytes.
+    tensors: Vec<TensorInfo>,
     destinations: HashMap<String, Destination>,
     repack: Repack,
     /// Which bytes have come, each run from its start to its end.
@@ -61,42 +57,30 @@ impl Loader {
         length.map_or(Ok(()), |length| header.check_length(length))
     }
 
-    /// Tunes and tests the device for the model, and makes everything on it that the model needs.
-    pub async fn new(
-        gpu: Gpu,
-        header: Header,
-        config: ModelConfig,
-        options: &ModelOptions,
-        now: Clock,
-    ) -> Result<Self> {
-        let kv = kv_types(&config, options.kv, !options.no_f16)?;
-        let tuning = match (options.tuning, header.tensors.iter().find(|t| t.name == autotune::TENSOR)) {
-            (Some(tuning), _) => tuning,
-            (None, Some(tensor)) => autotune(&gpu, &config, kv, tensor.ty, now, autotune::BUDGET_MS).await?,
-            (None, None) => gpu.caps().tuning,
-        };
-        let gpu = gpu.with_tuning(tuning);
-        let (gpu, kv, self_test) = self_test::choose(&gpu, &config, kv, &matrix_types(&header), now).await?;
-        let (weights, destinations) = Weights::allocate(&gpu, &config, &header).await?;
-        if let Some(tensor) = header.tensors.iter().find(|tensor| !destinations.contains_key(&tensor.name)) {
+    /// Makes room for the weights, and the kernel that brings them there.
+    ///
+    /// Errors: [`Error::TensorMissing`], [`Error::TensorUnknown`], [`Error::TensorType`], [`Error::OutOfMemory`].
+    pub async fn new(gpu: &Gpu, header: Header, config: &ModelConfig) -> Result<(Self, Weights)> {
+        let (weights, destinations) = Weights::allocate(gpu, config, &header).await?;
+        let tensors = header.tensors;
+        if let Some(tensor) = tensors.iter().find(|tensor| !destinations.contains_key(&tensor.name)) {
             let architecture = config.architecture.name().into();
             return Err(Error::TensorUnknown { name: tensor.name.clone(), architecture });
         }
-        let factors = header.tensors.iter().find(|tensor| is_rope_factors(&destinations[&tensor.name]));
+        let factors = tensors.iter().find(|tensor| is_rope_factors(&destinations[&tensor.name]));
         let rope_factors = factors.map(|tensor| vec![0; tensor.bytes as usize]);
-        let repack = Repack::new(&gpu)?;
-        let model = Model::new(gpu, config, weights, options.n_ctx, kv, self_test, now).await?;
-        Ok(Self {
-            header,
-            model,
+        let loader = Self {
+            gpu: gpu.clone(),
+            tensors,
             destinations,
-            repack,
+            repack: Repack::new(gpu)?,
             received: BTreeMap::new(),
             fragments: BTreeMap::new(),
             end: 0,
             in_flight: 0,
             rope_factors,
-        })
+        };
+        Ok((loader, weights))
     }
 
     /// Takes the bytes of the file from `start` on. Those that have come before are ignored.
@@ -104,7 +88,7 @@ impl Loader {
         let end = start + bytes.len() as u64;
         self.end = self.end.max(end);
         for gap in self.gaps(start..end) {
-            let tensors = overlapping(&self.header.tensors, &gap).to_vec();
+            let tensors = overlapping(&self.tensors, &gap).to_vec();
             for tensor in tensors {
                 let destination = self.destinations[&tensor.name].clone();
                 for run in runs(&tensor, &destination) {
@@ -119,9 +103,9 @@ impl Loader {
         Ok(())
     }
 
-    /// The model, when all bytes were pushed. [`Error::Truncated`] if some are missing.
-    pub async fn finish(self) -> Result<Model> {
-        for tensor in &self.header.tensors {
+    /// RoPE's frequency factors, where the file has some, when all bytes were pushed. [`Error::Truncated`] if some are missing.
+    pub fn finish(self) -> Result<Option<Vec<f32>>> {
+        for tensor in &self.tensors {
             if let Some(gap) = self.gaps(tensor.offset..tensor.offset + tensor.bytes).first() {
                 return Err(Error::Truncated {
                     what: format!("tensor {}", tensor.name),
@@ -130,10 +114,7 @@ impl Loader {
                 });
             }
         }
-        let factors: Option<Vec<f32>> = self.rope_factors.as_deref().map(bytemuck::pod_collect_to_vec);
-        self.model.set_rope(factors.as_deref());
-        self.model.gpu().finish().await?;
-        Ok(self.model)
+        Ok(self.rope_factors.as_deref().map(bytemuck::pod_collect_to_vec))
     }
 
     /// The parts of a range of the file that have not come yet.
@@ -200,7 +181,7 @@ impl Loader {
 
     /// Sends whole units, of which the first stands at byte `at` of the file.
     async fn send(&mut self, run: &Run<'_>, at: u64, bytes: Vec<u8>) -> Result<()> {
-        let gpu = self.model.gpu();
+        let gpu = &self.gpu;
         let offset = at - run.bytes.start;
         match run.to {
             Target::Vector(buffer, to) => gpu.write(buffer, to + offset, &bytes),
@@ -219,7 +200,7 @@ impl Loader {
         }
         if self.in_flight >= IN_FLIGHT {
             self.in_flight = 0;
-            gpu.finish().await?;
+            gpu.drain().await?; // what went wrong, the self-test at the same time should hear
         }
         Ok(())
     }
@@ -272,11 +253,4 @@ fn check_vocabulary(header: &Header, config: &ModelConfig) -> Result<()> {
         }),
         _ => Ok(()),
     }
-}
-
-/// The formats of the matrices, each once.
-fn matrix_types(header: &Header) -> Vec<GgmlType> {
-    let matrices = header.tensors.iter().filter(|tensor| tensor.shape.len() == 2);
-    let types: BTreeSet<_> = matrices.map(|tensor| tensor.ty).collect();
-    types.into_iter().collect()
 }

@@ -12,7 +12,6 @@ pub mod self_test;
 pub mod weights;
 
 pub use load::{ByteSource, Progress, load, read_header};
-pub use loader::Loader;
 
 use crate::config::ModelConfig;
 use crate::gpu::{Gpu, Tuning};
@@ -20,7 +19,7 @@ use crate::kernels::rope;
 use crate::kernels::rope::Heads;
 use crate::kv_type::KvTypes;
 use crate::{Error, Result};
-use kv_cache::KvCache;
+use kv_cache::{KvCache, PositionBytes};
 use program::{Graph, Program, Scratch, State};
 use self_test::SelfTest;
 use std::cell::Cell;
@@ -59,6 +58,7 @@ pub struct Model {
     pub now: Clock,
     gpu: Gpu,
     heads: Heads,
+    cache_layers: Vec<PositionBytes>,
     weights: Weights,
     scratch: Scratch,
     /// Bound to no conversation's buffers, but to `placeholders`.
@@ -94,7 +94,8 @@ impl Model {
         now: Clock,
     ) -> Result<Self> {
         let heads = program::heads(&config, kv);
-        let most = KvCache::most_positions(&gpu, heads);
+        let cache_layers = program::cache_layers(&config, kv);
+        let most = KvCache::most_positions(&gpu, &cache_layers);
         let n_ctx = n_ctx.unwrap_or(config.n_ctx_train.min(most)).max(1);
         if n_ctx > most {
             return Err(Error::ContextFull { needed: n_ctx, n_ctx: most });
@@ -111,10 +112,24 @@ impl Model {
             rope_params: program::rope_params(&config),
         };
         let program = graph.program();
-        // a device without room for it is better known now than after the download
-        KvCache::new(&gpu, heads, config.n_layer, n_ctx).await?;
+        // a device without room for all this, and for a cache, is better known now than after the download
+        gpu.check_allocations().await?;
+        KvCache::new(&gpu, &cache_layers, heads, n_ctx).await?;
         let busy = Cell::new(false);
-        Ok(Self { config, n_ctx, self_test, now, gpu, heads, weights, scratch, program, placeholders, busy })
+        Ok(Self {
+            config,
+            n_ctx,
+            self_test,
+            now,
+            gpu,
+            heads,
+            cache_layers,
+            weights,
+            scratch,
+            program,
+            placeholders,
+            busy,
+        })
     }
 
     /// Writes the RoPE table; `factors` are Llama 3.1's (`rope_freqs.weight`).
@@ -137,6 +152,11 @@ impl Model {
     /// Attention's dimensions.
     pub fn heads(&self) -> Heads {
         self.heads
+    }
+
+    /// What each layer keeps of a position.
+    pub fn cache_layers(&self) -> &[PositionBytes] {
+        &self.cache_layers
     }
 
     /// Bytes of weights read for one decoded token.

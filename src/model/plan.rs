@@ -1,7 +1,7 @@
 //! How much GPU memory a model will take, from its header alone.
 
 use super::kv_cache::{KvCache, kv_types};
-use super::program::{MAX_ROWS, heads};
+use super::program::{MAX_ROWS, cache_layers, heads};
 use super::{MAX_BATCH, ModelOptions};
 use crate::config::ModelConfig;
 use crate::gguf::Header;
@@ -41,7 +41,7 @@ impl MemoryPlan {
         }
         let heads = heads(config, kv);
         let weights = header.tensors.iter().map(|t| t.bytes).sum();
-        let kv_cache = KvCache::bytes(heads, config.n_layer, n_ctx);
+        let kv_cache = KvCache::bytes(&cache_layers(config, kv), n_ctx);
         let q = config.n_head * config.head_dim;
         let k = config.n_kv_head * config.head_dim;
         let row = 2 * config.n_embd + 2 * q + 2 * k + 3 * config.n_ff;

@@ -2,8 +2,9 @@
 //! between kernels, and bound to each conversation's own buffers. MODEL.md has the same in formulas.
 
 use super::MAX_BATCH;
+use super::arch::dense;
 use super::gpu_sampler::{GpuSampler, SamplerScratch};
-use super::kv_cache::KvCache;
+use super::kv_cache::{KvCache, PositionBytes};
 use super::weights::Weights;
 use crate::Result;
 use crate::config::ModelConfig;
@@ -166,6 +167,11 @@ pub struct Graph<'a> {
 /// Attention's dimensions with a cache of types `kv`.
 pub fn heads(config: &ModelConfig, kv: KvTypes) -> Heads {
     Heads { n_head: config.n_head, n_kv_head: config.n_kv_head, head_dim: config.head_dim, kv }
+}
+
+/// What each layer keeps of a position.
+pub fn cache_layers(config: &ModelConfig, kv: KvTypes) -> Vec<PositionBytes> {
+    vec![dense::position_bytes(heads(config, kv)); config.n_layer]
 }
 
 /// How the model rotates heads.

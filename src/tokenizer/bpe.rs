@@ -2,21 +2,23 @@
 
 use crate::gguf::{Metadata, Strings};
 use crate::{Error, Result};
-use std::collections::HashMap;
-use tokenizers::models::bpe::BPE;
-use tokenizers::pre_tokenizers::PreTokenizerWrapper;
+use regex::Regex;
+use std::collections::{HashMap, HashSet};
+use tokenizers::models::bpe::{BPE, Vocab};
+use tokenizers::pattern::Pattern;
 use tokenizers::pre_tokenizers::byte_level::ByteLevel;
 use tokenizers::pre_tokenizers::digits::Digits;
-use tokenizers::pre_tokenizers::sequence::Sequence;
-use tokenizers::pre_tokenizers::split::{Split, SplitPattern};
-use tokenizers::tokenizer::{SplitDelimiterBehavior, TokenizerImpl};
-use tokenizers::{DecoderWrapper, NormalizerWrapper, PostProcessorWrapper};
+use tokenizers::tokenizer::{PreTokenizedString, SplitDelimiterBehavior, TokenizerImpl};
+use tokenizers::{DecoderWrapper, NormalizerWrapper, PostProcessorWrapper, PreTokenizer};
 
+/// GPT-2's split.
+const GPT2: &str = r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+";
 /// Splits of Llama 3 and Qwen 2 (openai/tiktoken's cl100k with other runs of digits).
-const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
-const QWEN2: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+";
+const LLAMA3: &str = r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+";
+const QWEN2: &str =
+    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+";
 /// DeepSeek V3 and R1: after runs of up to three digits and of Chinese and Japanese have been set apart.
-const DEEPSEEK_V3: &str = r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"##;
+const DEEPSEEK_V3: &str = r##"[!"#$%&'()*+,\-./:;<=>?@\[\\\]^_`{|}~][A-Za-z]+|[^\r\n\p{L}\p{P}\p{S}]?[\p{L}\p{M}]+| ?[\p{P}\p{S}]+[\r\n]*|\s*[\r\n]+|\s+"##;
 /// Chinese, with the scripts between U+0800 and it, and Hangul.
 const EAST_ASIAN: &str = r"[\x{4E00}-\x{9FA5}\x{0800}-\x{4E00}\x{AC00}-\x{D7FF}]+";
 /// ASCII punctuation, its full-width forms, quotation marks and CJK stops.
@@ -50,14 +52,13 @@ pub fn is_llama3(pre: &str) -> bool {
 
 /// A vocabulary with merges.
 pub struct Bpe {
-    tokenizer:
-        TokenizerImpl<BPE, NormalizerWrapper, PreTokenizerWrapper, PostProcessorWrapper, DecoderWrapper>,
+    tokenizer: TokenizerImpl<BPE, NormalizerWrapper, Stages, PostProcessorWrapper, DecoderWrapper>,
     byte_of: HashMap<char, u8>,
 }
 
 impl Bpe {
     /// Reads `tokenizer.ggml.pre` and `.merges`.
-    pub fn new(metadata: &Metadata, tokens: &Strings) -> Result<Self> {
+    pub fn new(metadata: &Metadata, tokens: &Strings, is_ordinary: impl Fn(u32) -> bool) -> Result<Self> {
         let key = "tokenizer.ggml.pre";
         let pre = metadata.str(key)?.ok_or_else(|| Error::MetadataMissing { key: key.into() })?;
         let splitter = pre_tokenizer(pre)?.ok_or_else(|| Error::Unsupported {
@@ -65,7 +66,7 @@ impl Bpe {
             value: pre.into(),
             supported: Some(PRE_TOKENIZERS.into()),
         })?;
-        let mut tokenizer = TokenizerImpl::new(bpe(metadata, tokens, is_llama3(pre))?);
+        let mut tokenizer = TokenizerImpl::new(bpe(metadata, tokens, is_ordinary, is_llama3(pre))?);
         tokenizer.with_pre_tokenizer(Some(splitter));
         Ok(Self { tokenizer, byte_of: byte_alphabet() })
     }
@@ -85,19 +86,86 @@ impl Bpe {
     }
 }
 
-fn pre_tokenizer(pre: &str) -> Result<Option<PreTokenizerWrapper>> {
+/// How a text is cut before the merges, step by step.
+struct Stages(Vec<Stage>);
+
+enum Stage {
+    Split(Splits),
+    /// Every digit for itself.
+    Digits,
+    /// To the alphabet of bytes.
+    Bytes,
+}
+
+/// Pieces of a text by a regular expression, and what is between them.
+struct Splits {
+    regex: Regex,
+    /// Ends in [`WHITE_SPACE`].
+    gives_space: bool,
+}
+
+/// The last alternative of the common expressions: what is left of a run of white space. They write `\s+(?!\S)|\s+`, which
+/// is that a run of more than one character gives the last to a word that follows it; that needs a search that can go back,
+/// whose memory a run of a million spaces exhausts.
+const WHITE_SPACE: &str = r"|\s+";
+
+impl Pattern for &Splits {
+    fn find_matches(&self, text: &str) -> tokenizers::Result<Vec<((usize, usize), bool)>> {
+        let mut pieces = Vec::new();
+        let mut at = 0;
+        while let Some(found) = self.regex.find_at(text, at).filter(|found| !found.is_empty()) {
+            if found.start() > at {
+                pieces.push(((at, found.start()), false));
+            }
+            at = found.start() + self.kept(found.as_str(), found.end() == text.len());
+            pieces.push(((found.start(), at), true));
+        }
+        if at < text.len() || text.is_empty() {
+            pieces.push(((at, text.len()), false));
+        }
+        Ok(pieces)
+    }
+}
+
+impl Splits {
+    /// How many bytes of a piece are its own. One that ends with a line was found by an earlier alternative, where there is
+    /// one for line ends.
+    fn kept(&self, piece: &str, last: bool) -> usize {
+        let mut chars = piece.char_indices();
+        let end = chars.next_back().filter(|(at, c)| {
+            let by_lines = self.regex.as_str().contains(r"[\r\n]+|") && matches!(c, '\r' | '\n');
+            *at > 0 && c.is_whitespace() && !by_lines
+        });
+        match end {
+            Some((at, _)) if self.gives_space && !last && chars.all(|(_, c)| c.is_whitespace()) => at,
+            _ => piece.len(),
+        }
+    }
+}
+
+impl PreTokenizer for Stages {
+    fn pre_tokenize(&self, text: &mut PreTokenizedString) -> tokenizers::Result<()> {
+        self.0.iter().try_for_each(|stage| match stage {
+            Stage::Split(splits) => {
+                text.split(|_, piece| piece.split(splits, SplitDelimiterBehavior::Isolated))
+            }
+            Stage::Digits => Digits::new(true).pre_tokenize(text),
+            Stage::Bytes => ByteLevel::new(false, false, false).pre_tokenize(text),
+        })
+    }
+}
+
+fn pre_tokenizer(pre: &str) -> Result<Option<Stages>> {
     let split = |regex: &str| {
-        let behavior = SplitDelimiterBehavior::Isolated;
-        Split::new(SplitPattern::Regex(regex.into()), behavior, false)
-            .map(PreTokenizerWrapper::Split)
-            .map_err(|e| Error::Tokenizer(e.to_string()))
+        let gives_space = regex.ends_with(WHITE_SPACE);
+        let regex = Regex::new(regex).map_err(|e| Error::Tokenizer(e.to_string()))?;
+        Ok(Stage::Split(Splits { regex, gives_space }))
     };
-    let bytes = |use_regex| PreTokenizerWrapper::ByteLevel(ByteLevel::new(false, false, use_regex));
     let stages = match pre {
-        "gpt-2" => vec![bytes(true)],
-        "smollm" => vec![PreTokenizerWrapper::Digits(Digits::new(true)), bytes(true)],
-        _ if is_llama3(pre) => vec![split(LLAMA3)?, bytes(false)],
-        "qwen2" | "deepseek-r1-qwen" => vec![split(QWEN2)?, bytes(false)],
+        "gpt-2" => vec![split(GPT2)?, Stage::Bytes],
+        "smollm" => vec![Stage::Digits, split(GPT2)?, Stage::Bytes],
+        _ if is_llama3(pre) => vec![split(LLAMA3)?, Stage::Bytes],
+        "qwen2" | "deepseek-r1-qwen" => vec![split(QWEN2)?, Stage::Bytes],
         "deepseek-llm" => vec![
             split(r"[\r\n]")?,
             split(&format!(r"\s?[{CASED}]+"))?,
@@ -105,7 +173,7 @@ fn pre_tokenizer(pre: &str) -> Result<Option<PreTokenizerWrapper>> {
             split(r"\s+$")?,
             split(EAST_ASIAN)?,
             split(r"\p{N}+")?,
-            bytes(false),
+            Stage::Bytes,
         ],
         "deepseek-coder" => vec![
             split(r"[\r\n]")?,
@@ -113,33 +181,45 @@ fn pre_tokenizer(pre: &str) -> Result<Option<PreTokenizerWrapper>> {
             split(r"\s?\p{P}+")?,
             split(EAST_ASIAN)?,
             split(r"\p{N}")?,
-            bytes(false),
+            Stage::Bytes,
         ],
         "deepseek-v3" => vec![
             split(r"\p{N}{1,3}")?,
             split(r"[\x{4E00}-\x{9FA5}\x{3040}-\x{309F}\x{30A0}-\x{30FF}]+")?,
             split(DEEPSEEK_V3)?,
-            bytes(false),
+            Stage::Bytes,
         ],
         _ => return Ok(None),
     };
-    Ok(Some(PreTokenizerWrapper::Sequence(Sequence::new(stages))))
+    Ok(Some(Stages(stages)))
 }
 
-fn bpe(metadata: &Metadata, tokens: &Strings, ignore_merges: bool) -> Result<BPE> {
+fn bpe(
+    metadata: &Metadata,
+    tokens: &Strings,
+    is_ordinary: impl Fn(u32) -> bool,
+    ignore_merges: bool,
+) -> Result<BPE> {
     let key = "tokenizer.ggml.merges";
     let merges = metadata.strings(key)?.ok_or_else(|| Error::MetadataMissing { key: key.into() })?;
-    let vocab: tokenizers::models::bpe::Vocab =
-        tokens.iter().zip(0u32..).map(|(token, id)| (token.to_owned(), id)).collect();
-    let longest = tokens.iter().map(str::len).max().unwrap_or(0);
+    // what only a template may write is out of reach of the merges
+    let (ordinary, special): (Vec<_>, Vec<_>) =
+        tokens.iter().zip(0u32..).partition(|(_, id)| is_ordinary(*id));
+    let vocab: Vocab = ordinary.into_iter().map(|(token, id)| (token.to_owned(), id)).collect();
+    let special: HashSet<&str> = special.into_iter().map(|(token, _)| token).collect();
+    let is_special = |text: &str| special.contains(text) && !vocab.contains_key(text);
+    let longest = vocab.keys().map(String::len).max().unwrap_or(0);
     let mut pairs = Vec::with_capacity(merges.len());
     for merge in merges.iter() {
         let wrong = |problem| Error::Tokenizer(format!("merge {merge:?} {problem}"));
-        let pair = merge.split_once(' ').ok_or_else(|| wrong("is no pair"))?;
-        if pair.0.len() + pair.1.len() > longest {
+        let (left, right) = merge.split_once(' ').ok_or_else(|| wrong("is no pair"))?;
+        if [left, right, &[left, right].concat()].into_iter().any(is_special) {
+            continue;
+        }
+        if left.len() + right.len() > longest {
             return Err(wrong("makes no entry")); // the crate panics
         }
-        pairs.push((pair.0.to_owned(), pair.1.to_owned()));
+        pairs.push((left.to_owned(), right.to_owned()));
     }
     BPE::builder()
         .vocab_and_merges(vocab, pairs)

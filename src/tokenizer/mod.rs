@@ -2,34 +2,19 @@
 //!
 //! Special tokens are split off here and not in the crate, because GGUF knows two kinds: user-defined ones
 //! (type 4, such as `<think>`), which are recognised in any text, and control tokens (type 3), which only the
-//! chat template may write.
+//! chat template may write ([`special`]).
 
 mod bpe;
+pub mod special;
 mod spm;
 
 use crate::gguf::{Metadata, Strings};
 use crate::{Error, Result};
-use aho_corasick::{AhoCorasick, AhoCorasickKind, MatchKind};
 use bpe::Bpe;
+use special::{Finder, Kind, special_tokens};
 use spm::Spm;
 use std::collections::BTreeMap;
-
-/// Special tokens that end a reply, by name, beside those the metadata names (llama.cpp's list).
-const END_NAMES: &[&str] = &[
-    "<|eot_id|>",
-    "<|eom_id|>",
-    "<|im_end|>",
-    "<|end|>",
-    "<|endoftext|>",
-    "<|end_of_text|>",
-    "<｜end▁of▁sentence｜>",
-    "<EOT>",
-    "</s>",
-];
-
-/// Most bytes that the special tokens of a vocabulary may have together (DeepSeek V3's 800 have 25 kB): their
-/// automaton keeps up to 12 bytes for each of them, and takes 50 while it is built.
-const MAX_SPECIAL: u64 = 1 << 20;
+use std::ops::Range;
 
 /// How text between special tokens becomes ids (`tokenizer.ggml.model`).
 enum Model {
@@ -50,8 +35,7 @@ pub enum Special {
 pub struct Tokenizer {
     model: Model,
     tokens: Strings,
-    /// Special tokens, and whether they are control tokens.
-    special_ids: BTreeMap<u32, bool>,
+    special: BTreeMap<u32, Kind>,
     /// For [`Special::Parse`].
     all: Finder,
     /// For [`Special::Text`].
@@ -84,9 +68,11 @@ impl Tokenizer {
         let key = "tokenizer.ggml.tokens";
         let tokens = metadata.strings(key)?.ok_or_else(|| required(key))?.clone();
         let key = "tokenizer.ggml.model";
+        let special = special_tokens(metadata, &tokens)?;
+        let is_ordinary = |id| special.get(&id).is_none_or(|kind| *kind == Kind::UserDefined);
         let model = match metadata.str(key)?.ok_or_else(|| required(key))? {
-            "gpt2" => Model::Bpe(Box::new(Bpe::new(metadata, &tokens)?)),
-            "llama" => Model::Spm(Spm::new(metadata, &tokens)?),
+            "gpt2" => Model::Bpe(Box::new(Bpe::new(metadata, &tokens, is_ordinary)?)),
+            "llama" => Model::Spm(Spm::new(metadata, &tokens, is_ordinary)?),
             other => {
                 let supported = Some("gpt2, llama".into());
                 return Err(Error::Unsupported { what: key.into(), value: other.into(), supported });
@@ -95,18 +81,18 @@ impl Tokenizer {
         let pre = metadata.str("tokenizer.ggml.pre")?;
         // llama.cpp's defaults where the key is missing
         let add_bos = matches!(model, Model::Spm(_)) || pre.is_some_and(bpe::is_llama3);
-        let special_ids = special_tokens(metadata, &tokens)?;
         let id = |name| special_id(metadata, name, &tokens);
         let mut end: Vec<u32> = [id("eos")?, id("eot")?, id("eom")?].into_iter().flatten().collect();
-        let named = |id: &&u32| tokens.get(**id as usize).is_some_and(|token| END_NAMES.contains(&token));
-        end.extend(special_ids.keys().filter(named));
+        let named = |id: &&u32| tokens.get(**id as usize).is_some_and(special::ends_reply);
+        end.extend(special.keys().filter(named));
         end.sort_unstable();
         end.dedup();
+        let user_defined = special.iter().filter(|(_, kind)| **kind == Kind::UserDefined);
         Ok(Self {
             model,
-            all: Finder::new(&tokens, special_ids.keys().copied())?,
-            user_defined: Finder::new(&tokens, special_ids.iter().filter(|s| !s.1).map(|s| *s.0))?,
-            special_ids,
+            all: Finder::new(&tokens, special.keys().copied())?,
+            user_defined: Finder::new(&tokens, user_defined.map(|(id, _)| *id))?,
+            special,
             pre: pre.map(String::from),
             bos: id("bos")?,
             eos: id("eos")?,
@@ -131,9 +117,10 @@ impl Tokenizer {
         &self.end
     }
 
-    /// The texts of the control tokens.
-    pub fn control_tokens(&self) -> impl Iterator<Item = &str> {
-        self.special_ids.iter().filter(|s| *s.1).filter_map(|s| self.token(*s.0))
+    /// The texts of the tokens that only the chat template may write.
+    pub fn control_tokens(&self) -> impl Iterator<Item = &str> + Clone {
+        let reserved = self.special.iter().filter(|(_, kind)| **kind != Kind::UserDefined);
+        reserved.filter_map(|(id, _)| self.token(*id))
     }
 
     /// Ids of `text`; no BOS is added.
@@ -150,15 +137,13 @@ impl Tokenizer {
             Special::Parse => &self.all,
             Special::Text => &self.user_defined,
         };
+        let is_marked = |at: usize| mark.is_some_and(|mark| text[at..].starts_with(mark));
+        let counts = |id, range: &Range<usize>| self.is_user_defined(id) || !is_marked(range.end);
         let mut at = 0;
-        for found in finder.automaton.find_iter(text) {
-            let id = finder.ids[found.pattern()];
-            if self.is_control(id) && mark.is_some_and(|mark| text[found.end()..].starts_with(mark)) {
-                continue;
-            }
-            self.encode_text(&text[at..found.start()], mark, &mut ids)?;
+        for (id, range) in finder.find(text, counts) {
+            self.encode_text(&text[at..range.start], mark, &mut ids)?;
             ids.push(id);
-            at = found.end();
+            at = range.end;
         }
         self.encode_text(&text[at..], mark, &mut ids)?;
         Ok(ids)
@@ -188,13 +173,22 @@ impl Tokenizer {
 
     /// Whether the id is a control token, which is not part of a reply's text.
     pub fn is_control(&self, id: u32) -> bool {
-        self.special_ids.get(&id) == Some(&true)
+        self.special.get(&id) == Some(&Kind::Control)
+    }
+
+    fn is_user_defined(&self, id: u32) -> bool {
+        self.special.get(&id) == Some(&Kind::UserDefined)
+    }
+
+    /// Whether there is an entry with this text.
+    pub fn has(&self, token: &str) -> bool {
+        self.tokens.iter().any(|entry| entry == token)
     }
 
     /// The bytes that the id stands for; they may be part of a character.
     pub fn token_bytes(&self, id: u32) -> Vec<u8> {
         let Some(token) = self.token(id) else { return Vec::new() };
-        if self.special_ids.contains_key(&id) {
+        if self.special.contains_key(&id) {
             return token.as_bytes().to_vec();
         }
         match &self.model {
@@ -213,31 +207,6 @@ impl Tokenizer {
             Some(text) => text.into(),
             None => text,
         }
-    }
-}
-
-/// Finds special tokens in one pass, from the left, the longest where several start.
-struct Finder {
-    automaton: AhoCorasick,
-    /// By pattern.
-    ids: Vec<u32>,
-}
-
-impl Finder {
-    fn new(tokens: &Strings, ids: impl Iterator<Item = u32>) -> Result<Self> {
-        let ids: Vec<u32> = ids.collect(); // of two with the same text, the first is found
-        let texts = ids.iter().map(|id| tokens.get(*id as usize).unwrap_or_default());
-        let bytes = texts.clone().map(|text| text.len() as u64).sum();
-        if bytes > MAX_SPECIAL {
-            let what = "the length of all special tokens".into();
-            return Err(Error::TooLarge { what, value: bytes, limit: MAX_SPECIAL });
-        }
-        let automaton = AhoCorasick::builder()
-            .kind(Some(AhoCorasickKind::ContiguousNFA)) // left to itself it may choose a DFA, 1024 bytes a byte
-            .match_kind(MatchKind::LeftmostLongest)
-            .build(texts)
-            .map_err(|e| Error::Tokenizer(e.to_string()))?;
-        Ok(Self { automaton, ids })
     }
 }
 
@@ -285,20 +254,4 @@ fn special_id(metadata: &Metadata, name: &str, tokens: &Strings) -> Result<Optio
         }),
         id => Ok(id),
     }
-}
-
-/// Ids of type 2 (unknown), 3 (control) and 4 (user-defined), and whether they are control tokens.
-fn special_tokens(metadata: &Metadata, tokens: &Strings) -> Result<BTreeMap<u32, bool>> {
-    let key = "tokenizer.ggml.token_type";
-    let types = metadata.ints(key)?.unwrap_or_default();
-    if !types.is_empty() && types.len() != tokens.len() {
-        return Err(Error::MetadataValue {
-            key: key.into(),
-            expected: format!("{} entries, as many as tokens", tokens.len()),
-            found: types.len().to_string(),
-        });
-    }
-    let special = types.iter().zip(tokens.iter()).zip(0u32..);
-    let special = special.filter(|((ty, token), _)| (2..=4).contains(*ty) && !token.is_empty());
-    Ok(special.map(|((ty, _), id)| (id, *ty != 4)).collect())
 }

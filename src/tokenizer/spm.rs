@@ -24,8 +24,9 @@ pub struct Spm {
 }
 
 impl Spm {
-    /// Reads `tokenizer.ggml.scores`, `.token_type`, `.unknown_token_id` and `.add_space_prefix`.
-    pub fn new(metadata: &Metadata, tokens: &Strings) -> Result<Self> {
+    /// Reads `tokenizer.ggml.scores`, `.token_type`, `.unknown_token_id` and `.add_space_prefix`. Text becomes only tokens
+    /// that are ordinary.
+    pub fn new(metadata: &Metadata, tokens: &Strings, is_ordinary: impl Fn(u32) -> bool) -> Result<Self> {
         let key = "tokenizer.ggml.scores";
         let scores = metadata.floats(key)?.ok_or_else(|| Error::MetadataMissing { key: key.into() })?;
         if scores.len() != tokens.len() {
@@ -51,7 +52,7 @@ impl Spm {
                 })?;
                 spm.ids_of_bytes.entry(byte).or_insert(id);
                 spm.bytes_of_ids.insert(id, byte);
-            } else if TEXT.contains(&ty) {
+            } else if TEXT.contains(&ty) && is_ordinary(id) {
                 spm.entries.entry(token.to_owned()).or_insert((id, *score as f32));
             }
         }
@@ -89,10 +90,13 @@ fn byte(token: &str) -> Option<u8> {
     u8::from_str_radix(digits, 16).ok().filter(|_| hexadecimal)
 }
 
-/// A piece of the text between two places; it grows to the right and dies when its left neighbour takes it.
+/// A piece of the text; it grows to the right and dies when its left neighbour takes it.
 #[derive(Clone, Copy)]
 struct Piece {
+    start: usize,
+    /// Equal to `start` once it was taken.
     end: usize,
+    /// Numbers of its neighbours.
     previous: usize,
     next: usize,
 }
@@ -127,69 +131,53 @@ impl Eq for Candidate {}
 
 const NONE: usize = usize::MAX;
 
-/// Pieces as a list linked by start places, and the merges still possible: n log n for n characters.
+/// Pieces, at first one for each character, as a linked list, and the merges still possible: n log n for n characters.
 struct Merges<'a> {
     spm: &'a Spm,
     text: &'a str,
-    /// By start; `end` = start marks a piece that was taken.
-    pieces: HashMap<usize, Piece>,
+    pieces: Vec<Piece>,
     candidates: BinaryHeap<Candidate>,
 }
 
 impl<'a> Merges<'a> {
     fn run(spm: &'a Spm, text: &'a str) -> Vec<&'a str> {
-        let mut merges = Self { spm, text, pieces: HashMap::new(), candidates: BinaryHeap::new() };
-        let starts: Vec<usize> = text.char_indices().map(|(at, _)| at).collect();
-        for (i, start) in starts.iter().enumerate() {
-            let next = starts.get(i + 1).copied().unwrap_or(NONE);
-            let previous = if i == 0 { NONE } else { starts[i - 1] };
-            merges.pieces.insert(*start, Piece { end: next.min(text.len()), previous, next });
-        }
-        starts.windows(2).for_each(|pair| merges.consider(pair[0], pair[1]));
+        let piece = |(i, (start, c)): (usize, (usize, char))| Piece {
+            start,
+            end: start + c.len_utf8(),
+            previous: i.checked_sub(1).unwrap_or(NONE),
+            next: i + 1,
+        };
+        let pieces: Vec<Piece> = text.char_indices().enumerate().map(piece).collect();
+        let mut merges = Self { spm, text, pieces, candidates: BinaryHeap::new() };
+        (1..merges.pieces.len()).for_each(|right| merges.consider(right - 1, right));
         while let Some(candidate) = merges.candidates.pop() {
             merges.merge(&candidate);
         }
-        merges.pieces_in_order()
+        let left = merges.pieces.iter().filter(|piece| piece.start < piece.end);
+        left.map(|piece| &text[piece.start..piece.end]).collect()
     }
 
     /// Queues the merge of two neighbours if it is an entry.
     fn consider(&mut self, left: usize, right: usize) {
-        let Some(end) = self.pieces.get(&right).map(|piece| piece.end) else { return };
-        if let Some((_, score)) = self.spm.entries.get(&self.text[left..end]) {
-            self.candidates.push(Candidate { score: *score, left, right, end });
+        let (Some(first), Some(second)) = (self.pieces.get(left), self.pieces.get(right)) else { return };
+        if let Some((_, score)) = self.spm.entries.get(&self.text[first.start..second.end]) {
+            self.candidates.push(Candidate { score: *score, left, right, end: second.end });
         }
     }
 
     fn merge(&mut self, candidate: &Candidate) {
         let Candidate { left, right, end, .. } = *candidate;
+        let (first, second) = (self.pieces[left], self.pieces[right]);
         // stale if either side has changed since
-        let still = self.pieces.get(&left).is_some_and(|piece| piece.next == right)
-            && self.pieces.get(&right).is_some_and(|piece| piece.end == end);
-        if !still {
+        if first.start == first.end || first.next != right || second.end != end {
             return;
         }
-        let next = self.pieces.remove(&right).map_or(NONE, |piece| piece.next);
-        let mut previous = NONE;
-        if let Some(piece) = self.pieces.get_mut(&left) {
-            *piece = Piece { end, next, ..*piece };
-            previous = piece.previous;
-        }
-        if let Some(piece) = self.pieces.get_mut(&next) {
+        self.pieces[right].end = second.start;
+        self.pieces[left] = Piece { end, next: second.next, ..first };
+        if let Some(piece) = self.pieces.get_mut(second.next) {
             piece.previous = left;
-            self.consider(left, next);
         }
-        if previous != NONE {
-            self.consider(previous, left);
-        }
-    }
-
-    fn pieces_in_order(&self) -> Vec<&'a str> {
-        let mut at = 0;
-        let mut pieces = Vec::new();
-        while let Some(piece) = self.pieces.get(&at) {
-            pieces.push(&self.text[at..piece.end]);
-            at = piece.next;
-        }
-        pieces
+        self.consider(left, second.next);
+        self.consider(first.previous, left);
     }
 }

@@ -77,8 +77,9 @@ impl WasmEngine {
     ) -> std::result::Result<JsValue, JsValue> {
         let cancelled = || signal.as_ref().is_some_and(AbortSignal::aborted);
         let answer = async {
-            let request: ChatRequest = serde_wasm_bindgen::from_value(request)
+            let request = serde_wasm_bindgen::from_value(request)
                 .map_err(|e| Error::InvalidRequest { param: "request".into(), problem: e.to_string() })?;
+            let request = ChatRequest::from_json(request)?;
             let mut show =
                 |delta: Delta, logprobs: Logprobs| call(&on_delta, &delta_value(&delta, &logprobs));
             self.engine.chat(&request, moment(), &mut show, &cancelled).await

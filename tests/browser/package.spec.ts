@@ -57,39 +57,6 @@ test('createEngine and chat.completions in OpenAI shapes', async ({ page, app, l
   expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe('stop');
   expect(chunks.at(-1)?.usage?.prompt_tokens_details.cached_tokens).toBe(whole.usage.prompt_tokens - 1);
   expect(new Set(chunks.map((c) => c.id)).size).toBe(1);
-
-  // the same seed gives the same reply
-  const replies = await page.evaluate(async (messages) => {
-    const request = { messages, max_tokens: 2, temperature: 1.5, top_k: 50, min_p: 0.01, top_p: 1, seed: 7 };
-    const ask = async () => (await window.engine.chat.completions.create(request)).choices[0]?.message.content;
-    return [await ask(), await ask()];
-  }, QUESTION);
-  expect(replies[0]).toBe(replies[1]);
-
-  // abort by signal, by breaking out of the stream, and by dispose; the engine stays usable until then
-  const ends = await page.evaluate(async (messages) => {
-    const { completions } = window.engine.chat;
-    const codeOf = (error: unknown) => (error instanceof window.minke.EngineError ? error.code : String(error));
-    const controller = new AbortController();
-    const aborted = completions.create({ messages, signal: controller.signal }).then(String, codeOf);
-    setTimeout(() => controller.abort(), 100);
-    const ends = [await aborted];
-    for await (const chunk of await completions.create({ messages, stream: true, temperature: 0 })) {
-      if (chunk.choices[0]?.delta.content) break;
-    }
-    const after = await completions.create({ messages, temperature: 0, max_tokens: 2 });
-    ends.push(after.choices[0]?.message.content ?? '');
-    ends.push(await completions.create({ messages, temperature: -1 }).then(String, codeOf));
-    ends.push(await completions.create({ messages: 'hello' as never }).then(String, codeOf));
-    const [unsendable] = messages.map((message) => ({ ...message, print: () => {} }));
-    ends.push(await completions.create({ messages: [unsendable as never] }).then(String, codeOf));
-    const running = completions.create({ messages }).then(String, codeOf);
-    await window.engine.dispose();
-    ends.push(await running, await completions.create({ messages }).then(String, codeOf));
-    return ends;
-  }, QUESTION);
-  const invalid = Array<string>(3).fill('invalid_request');
-  expect(ends).toEqual(['aborted', 'The capital', ...invalid, 'aborted', 'aborted']);
   expect(log.problems).toEqual([]);
 });
 
@@ -201,6 +168,16 @@ test('what a request or a caller asks for is done, or refused by name', async ({
   const tools: Minke.ChatCompletionRequest['tools'] = [{ type: 'function', function: { name: 'weather' } }];
   expect(await ask({ tools })).toBeGreaterThan(Number(alone));
 
+  const [first, second, other] = await page.evaluate(async (messages) => {
+    const ask = async (seed: number) => {
+      const request = { messages, max_tokens: 8, temperature: 100, top_p: 1, seed };
+      return (await window.engine.chat.completions.create(request)).choices[0]?.message.content;
+    };
+    return [await ask(7), await ask(7), await ask(8)];
+  }, QUESTION);
+  expect(second, 'the same seed').toBe(first);
+  expect(other).not.toBe(first);
+
   for (const [request, message] of [
     [{ n: 2 }, 'n: it is 2, but only 1 reply can be made'],
     [{ max_tokens: 0 }, 'max_tokens: it must be at least 1'],
@@ -211,6 +188,35 @@ test('what a request or a caller asks for is done, or refused by name', async ({
     const words: unknown = typeof message === 'string' ? message : expect.stringMatching(message);
     expect(await ask(request)).toEqual(['invalid_request', words]);
   }
+
+  // abort by signal, by breaking out of the stream, and by dispose; the engine stays usable until then
+  const ends = await page.evaluate(async (messages) => {
+    const { completions } = window.engine.chat;
+    const codeOf = (error: unknown) => (error instanceof window.minke.EngineError ? error.code : String(error));
+    const greedy = async () => {
+      const { choices } = await completions.create({ messages, temperature: 0, max_tokens: 2 });
+      return choices[0]?.message.content;
+    };
+    const before = await greedy();
+    const controller = new AbortController();
+    const aborted = completions.create({ messages, signal: controller.signal }).then(String, codeOf);
+    setTimeout(() => controller.abort(), 100);
+    const ends = [await aborted];
+    for await (const chunk of await completions.create({ messages, stream: true, temperature: 0 })) {
+      if (chunk.choices[0]?.delta.content) break;
+    }
+    ends.push((await greedy()) === before ? 'as before' : 'another reply');
+    ends.push(await completions.create({ messages, temperature: -1 }).then(String, codeOf));
+    ends.push(await completions.create({ messages: 'hello' as never }).then(String, codeOf));
+    const [unsendable] = messages.map((message) => ({ ...message, print: () => {} }));
+    ends.push(await completions.create({ messages: [unsendable as never] }).then(String, codeOf));
+    const running = completions.create({ messages }).then(String, codeOf);
+    await window.engine.dispose();
+    ends.push(await running, await completions.create({ messages }).then(String, codeOf));
+    return ends;
+  }, QUESTION);
+  const invalid = Array<string>(3).fill('invalid_request');
+  expect(ends).toEqual(['aborted', 'as before', ...invalid, 'aborted', 'aborted']);
 });
 
 /** A tiny model with the tokenizer of DeepSeek R1 Distill Qwen 7B: 152,064 tokens and their merges. */
@@ -247,33 +253,36 @@ test('what was measured is kept for the next load, and nothing else is', async (
       await engine.dispose();
       return engine.info.device.tuning;
     }, options);
-  /** What is kept, after `text` took the place of the only entry. */
-  const kept = (text?: string) =>
-    page.evaluate(async (text) => {
+  /** What is kept, by its address. */
+  const kept = async () => {
+    const entries = await page.evaluate(async () => {
       const cache = await caches.open('minke-tuning');
       const keys = await cache.keys();
-      if (keys[0] && text !== undefined) await cache.put(keys[0], new Response(text));
-      return Promise.all(keys.map(async (key) => (await cache.match(key))?.text()));
-    }, text);
-  const parsed = async () => (await kept()).map((text) => JSON.parse(text ?? '') as unknown);
-  const other = OTHER_TUNING;
+      return Promise.all(keys.map(async (key) => [key.url, await (await cache.match(key))?.text()] as const));
+    });
+    return Object.fromEntries(entries.map(([url, text]) => [url, JSON.parse(text ?? '') as unknown]));
+  };
+  const keep = (url: string, tuning: object) =>
+    page.evaluate(async ([url, text]) => (await caches.open('minke-tuning')).put(url, new Response(text)), [
+      url,
+      JSON.stringify(tuning),
+    ] as const);
 
   const measured = await tuningOf();
-  expect(await parsed()).toEqual([measured]);
+  const [url = ''] = Object.keys(await kept());
+  expect(await kept()).toEqual({ [url]: measured });
 
-  await kept(JSON.stringify(other));
+  const ofDefaultLimits = url.replace(/[^/]+$/, 'true');
+  await keep(url, OTHER_TUNING);
+  await keep(ofDefaultLimits, { ...OTHER_TUNING, attention: 'all' });
+  const again = await tuningOf({ defaultLimits: true });
+  expect(again, 'in place of what is no tuning').not.toMatchObject({ invocations: OTHER_TUNING.invocations });
+  expect(await kept()).toEqual({ [url]: OTHER_TUNING, [ofDefaultLimits]: again });
+
   // a worker of another origin is a blob that imports it; so is this one
   const workerUrl = await page.evaluate(() => {
     const script = `import ${JSON.stringify(new URL('dist/worker.js', location.href).href)};`;
     return URL.createObjectURL(new Blob([script], { type: 'text/javascript' }));
   });
-  expect(await tuningOf({ workerUrl })).toEqual(other);
-
-  await kept(JSON.stringify({ ...other, attention: 'all' }));
-  const again = await tuningOf();
-  expect(await parsed(), 'in place of what is no tuning').toEqual([again]);
-
-  await kept(JSON.stringify(other));
-  expect(await tuningOf({ defaultLimits: true }), 'with other limits').not.toEqual(other);
-  expect(await kept()).toHaveLength(2);
+  expect(await tuningOf({ workerUrl })).toEqual(OTHER_TUNING);
 });

@@ -30,6 +30,22 @@ pub fn vectors_dir() -> &'static Path {
     &DIR
 }
 
+/// Cases from public bug reports, where they stand beside the checkout; else `what` is told to be skipped.
+pub fn cases_dir(what: &str) -> Option<PathBuf> {
+    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cases");
+    if !dir.is_dir() {
+        println!("skipped: {what}: {} is not there", dir.display());
+        return None;
+    }
+    Some(dir)
+}
+
+/// A JSON file.
+pub fn json<T: serde::de::DeserializeOwned>(path: &Path) -> T {
+    let text = std::fs::read_to_string(path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
+    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+}
+
 /// The stems of the JSON files in a folder of the vectors, sorted.
 pub fn stems(folder: &str) -> Vec<String> {
     let path = vectors_dir().join(folder);
@@ -42,9 +58,7 @@ pub fn stems(folder: &str) -> Vec<String> {
 
 /// One JSON file of the vectors.
 pub fn vectors<T: serde::de::DeserializeOwned>(name: &str) -> T {
-    let path = vectors_dir().join(name);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    serde_json::from_str(&text).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
+    json(&vectors_dir().join(name))
 }
 
 /// Bytes of a hexadecimal string.

@@ -2,7 +2,7 @@
 
 use crate::common::{self, gguf};
 use minke::Error;
-use minke::chat::reasoning::{Delta, ReasoningSplitter, opens};
+use minke::chat::reasoning::{Delta, ReasoningSplitter, Tag, opens};
 use minke::chat::template::ChatTemplate;
 use minke::tokenizer::{Special, Tokenizer};
 use serde::Deserialize;
@@ -122,7 +122,7 @@ fn no_control_token_stays_whole() {
 /// A vocabulary of control tokens, and a text of all of them.
 #[test]
 fn many_control_tokens_take_no_time() {
-    let texts: Vec<String> = (0..100_000).map(|i| format!("<{i:x}>")).collect();
+    let texts: Vec<String> = (0..50_000).map(|i| format!("<{i:x}>")).collect();
     let text = texts.concat();
     let start = std::time::Instant::now();
     let template = ChatTemplate::new("{{ messages }}").unwrap();
@@ -130,7 +130,7 @@ fn many_control_tokens_take_no_time() {
     let prompt =
         template.render(json!({ "messages": text }), control, "2025-01-01T00:00:00".parse().unwrap());
     let prompt = prompt.unwrap();
-    assert_eq!((prompt.marked().chars().count(), prompt.text()), (text.len() + 100_000, text));
+    assert_eq!((prompt.marked().chars().count(), prompt.text()), (text.len() + 50_000, text));
     assert!(start.elapsed().as_secs() < 5, "{:?}", start.elapsed());
 }
 
@@ -153,7 +153,7 @@ fn hostile_templates_stop() {
 fn split(prompt: &str, reply: &str) -> (String, String) {
     let parts: Vec<(String, String)> = (1..=reply.chars().count())
         .map(|size| {
-            let mut splitter = ReasoningSplitter::new(opens(prompt));
+            let mut splitter = ReasoningSplitter::new(opens(prompt), Vec::new());
             let chars: Vec<char> = reply.chars().collect();
             let mut all = Delta::default();
             let mut add = |delta: Delta| {
@@ -178,4 +178,35 @@ fn reasoning_and_answer_come_apart() {
     assert_eq!(split("<｜Assistant｜>", "\n\nTwo <b."), pair("", "\n\nTwo <b."));
     assert_eq!(split("<think>\n", "never ends"), pair("never ends", ""));
     assert_eq!(split("<think>\n", "\n\n</think>\n\nTwo."), pair("", "Two."));
+}
+
+/// Where the vocabulary has the tags, as tokens among texts.
+#[test]
+fn only_tokens_are_tags_where_there_are_such() {
+    let split = |thinking: bool, reply: &[&str]| {
+        let mut splitter = ReasoningSplitter::new(thinking, vec![Tag::Open, Tag::Close]);
+        let mut all = Delta::default();
+        for piece in reply {
+            all += match piece.strip_prefix('#').and_then(Tag::of) {
+                Some(tag) => splitter.tag(tag),
+                None => splitter.push(piece),
+            };
+        }
+        all += splitter.finish();
+        (all.reasoning, all.content)
+    };
+    let (open, close) = ("#<think>", "#</think>");
+    for (thinking, reply, reasoning, content) in [
+        (true, &["\nsplit at </th", "ink> ", close, "\n\nyes"][..], "split at </think>", "yes"),
+        (true, &[open, "\nhm", open, " so", close, "yes"], "hm so", "yes"),
+        (false, &["\n", open, "hm", close, "\n", "a <think> b </think>"], "hm", "a <think> b </think>"),
+        (false, &["<think>no</think>"], "", "<think>no</think>"),
+        (false, &[open, "hm", close, "a", open, "b", close, "c"], "hm", "ab</think>c"),
+        (false, &["\n", close, "\nyes"], "", "yes"),
+        (false, &["Sure. ", open, "hm", close, "yes"], "hm", "Sure. yes"),
+        (true, &["hm ", "\n"], "hm", ""),
+        (false, &["\n "], "", "\n "),
+    ] {
+        assert_eq!(split(thinking, reply), (reasoning.into(), content.into()), "{thinking} {reply:?}");
+    }
 }

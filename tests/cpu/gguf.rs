@@ -34,7 +34,7 @@ refused! {
     version_1: "gguf_version" ["version 1 "] |f| f.version = 1;
     version_4: "gguf_version" ["version 4 "] |f| f.version = 4;
     version_9: "gguf_version" ["version 9 "] |f| f.version = 9;
-    big_endian: "gguf_version" ["version 50331648 "] |f| f.version = 3 << 24;
+    big_endian: "gguf_version" ["big-endian byte order (version 3)"] |f| f.version = 3 << 24;
 
     countless_tensors: "too_large" ["number of tensors", "18446744073709551615"]
         |f| f.n_tensors = Some(u64::MAX);

@@ -4,6 +4,7 @@
 use crate::common;
 use minke::kernels::rope::Heads;
 use minke::kv_type::KvTypes;
+use minke::model::arch::dense::position_bytes;
 use minke::model::kv_cache::KvCache;
 use minke::tokenizer::Tokenizer;
 use std::path::{Path, PathBuf};
@@ -17,9 +18,10 @@ const MODULES: &[(&str, &[&str])] = &[
     ("reference", &["quant", "kv_type"]),
     ("gguf", &["quant"]),
     ("config", &["gguf"]),
-    ("tokenizer", &["gguf"]),
+    ("trie", &[]),
+    ("tokenizer", &["gguf", "trie"]),
     ("sampler", &["error"]),
-    ("chat", &["error"]),
+    ("chat", &["error", "trie"]),
     ("gpu", &["kv_type"]),
     ("kernels", &["gpu", "quant"]),
     ("model", &["kernels", "config", "reference", "sampler"]),
@@ -271,7 +273,7 @@ fn readme_tells_what_a_position_takes() {
         let kv: KvTypes = name.parse().expect("types");
         let heads = Heads { n_head: 12, n_kv_head: 2, head_dim: 128, kv };
         let (bytes, _) = row(&readme, &format!("`{name}`")).split_once('|').expect("bytes | divergence");
-        assert_eq!(bytes.trim(), KvCache::bytes(heads, 28, 1).to_string(), "{name}");
+        assert_eq!(bytes.trim(), KvCache::bytes(&[position_bytes(heads); 28], 1).to_string(), "{name}");
     }
 }
 

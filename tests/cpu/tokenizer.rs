@@ -160,14 +160,17 @@ fn broken_vocabularies_are_errors() {
         file.set("tokenizer.ggml.token_type", array(5, 1, &[1, 0, 0, 0]));
         file
     };
-    let long = "x".repeat(1 << 19);
+    let long = "x".repeat(257);
+    let many: Vec<String> = (0..2_000).map(|i| format!("{i:0200}")).collect();
+    let many: Vec<(&str, i32)> = many.iter().map(|text| (text.as_str(), 4)).collect();
     for (file, named) in [
         (bpe(letters, &["aab"]), "\"aab\" is no pair"),
         (bpe(words, &["aa c"]), "`c`"),
         (bpe(words, &["b aa"]), "`baa`"),
         (bpe(letters, &["aa b"]), "\"aa b\" makes no entry"), // longer than all entries
         (types(bpe(letters, &[])), "token_type is 1, expected 2 entries"),
-        (bpe(&[(&long, 3), (&long, 4), ("a", 4)], &[]), "special tokens"),
+        (bpe(&[("a", 4), (&long, 3)], &[]), "the length of special token 1 is 257"),
+        (bpe(&many, &[]), "the length of all special tokens"),
         (unknown(spm(letters)), "unknown_token_id is 4000000000"),
         (types(spm(letters)), "token_type is 1, expected 2 entries"),
         (spm(&[("<0x-1>", 6)]), "\"<0x-1>\""),
@@ -202,31 +205,6 @@ fn many_special_tokens_take_no_time() {
     assert!(start.elapsed().as_secs() < 3, "{:?}", start.elapsed());
 }
 
-/// Bytes of memory that this process had at most, where the system tells.
-fn peak_memory() -> Option<u64> {
-    let status = std::fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
-    line.trim().strip_suffix(" kB")?.parse::<u64>().ok().map(|kib| kib << 10)
-}
-
-/// Few enough for a table of all states and bytes, which would take 1 GiB.
-#[test]
-fn long_special_tokens_take_bounded_memory() {
-    let chars: Vec<char> = (' '..='~').chain('\u{80}'..='\u{7ff}').collect();
-    let long = |i: usize| (0..6_500).map(|at| chars[(at * at + 1_009 * at * i + i) % chars.len()]).collect();
-    let texts: Vec<String> = (0..80).map(long).collect();
-    let tokens: Vec<(&str, i32)> = texts.iter().map(|text| (text.as_str(), 4)).collect();
-    let before = peak_memory();
-    let tokenizer = open(&bpe(&tokens, &[])).unwrap();
-    assert_eq!(tokenizer.encode(&texts[7], Special::Text).unwrap(), [7]);
-    let Some((before, after)) = before.zip(peak_memory()) else {
-        println!("skipped: this system does not tell");
-        return;
-    };
-    println!("{} MiB more", (after - before) >> 20);
-    assert!(after - before < 400 << 20, "{after} bytes after {before}");
-}
-
 #[test]
 fn a_reply_ends_by_id_or_by_name() {
     let tokens = [("<|im_end|>", 4), ("<|eot_id|>", 3), ("</s>", 1), ("<think>", 4), ("a", 1), ("b", 1)];
@@ -234,6 +212,66 @@ fn a_reply_ends_by_id_or_by_name() {
     file.set("tokenizer.ggml.eos_token_id", uint(4));
     file.set("tokenizer.ggml.eom_token_id", uint(5));
     assert_eq!(open(&file).unwrap().end_ids(), [0, 1, 4, 5]); // an ordinary `</s>` is text
+}
+
+/// Only the template may write them, however the file types them, and they end a reply if that is what they are for.
+#[test]
+fn control_tokens_are_known_by_name_too() {
+    for ty in [1, 3, 4] {
+        let names = ["<|im_end|>", "<|im_start|>", "<｜User｜>", "<end_of_turn>", "<tool_call>"];
+        let special = names.map(|name| (name, ty));
+        let letters = "<|>imendstarofu_｜Usercl".chars().map(String::from).collect::<Vec<_>>();
+        let letters = letters.iter().map(|letter| (letter.as_str(), 1));
+        let tokenizer = open(&spm(&special.into_iter().chain(letters).collect::<Vec<_>>())).unwrap();
+        assert_eq!(tokenizer.end_ids(), [0, 3], "type {ty}");
+        for (id, name) in names.iter().enumerate().take(4) {
+            let person = tokenizer.encode(name, Special::Text).unwrap();
+            assert!(!person.contains(&(id as u32)), "type {ty}: {name} became {person:?}");
+            let template = tokenizer.encode(name, Special::Parse).unwrap();
+            assert!(template.contains(&(id as u32)), "type {ty}: {name} became {template:?}");
+        }
+        let text = tokenizer.encode("<tool_call>", Special::Text).unwrap();
+        assert_eq!(text.contains(&4), ty == 4, "type {ty}: {text:?}");
+        assert!(!tokenizer.is_control(2) || ty == 3, "what looks like one is still shown in a reply");
+    }
+}
+
+/// Not by a whole word that needs no merges, by a merge, or by an entry with the same text.
+#[test]
+fn merges_never_make_a_control_token() {
+    let tokens = [("a", 1), ("b", 1), ("aa", 3), ("ab", 1), ("b", 3), ("aab", 1)];
+    let mut file = bpe(&tokens, &["a a", "a b", "aa b", "a ab"]);
+    for pre in ["llama-bpe", "qwen2"] {
+        file.set("tokenizer.ggml.pre", text(pre));
+        let tokenizer = open(&file).unwrap();
+        for written in ["aa", "b", "aaaa", "aaab", "ab", "aabb"] {
+            let ids = tokenizer.encode(written, Special::Text).unwrap();
+            assert!(!ids.iter().any(|id| tokenizer.is_control(*id)), "{pre} {written}: {ids:?}");
+            assert_eq!(tokenizer.decode(&ids), written, "{pre}");
+        }
+        assert_eq!(tokenizer.encode("aa", Special::Parse).unwrap(), [2], "{pre}");
+    }
+}
+
+/// Of special tokens that begin alike, and one of which is as long as one may be.
+#[test]
+fn special_tokens_are_found_in_linear_time() {
+    let long = "a".repeat(255) + "b";
+    let tokenizer = open(&bpe(&[("aa", 4), (&long, 4), ("a", 1)], &[])).unwrap();
+    let start = std::time::Instant::now();
+    let ids = tokenizer.encode(&"a".repeat(19_999), Special::Text).unwrap();
+    assert_eq!((ids.len(), ids.last()), (10_000, Some(&2)));
+    assert_eq!(tokenizer.encode(&format!("aa{long}aaa"), Special::Text).unwrap(), [0, 1, 0, 2]);
+    assert!(start.elapsed().as_secs() < 3, "{:?}", start.elapsed());
+}
+
+/// As Hugging Face's tokenizers give them: the fuzzing that found the fault has the ids.
+#[test]
+fn a_million_spaces_are_split_as_any_run() {
+    let tokenizer =
+        Tokenizer::from_metadata(&common::header(&common::cached(common::DEEPSEEK_HEAD)).metadata).unwrap();
+    let ids = tokenizer.encode(&(" ".repeat(999_999) + "a"), Special::Text).unwrap();
+    assert_eq!((ids.len(), &ids[ids.len() - 2..]), (7_814, &[37_083, 264][..]));
 }
 
 #[test]

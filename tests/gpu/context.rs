@@ -91,12 +91,14 @@ fn the_cache_grows_within_a_reply() {
 fn a_reply_ends_where_the_device_has_no_memory() {
     let greedy = SamplingParams { temperature: 0.0, ..SamplingParams::default() };
     let prompt: Vec<u32> = (0..1100).map(|i| i * 7919 % 270).collect();
-    // enough for 1024 positions of a head of 16 values, but not for 2048, of keys or of values
     let plenty = common::options().kv(KvTypes::F32);
-    let mut options = plenty.clone();
-    options.gpu.memory = Some(100 << 10);
     for logits in [false, true] {
         let wanted = Request { prompt: &prompt[..1000], ..request(&greedy, 60, logits) };
+        let mut large = with(&plenty, TINY, 5000);
+        tokens(&mut large, Request { limit: 4, ..wanted.clone() }, 4);
+        // enough for what there is, but for no keys of 2048 positions, which take 64 bytes each
+        let mut options = plenty.clone();
+        options.gpu.memory = Some(large.model().gpu().live_bytes() + (60 << 10));
         let mut small = with(&options, TINY, 5000);
         let reply = tokens(&mut small, wanted.clone(), usize::MAX);
         assert_eq!(reply.len(), 25, "the last token is not run");

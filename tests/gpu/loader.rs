@@ -3,13 +3,14 @@
 use crate::common::gguf::{I32, array, string, tiny};
 use crate::common::{self, Pieces, assert_refused, parse};
 use minke::Result;
-use minke::config::ModelConfig;
 use minke::context::Request;
 use minke::gpu::Gpu;
-use minke::model::{Loader, Model, ModelOptions};
+use minke::model::{ByteSource, Model, ModelOptions};
 use minke::sampler::SamplingParams;
 use pollster::block_on;
 use std::cell::Cell;
+use std::collections::VecDeque;
+use std::ops::Range;
 use std::rc::Rc;
 
 const MODEL: &str = "models/qwen3-yarn4-untied.gguf";
@@ -18,13 +19,19 @@ const MODEL: &str = "models/qwen3-yarn4-untied.gguf";
 fn load_of(bytes: &[u8], length: Option<usize>) -> (Result<Model>, bool) {
     let mut source = Pieces::of(bytes, length.map(|n| n as u64));
     let asked = Cell::new(false);
+    let loaded = load_from(&mut source, || asked.set(true));
+    (loaded, asked.get())
+}
+
+/// Loads a small context of it; tells when it comes to ask for a device.
+fn load_from(source: &mut impl ByteSource, on_device: impl Fn()) -> Result<Model> {
     let gpu = async || {
-        asked.set(true);
+        on_device();
         Gpu::request(&common::options().gpu).await
     };
     let options = ModelOptions { n_ctx: Some(16), ..common::options().model };
-    let loading = minke::model::load(&mut source, |_| Ok(()), gpu, &options, common::now, |_| {});
-    (block_on(loading).map(|(model, ..)| model), asked.get())
+    let loading = minke::model::load(source, |_| Ok(()), gpu, &options, common::now, |_| {});
+    block_on(loading).map(|(model, ..)| model)
 }
 
 fn load(bytes: &[u8]) -> Result<Model> {
@@ -154,28 +161,39 @@ fn bytes_may_come_in_any_order() {
         pieces(5_003, 5_100).into_iter().rev().collect(), // some bytes come twice
         scattered,
     ];
+    let load = |order: Vec<Range<usize>>| {
+        let pieces = std::iter::once(0..start).chain(order).collect();
+        load_from(&mut Ordered { file: &bytes, pieces }, || {})
+    };
     let logits = orders.map(|order| {
-        let mut loader = loader(&bytes);
-        for piece in order {
-            block_on(loader.push(piece.start as u64, &bytes[piece])).expect("taken");
-        }
-        let model = block_on(loader.finish()).expect("a model");
+        let model = load(order).expect("a model");
         block_on(common::context(Rc::new(model)).logits(&[1, 2, 3], &[0, 2])).expect("logits")
     });
     assert!(logits.iter().all(|other| *other == logits[0]));
-    let mut loader = loader(&bytes);
-    block_on(loader.push(middle as u64, &bytes[middle..])).expect("taken");
-    block_on(loader.push(start as u64, &bytes[start..middle - 1])).expect("taken");
     let end_at = format!("ends at byte {}", middle - 1);
-    assert_refused(block_on(loader.finish()), "gguf_truncated", &["tensor ", &end_at]);
+    assert_refused(load(vec![middle..end, start..middle - 1]), "gguf_truncated", &["tensor ", &end_at]);
 }
 
-fn loader(file: &[u8]) -> Loader {
-    let header = parse(file).expect("a header");
-    let config = ModelConfig::from_header(&header).expect("a model that we run");
-    let gpu = common::options().open();
-    let options = ModelOptions { n_ctx: Some(16), ..common::options().model };
-    block_on(Loader::new(gpu, header, config, &options, common::now)).expect("a loader")
+/// The pieces of a file in some order.
+struct Ordered<'f> {
+    file: &'f [u8],
+    pieces: VecDeque<Range<usize>>,
+}
+
+impl ByteSource for Ordered<'_> {
+    async fn read(&mut self, piece: &mut Vec<u8>) -> Result<bool> {
+        let next = self.pieces.pop_front();
+        piece.extend(next.iter().flat_map(|range| &self.file[range.clone()]));
+        Ok(next.is_some())
+    }
+
+    fn position(&self) -> u64 {
+        self.pieces.front().map_or(self.file.len(), |next| next.start) as u64
+    }
+
+    fn length(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// The file with the bytes of its tensors in the opposite order.

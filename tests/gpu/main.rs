@@ -5,11 +5,13 @@ mod common;
 
 mod autotune;
 mod bench;
+mod cases;
 mod context;
 mod contexts;
 mod divergence;
 mod kernels;
 mod loader;
+mod memory;
 mod model;
 mod real_weights;
 mod sampler;

@@ -134,7 +134,7 @@ fn the_engine_streams_what_it_returns() {
     options = minke::engine::GenerateOptions { max_tokens: Some(8), ..Default::default() };
     options.sampling.temperature = 0.0;
     // a second turn reuses the cache; a stop string ends the text before it; an abort is an abort
-    options.stop = minke::engine::Stop::One("France".into());
+    options.stop = vec!["France".into()];
     let prompt = engine.raw_prompt(&case.text).unwrap();
     let done = block_on(engine.generate(prompt.clone(), &options, 0, &mut |_, _| {}, &|| false)).unwrap();
     assert_eq!(done.cached_tokens, case.ids.len() - 1);

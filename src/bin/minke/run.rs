@@ -6,7 +6,7 @@ use crate::{Shared, print};
 use clap::Args;
 use minke::chat::reasoning::Delta;
 use minke::context::Context;
-use minke::engine::{GenerateOptions, Stop};
+use minke::engine::{Chat, GenerateOptions};
 use minke::sampler::SamplingParams;
 use minke::{Error, Result};
 use serde_json::json;
@@ -107,12 +107,17 @@ struct Sampling {
     /// Subtract this from a token's logit for every time the reply has it
     #[arg(long, allow_negative_numbers = true)]
     frequency_penalty: Option<f32>,
-    /// For the same reply each time
-    #[arg(long)]
+    /// For the same reply each time: 64 bits, of either sign
+    #[arg(long, allow_negative_numbers = true, value_parser = seed)]
     seed: Option<u64>,
     /// End the answer before this text; may be given several times
     #[arg(long)]
     stop: Vec<String>,
+}
+
+fn seed(text: &str) -> std::result::Result<u64, String> {
+    let signed = text.parse::<i64>().map(i64::cast_unsigned);
+    text.parse().or(signed).map_err(|_| format!("{text} is no integer of 64 bits"))
 }
 
 impl Sampling {
@@ -130,7 +135,7 @@ impl Sampling {
             seed: self.seed,
             ..default
         };
-        GenerateOptions { sampling, max_tokens, stop: Stop::Any(self.stop.clone()), ..Default::default() }
+        GenerateOptions { sampling, max_tokens, stop: self.stop.clone(), ..Default::default() }
     }
 }
 
@@ -144,7 +149,7 @@ impl Run {
         let moment = moment();
         let prompt = match (&self.prompt, self.raw) {
             (Some(text), true) => engine.raw_prompt(text)?,
-            _ => engine.chat_prompt(&messages, None, moment.now)?,
+            _ => engine.chat_prompt(&Chat::of(&messages), moment.now)?,
         };
         let options = self.sampling.options(self.n);
         let mut show = |delta: Delta, _| {

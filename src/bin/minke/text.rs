@@ -3,7 +3,7 @@
 use crate::print;
 use crate::source::{json_file, read_header};
 use clap::Args;
-use minke::engine::{Moment, TextParts};
+use minke::engine::{Chat, Moment, TextParts};
 use minke::tokenizer::{Special, Tokenizer};
 use minke::{Error, Result};
 use serde::Deserialize;
@@ -62,9 +62,10 @@ impl Render {
     pub async fn run(&self) -> Result<()> {
         let (header, _) = read_header(&self.model).await?;
         let text = TextParts::from_metadata(&header.metadata)?;
-        let tools: Option<Value> = self.tools.as_deref().map(json_file).transpose()?;
+        let tools: Option<Vec<Value>> = self.tools.as_deref().map(json_file).transpose()?;
         let messages = messages(&self.messages)?;
-        let prompt = text.render(&messages, tools.as_ref(), !self.no_generation_prompt, moment().now)?;
+        let chat = Chat { messages, tools: tools.unwrap_or_default(), ..Chat::default() };
+        let prompt = text.render(&chat, !self.no_generation_prompt, moment().now)?;
         print(format_args!("{}\n", json!({ "prompt": prompt })));
         Ok(())
     }

@@ -8,9 +8,9 @@ use crate::kernels::decode_attention::{combine, decode_attention};
 use crate::kernels::matmul::Product;
 use crate::kernels::matrix::Arrangement::{Paired, Stacked};
 use crate::kernels::matvec::{Output, matvec};
-use crate::kernels::rope::{HeadBuffers, rope};
+use crate::kernels::rope::{HeadBuffers, Heads, rope};
 use crate::kernels::swiglu::swiglu;
-use crate::model::kv_cache::LayerCache;
+use crate::model::kv_cache::{LayerCache, PositionBytes};
 use crate::model::program::Graph;
 use crate::model::weights::Allocator;
 use std::rc::Rc;
@@ -40,6 +40,11 @@ pub struct Layer {
     down: Rc<Matrix>,
     /// `[n_embd]`.
     down_bias: Option<Buffer>,
+}
+
+/// What a layer keeps of a position.
+pub fn position_bytes(heads: Heads) -> PositionBytes {
+    PositionBytes { keys: heads.key_bytes(), values: heads.value_bytes() }
 }
 
 impl Layer {

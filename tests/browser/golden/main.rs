@@ -3,10 +3,11 @@
 #![cfg(target_arch = "wasm32")]
 
 use js_sys::{Array, Float32Array};
+use minke::chat::reasoning::Delta;
 use minke::chat::template::ChatTemplate;
 use minke::context::Context;
-use minke::engine::TextParts;
-use minke::gguf::HeaderParser;
+use minke::engine::{ChatRequest, Engine, TextParts};
+use minke::gguf::{Header, HeaderParser};
 use minke::gpu::{Gpu, GpuOptions};
 use minke::kernels::matvec::{Output, RowTile, matvec_tiled};
 use minke::kernels::repack::Repack;
@@ -70,6 +71,66 @@ impl GoldenModel {
     /// Appends a token to what `logits` ran; the logits after it.
     pub async fn decode(&mut self, token: u32) -> Result<Vec<f32>> {
         Ok(self.context.decode(token).await?)
+    }
+}
+
+/// One device, on which tiny models are loaded one after the other, so that their kernels are compiled once.
+#[wasm_bindgen]
+#[derive(Debug)]
+pub struct GoldenEngine {
+    gpu: Gpu,
+    options: ModelOptions,
+    engine: Option<Engine>,
+}
+
+#[wasm_bindgen]
+impl GoldenEngine {
+    /// Opens the adapter; `options` are those of the package.
+    pub async fn open(options: JsValue) -> Result<GoldenEngine> {
+        let options: Options = serde_wasm_bindgen::from_value(options)?;
+        Ok(Self { gpu: Gpu::request(&options.gpu).await?, options: options.model, engine: None })
+    }
+
+    /// Loads a GGUF file in place of the one before, on a device with so much memory, if that is bounded. `{ code, message }`
+    /// of an error, or nothing.
+    pub async fn load(&mut self, file: &[u8], memory: Option<f64>) -> Result<JsValue> {
+        self.engine = None;
+        match self.engine_of(file, memory).await {
+            Ok(engine) => {
+                self.engine = Some(engine);
+                Ok(JsValue::UNDEFINED)
+            }
+            Err(error) => to_js(&serde_json::json!({ "code": error.code(), "message": error.to_string() })),
+        }
+    }
+
+    async fn engine_of(&self, file: &[u8], memory: Option<f64>) -> minke::Result<Engine> {
+        let gpu = async || Ok(memory.map_or(self.gpu.clone(), |bytes| self.gpu.with_memory(bytes as u64)));
+        let text = |header: &Header| TextParts::from_metadata(&header.metadata);
+        let mut file = Cursor::new(file);
+        let loading = minke::model::load(&mut file, text, gpu, &self.options, js_sys::Date::now, |_| {});
+        let (model, text, _) = loading.await?;
+        Engine::new(&Rc::new(model), text).await
+    }
+
+    /// Buffers on the device.
+    #[wasm_bindgen(js_name = liveBuffers)]
+    pub fn live_buffers(&self) -> f64 {
+        self.gpu.live_buffers() as f64
+    }
+
+    /// The reply to a request (JSON), or to `prompt` as it is; streamed and whole.
+    pub async fn reply(&mut self, request: &str, prompt: Option<String>) -> Result<JsValue> {
+        let request = ChatRequest::from_json(serde_json::from_str(request)?)?;
+        let engine = self.engine.as_mut().ok_or_else(|| JsError::new("no model is loaded"))?;
+        let prompt = match prompt {
+            Some(text) => engine.raw_prompt(&text)?,
+            None => engine.chat_prompt(&request.chat, "2025-01-01T00:00:00".parse()?)?,
+        };
+        let mut streamed = String::new();
+        let mut show = |delta: Delta, _| streamed += &delta.content;
+        let done = engine.generate(prompt, &request.options, 0, &mut show, &|| false).await?;
+        to_js(&serde_json::json!({ "reply": done, "streamed": streamed }))
     }
 }
 
@@ -172,6 +233,12 @@ impl GoldenText {
     pub fn encode(&self, text: &str, parse: bool) -> Result<Vec<u32>> {
         let special = if parse { Special::Parse } else { Special::Text };
         Ok(self.parts.tokenizer.encode(text, special)?)
+    }
+
+    /// The prompt that the file's template makes of a request (JSON) at a local time.
+    pub fn prompt(&self, request: &str, add_generation_prompt: bool, now: &str) -> Result<String> {
+        let request = ChatRequest::from_json(serde_json::from_str(request)?)?;
+        Ok(self.parts.render(&request.chat, add_generation_prompt, now.parse()?)?)
     }
 
     /// The bytes of a token.

@@ -73,8 +73,10 @@ async fn bandwidth(gpu: &Gpu) -> Result<f64> {
     Ok(per_nanosecond(dispatch.work.bytes.at(blocks as u32), time))
 }
 
-/// Rounds of multiply-adds in an invocation.
-const ROUNDS: u32 = 256;
+/// Rounds in an invocation.
+const ROUNDS: u32 = 16;
+/// Multiply-adds of a round: 16 for each of 8 vectors of 4.
+const ROUND: u64 = 16 * 8 * 4;
 /// Workgroups, for each of what a batch calls a token: enough for any device.
 const GROUPS: u32 = 1024;
 /// Microseconds that a run should take, for its start and end not to count.
@@ -88,7 +90,7 @@ async fn fp32(gpu: &Gpu) -> Result<f64> {
     let sums = gpu.buffer("measuring fp32", u64::from(GROUPS) * 64 * 16)?;
     let source =
         compose(gpu.caps(), &[("ROUNDS", ROUNDS)], "", &[include_str!("../../../../shaders/bench/fma.wgsl")]);
-    let per_token = 2 * 4 * 8 * 64 * u64::from(ROUNDS) * u64::from(GROUPS);
+    let per_token = 2 * ROUND * u64::from(ROUNDS) * 64 * u64::from(GROUPS);
     let groups = [Groups::Fixed(GROUPS), Groups::PerTokens(1)];
     let dispatch = gpu
         .dispatch("fma", source, &[Bind::Read(&terms), Bind::Write(&sums)], groups)
