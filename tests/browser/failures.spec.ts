@@ -1,12 +1,10 @@
 // Misuse and failure: every promise of the package settles, and its error says what was wrong.
 
 import { spawnSync } from 'node:child_process';
-import { chromium } from '@playwright/test';
+import { chromium, type Page } from '@playwright/test';
 import type * as Minke from 'minke';
 import { chromiumArgs, chromium as chromiumPath, root } from '../../scripts/setup.mjs';
 import { expect, test } from './fixtures';
-
-const TINY = 'golden/refuse/control-qwen2.gguf';
 
 /** A wasm function that traps, as a panic does. */
 const TRAP = `new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([
@@ -41,43 +39,57 @@ const scripted = (faults: Record<string, string> = {}) => `
       say({ type: 'done', id, reply: { finish_reason: 'stop', content, reasoning_content: '', logprobs: null, usage } });
     }, 50);
   });
-  const real = import(new URL('dist/worker.js', PAGE).href);`;
+  const real = import(WORKER);`;
 
 declare global {
   interface Window {
     /** An engine with a scripted worker. */
     start(script: string): Promise<Minke.Engine>;
     ask(engine: Minke.Engine, content: string, signal?: AbortSignal): Promise<string>;
+    stream(
+      engine: Minke.Engine,
+      content: string,
+      signal?: AbortSignal,
+    ): Promise<AsyncIterable<Minke.ChatCompletionChunk>>;
     read(stream: Promise<AsyncIterable<Minke.ChatCompletionChunk>>): Promise<string>;
     /** What came of it: text, or an error's class, code and words. */
     outcome(promise: Promise<unknown>): Promise<string>;
-    worded(error: unknown): string;
   }
 }
 
-test.beforeEach(async ({ page, app }) => {
+async function prepare(page: Page): Promise<void> {
   await page.addInitScript(() => {
     window.start = (script) => {
-      const text = `const PAGE = ${JSON.stringify(location.href)};${script}`;
+      const text = script.replace('WORKER', JSON.stringify(new URL('dist/worker.js', location.href)));
       const workerUrl = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
-      return window.minke.createEngine({ model: 'never read', workerUrl });
+      return window.minke.createEngine({ model: 'golden/refuse/control-qwen2.gguf', nCtx: 64, workerUrl });
     };
     window.ask = async (engine, content, signal) => {
       const reply = await engine.chat.completions.create({ messages: [{ role: 'user', content }], signal });
       return reply.choices[0]?.message.content ?? '';
     };
+    window.stream = (engine, content, signal) =>
+      engine.chat.completions.create({ messages: [{ role: 'user', content }], stream: true, signal });
     window.read = async (stream) => {
       let text = '';
       for await (const chunk of await stream) text += chunk.choices[0]?.delta.content ?? '';
       return text;
     };
-    window.worded = (error) => {
-      const { EngineError } = window.minke;
-      return error instanceof EngineError ? `${error.name} ${error.code}: ${error.message}` : `raw ${String(error)}`;
-    };
     window.outcome = (promise) =>
-      promise.then((value) => (value === undefined ? 'done' : String(value)), window.worded);
+      promise.then(
+        (value) => (value === undefined ? 'done' : String(value)),
+        (error) => {
+          const { EngineError } = window.minke;
+          return error instanceof EngineError
+            ? `${error.name} ${error.code}: ${error.message}`
+            : `raw ${String(error)}`;
+        },
+      );
   });
+}
+
+test.beforeEach(async ({ page, app }) => {
+  await prepare(page);
   await page.goto(app);
 });
 
@@ -97,10 +109,7 @@ test('a worker that fails leaves nothing waiting, and the next engine works', as
     const ends = await page.evaluate(
       async ([script, fault]) => {
         const engine = await window.start(script);
-        const stream = (content: string) => {
-          const request = { messages: [{ role: 'user' as const, content }], stream: true as const };
-          return window.read(engine.chat.completions.create(request));
-        };
+        const stream = (content: string) => window.read(window.stream(engine, content));
         const waiting = [window.ask(engine, 'wait'), stream('wait'), stream(fault)];
         const ends = await Promise.all(waiting.map(window.outcome));
         ends.push(await window.outcome(window.ask(engine, 'later')), await window.outcome(stream('later')));
@@ -128,7 +137,7 @@ test('a worker that ends while it loads, or cannot be started, says so', async (
     const start = (script: string) => window.outcome(window.start(script));
     const load = (workerUrl: string) => window.outcome(window.minke.createEngine({ model: 'never read', workerUrl }));
     return [
-      await start(`import(new URL('dist/worker.js', PAGE).href); onmessage = () => setTimeout(close, 500)`),
+      await start(`import(WORKER); onmessage = () => setTimeout(close, 500)`),
       await start(`onmessage = () => { throw new Error('planted') }`),
       await start(`this is no script`),
       await load('file:///worker.js'),
@@ -270,8 +279,7 @@ test('dispose ends what runs, twice is fine, and so is a worker that does not an
   const ends = (script: string) =>
     page.evaluate(async (script) => {
       const engine = await window.start(script);
-      const request = { messages: [{ role: 'user' as const, content: 'wait' }], stream: true as const };
-      const waiting = [window.ask(engine, 'wait'), engine.chat.completions.create(request)].map(window.outcome);
+      const waiting = [window.ask(engine, 'wait'), window.stream(engine, 'wait')].map(window.outcome);
       const disposed = [engine.dispose(), engine.dispose()].map(window.outcome);
       return Promise.all([...waiting, ...disposed, window.outcome(window.ask(engine, 'later'))]);
     }, script);
@@ -301,7 +309,7 @@ test('the object URL of a worker of another origin is revoked, however the load 
   });
   expect(counts).toEqual({
     after: { made: 1, revoked: 1 },
-    failed: expect.stringContaining('Uncaught 5') as string,
+    failed: expect.stringContaining('Uncaught 5') as unknown,
     aborted: 'AbortError aborted: aborted',
     urls: { made: 3, revoked: 3 },
   });
@@ -313,4 +321,86 @@ test('under Node createEngine says that it needs a browser', () => {
   expect(stdout.trim()).toBe(
     'EngineError unsupported createEngine needs a browser: here are no Web Workers and no WebGPU',
   );
+});
+
+test('a trap in the engine’s wasm ends it with its device, and the next one answers until it is disposed', async ({
+  page,
+}) => {
+  // the engine asks for entropy once a request, in the middle of its own work
+  const changes = `
+    const trap = ${TRAP};
+    const { random } = Math;
+    addEventListener('message', ({ data }) => {
+      Math.random = data.request?.messages[0].content === 'trap' ? trap : random;
+    });
+    const { destroy } = GPUDevice.prototype;
+    GPUDevice.prototype.destroy = function () {
+      new BroadcastChannel('destroyed').postMessage('');
+      destroy.call(this);
+    };`;
+  const worker = `import ${JSON.stringify(`data:text/javascript,${encodeURIComponent(changes)}`)}; import WORKER;`;
+  const destroyed = await page.evaluateHandle(() => {
+    const count = { times: 0 };
+    new BroadcastChannel('destroyed').onmessage = () => count.times++;
+    return count;
+  });
+  const times = () => destroyed.evaluate(({ times }) => times);
+  const trapped = await page.evaluate(async (worker) => {
+    const engine = await window.start(worker);
+    const ends = [window.ask(engine, 'trap'), window.stream(engine, 'waits')].map(window.outcome);
+    return [...(await Promise.all(ends)), await window.outcome(engine.dispose())];
+  }, worker);
+  const failed = `EngineError worker: the engine's worker failed: Uncaught RuntimeError: unreachable`;
+  expect(trapped).toEqual([failed, failed, 'done']);
+  await expect.poll(times).toBe(1);
+
+  const disposed = await page.evaluate(async (worker) => {
+    const engine = await window.start(worker);
+    for await (const chunk of await window.stream(engine, 'Hello')) if (chunk.choices[0]?.delta.content) break;
+    const running = window.outcome(window.ask(engine, 'Hello'));
+    return [await window.outcome(engine.dispose()), await running];
+  }, worker);
+  expect(disposed).toEqual(['done', 'AbortError aborted: the engine was disposed']);
+  await expect.poll(times).toBe(2);
+});
+
+test('a lost device says so, and changes nothing of what is remembered', async ({ app }) => {
+  // a browser of its own, for it will be without WebGPU
+  const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs('swiftshader') });
+  const devtools = await browser.newBrowserCDPSession();
+  const page = await browser.newPage();
+  await prepare(page);
+  await page.goto(app);
+  const crash = () => devtools.send('Browser.crashGpuProcess');
+  const model = 'golden/refuse/control-qwen2.gguf';
+  const kept = (text?: string) =>
+    page.evaluate(async (text) => {
+      const cache = await caches.open('minke-tuning');
+      const [key] = await cache.keys();
+      if (key && text) await cache.put(key, new Response(text));
+      return key && (await cache.match(key))?.text();
+    }, text);
+
+  await page.evaluate(async (model) => {
+    window.engine = await window.minke.createEngine({ model, nCtx: 64 });
+  }, model);
+  const reply = page.evaluate(() => window.outcome(window.read(window.stream(window.engine, 'Hello'))));
+  await crash();
+  const lost = /^EngineError device: the GPU device was lost: .*\. The model must be loaded again$/;
+  expect(await reply).toMatch(lost);
+
+  // with what is kept nothing is measured: the self-test comes at once
+  const tuning = '{"matmul":"workgroup","invocations":54321,"attention":"few"}';
+  expect(await kept(tuning)).toBe(tuning);
+  const load = () => page.evaluate((model) => window.outcome(window.minke.createEngine({ model })), model);
+  const loading = load();
+  await page.waitForTimeout(1500);
+  await crash();
+  expect(await loading).toMatch(lost);
+  expect(await kept()).toBe(tuning);
+
+  expect(await load()).toMatch(
+    /^EngineError no_adapter: this browser has stopped offering WebGPU .*restart the browser$/,
+  );
+  await browser.close();
 });

@@ -39,7 +39,8 @@ export function prepareDevice(adapter: GPUAdapter, options: DeviceOptions): Devi
 export async function deviceLoss(within: number): Promise<{ code: string; message: string } | undefined> {
   const loss = await Promise.race([device?.lost, new Promise<undefined>((done) => setTimeout(done, within))]);
   if (!loss || loss.reason === 'destroyed') return undefined;
-  return { code: 'device', message: `the GPU device was lost: ${loss.message} The model must be loaded again` };
+  const reason = loss.message.replace(/\.$/, '');
+  return { code: 'device', message: `the GPU device was lost: ${reason}. The model must be loaded again` };
 }
 
 export function destroyDevice(): void {
