@@ -41,6 +41,10 @@ const scripted = (faults: Record<string, string> = {}) => `
   });
   const real = import(WORKER);`;
 
+/** The package's worker on the GPU, in a scope that `changes` has changed. */
+const changed = (changes: string) =>
+  `import ${JSON.stringify(`data:text/javascript,${encodeURIComponent(changes)}`)}; import WORKER;`;
+
 declare global {
   interface Window {
     /** An engine with a scripted worker. */
@@ -172,35 +176,37 @@ test('what createEngine is given is checked before anything is loaded', async ({
     [null, 'options: they must be an object with a model'],
     ['model.gguf', 'options: they must be an object with a model'],
     [{}, 'model: it is missing: it must be the id of a listed model, the URL of a GGUF file, or a File'],
-    [{ model: null }, /^model: it is missing/],
+    [{ model: null }, /model: it is missing/],
     [{ model: '' }, 'model: it must be the id of a listed model, the URL of a GGUF file, or a File'],
-    [{ model: 7 }, /^model: it must be the id/],
+    [{ model: 7 }, /model: it must be the id/],
     [{ model, nCtx: 0 }, 'nCtx: it must be a positive integer'],
     [{ model, nCtx: 1.5 }, 'nCtx: it must be a positive integer'],
     [{ model, nCtx: '512' }, 'nCtx: it must be a positive integer'],
     [{ model, noF16: 'yes' }, 'noF16: it must be true or false'],
     [{ model, kv: 'q4' }, 'kv: it must be f32, f16 or q8_0, or { keys, values } with one of these each'],
-    [{ model, kv: { keys: 'f16' } }, /^kv: it must be/],
+    [{ model, kv: { keys: 'f16' } }, /kv: it must be/],
     [{ model, tuning: 'fast' }, 'tuning: it must be like engine.info.device.tuning'],
     [{ model, signal: 5 }, 'signal: it must be an AbortSignal'],
     [{ model, onProgress: true }, 'onProgress: it must be a function'],
     [{ model, wasmUrl: 5 }, 'wasmUrl: it must be a URL'],
+    [{ model: 'http://' }, 'model: "http://" is no URL'],
+    [{ model, wasmUrl: 'http://' }, 'wasmUrl: "http://" is no URL'],
     [{ model, workerUrl: 'http://' }, 'workerUrl: "http://" is no URL'],
     [{ modle: model }, 'modle: createEngine has no such option: did you mean model?'],
     [{ model, n_ctx: 512 }, 'n_ctx: createEngine has no such option: did you mean nCtx?'],
-    [{ model, toString: 1 }, /^toString: createEngine has no such option \(there are model, signal, /],
-    [{ model, noF16: null, nCtx: null, workerUrl: 'data:text/javascript,throw 5' }, /Uncaught 5/],
+    [{ model, toString: 1 }, /toString: createEngine has no such option \(there are model, signal, /],
   ];
   for (const [given, words] of options) {
     const end = await page.evaluate((given) => window.outcome(window.minke.createEngine(given as never)), given);
-    const [, code, message] = /^EngineError (\w+): (.*)$/.exec(end) ?? [];
-    expect([end, code], end).toEqual([
-      end,
-      given && 'workerUrl' in Object(given) && words instanceof RegExp ? 'worker' : 'invalid_request',
-    ]);
-    if (typeof words === 'string') expect(message).toBe(words);
-    else expect(message).toMatch(words);
+    const refused = `EngineError invalid_request: ${words instanceof RegExp ? words.source : words}`;
+    if (words instanceof RegExp) expect(end).toMatch(new RegExp(`^${refused}`));
+    else expect(end).toBe(refused);
   }
+  // null is "not given": this goes as far as the worker
+  const workerUrl = 'data:text/javascript,throw 5';
+  const nulls = { model, workerUrl, noF16: null, nCtx: null, signal: null, onProgress: null, kv: null };
+  const end = await page.evaluate((given) => window.outcome(window.minke.createEngine(given as never)), nulls);
+  expect(end).toBe(`EngineError worker: the engine's worker failed: Uncaught 5`);
 });
 
 test('what a request is given is checked, and a stream is refused before it is read', async ({ page }) => {
@@ -338,7 +344,7 @@ test('a trap in the engine’s wasm ends it with its device, and the next one an
       new BroadcastChannel('destroyed').postMessage('');
       destroy.call(this);
     };`;
-  const worker = `import ${JSON.stringify(`data:text/javascript,${encodeURIComponent(changes)}`)}; import WORKER;`;
+  const worker = changed(changes);
   const destroyed = await page.evaluateHandle(() => {
     const count = { times: 0 };
     new BroadcastChannel('destroyed').onmessage = () => count.times++;
@@ -399,8 +405,28 @@ test('a lost device says so, and changes nothing of what is remembered', async (
   expect(await loading).toMatch(lost);
   expect(await kept()).toBe(tuning);
 
-  expect(await load()).toMatch(
-    /^EngineError no_adapter: this browser has stopped offering WebGPU .*restart the browser$/,
-  );
+  expect(await load()).toMatch(/^EngineError no_adapter: this browser offers WebGPU no longer, .*restart the browser$/);
   await browser.close();
+});
+
+test('a device that is lost a moment after its failures is told as lost', async ({ page }) => {
+  // the first read fails when the GPU has done its work, and only then the device is lost
+  const changes = `
+    let lose;
+    const lost = new Promise((resolve) => (lose = resolve));
+    Object.defineProperty(GPUDevice.prototype, 'lost', { get: () => lost });
+    let queue;
+    const { submit } = GPUQueue.prototype;
+    GPUQueue.prototype.submit = function (buffers) {
+      queue = this;
+      submit.call(this, buffers);
+    };
+    GPUBuffer.prototype.mapAsync = async () => {
+      await queue.onSubmittedWorkDone();
+      setTimeout(() => lose({ reason: 'unknown', message: 'planted.' }), 50);
+      throw new DOMException('the buffer is gone', 'AbortError');
+    };`;
+  const end = await page.evaluate((script) => window.outcome(window.start(script)), changed(changes));
+  expect(end).toBe('EngineError device: the GPU device was lost: planted. The model must be loaded again');
+  expect(await page.evaluate(async () => (await caches.open('minke-tuning')).keys())).toEqual([]);
 });

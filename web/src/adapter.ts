@@ -12,7 +12,7 @@ export async function bestAdapter(): Promise<GPUAdapter> {
     throw {
       code: 'no_adapter',
       message:
-        'this browser offers no WebGPU adapter: use a current Chrome, Edge, Firefox or Safari, with hardware acceleration on',
+        'this browser offers no WebGPU adapter: use a current Chrome, Edge, Firefox or Safari, with hardware acceleration on, and restart it if its GPU process has crashed',
     };
   }
   return adapter;

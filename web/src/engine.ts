@@ -125,14 +125,13 @@ function sourceOf(model: EngineOptions['model']): string | Blob {
   return absolute('model', listed?.url ?? model).href;
 }
 
-/** Whether a load of this page got a device: a browser that has none later has stopped offering them. */
-let hadDevice = false;
+/** Whether a load of this page found an adapter: where none is found later, the browser has stopped offering them. */
+let hadAdapter = false;
 
 function loadError(error: { code: string; message: string }): EngineError {
-  if (error.code === 'device') hadDevice = true;
-  if (error.code !== 'no_adapter' || !hadDevice) return engineError(error);
+  if (error.code !== 'no_adapter' || !hadAdapter) return engineError(error);
   const message =
-    'this browser has stopped offering WebGPU to the page, as it does when the GPU crashed: restart the browser';
+    'this browser offers WebGPU no longer, as after a crash of its GPU process: reload the page, or restart the browser';
   return new EngineError('no_adapter', message);
 }
 
@@ -164,10 +163,12 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
     signal?.addEventListener('abort', abort);
     worker.onerror = (event) => fail(workerError(event, workerUrl));
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-      if (data.type === 'progress') onProgress?.(data.progress);
+      if (data.type === 'progress') {
+        hadAdapter = true;
+        onProgress?.(data.progress);
+      }
       if (data.type === 'error') fail(loadError(data.error));
       if (data.type === 'loaded') {
-        hadDevice = true;
         settled();
         resolve(new Engine(worker, String(source instanceof Blob ? 'file' : source), data.info));
       }
