@@ -371,7 +371,7 @@ test('a trap in the engine’s wasm ends it with its device, and the next one an
 });
 
 test('a lost device says so, and changes nothing of what is remembered', async ({ app }) => {
-  // a browser of its own, for it will be without WebGPU
+  // a browser of its own, for its GPU process crashes
   const browser = await chromium.launch({ executablePath: chromiumPath(), args: chromiumArgs('swiftshader') });
   const devtools = await browser.newBrowserCDPSession();
   const page = await browser.newPage();
@@ -398,14 +398,27 @@ test('a lost device says so, and changes nothing of what is remembered', async (
   // with what is kept nothing is measured: the self-test comes at once
   const tuning = '{"matmul":"workgroup","invocations":54321,"attention":"few"}';
   expect(await kept(tuning)).toBe(tuning);
-  const load = () => page.evaluate((model) => window.outcome(window.minke.createEngine({ model })), model);
-  const loading = load();
-  await page.waitForTimeout(1500);
-  await crash();
+  const submitted = changed(`
+    const { submit } = GPUQueue.prototype;
+    GPUQueue.prototype.submit = function (buffers) {
+      submit.call(this, buffers);
+      new BroadcastChannel('submitted').postMessage('');
+    };`);
+  const load = (script: string) => page.evaluate((script) => window.outcome(window.start(script)), script);
+  await page.exposeFunction('crash', crash);
+  await page.evaluate(() => {
+    const { crash } = window as unknown as { crash(): void };
+    new BroadcastChannel('submitted').addEventListener('message', crash, { once: true });
+  });
+  const loading = load(submitted);
   expect(await loading).toMatch(lost);
   expect(await kept()).toBe(tuning);
 
-  expect(await load()).toMatch(/^EngineError no_adapter: this browser offers WebGPU no longer, .*restart the browser$/);
+  // as Chromium does for a while after two crashes within two minutes
+  const refused = changed('GPU.prototype.requestAdapter = async () => null');
+  expect(await load(refused)).toMatch(
+    /^EngineError no_adapter: this browser offers WebGPU no longer, .*restart the browser$/,
+  );
   await browser.close();
 });
 

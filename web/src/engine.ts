@@ -148,11 +148,11 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   if (signal?.aborted) throw new EngineAbortError();
   const source = sourceOf(model);
   const wasm = wasmUrl === undefined ? undefined : absolute('wasmUrl', wasmUrl).href;
-  const { worker, started } = startWorker(workerUrl);
+  const { worker, release } = startWorker(workerUrl);
   return new Promise((resolve, reject) => {
     const settled = () => {
       signal?.removeEventListener('abort', abort);
-      started();
+      release();
     };
     const fail = (error: EngineError) => {
       settled();

@@ -16,13 +16,13 @@ export function absolute(param: string, url: string | URL): URL {
 }
 
 /**
- * Starts the worker. However it fails or ends, unless it is by {@link stopWorker}, that is an `error` event. `started` is to
- * be called once it has been loaded, or is not wanted any more.
+ * Starts the worker. However it fails or ends, unless it is by {@link stopWorker}, that is an `error` event. `release` is
+ * to be called when the script was read, or is not wanted any more.
  */
-export function startWorker(workerUrl: string | URL | undefined): { worker: Worker; started: () => void } {
+export function startWorker(workerUrl: string | URL | undefined): { worker: Worker; release: () => void } {
   const url = workerUrl === undefined ? undefined : absolute('workerUrl', workerUrl);
   let shim: string | undefined;
-  const started = () => {
+  const release = () => {
     if (shim !== undefined) URL.revokeObjectURL(shim);
   };
   let worker: Worker;
@@ -36,7 +36,7 @@ export function startWorker(workerUrl: string | URL | undefined): { worker: Work
       ? new Worker(shim ?? url, { type: 'module' })
       : new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
   } catch (error) {
-    started();
+    release();
     throw failure(`it cannot be started (${place(url)}): ${words(error)}`);
   }
   const fail = (message: string) => worker.dispatchEvent(new ErrorEvent('error', { message }));
@@ -46,7 +46,7 @@ export function startWorker(workerUrl: string | URL | undefined): { worker: Work
     if (data.type === 'failed') fail(data.problem);
   });
   worker.addEventListener('messageerror', () => fail('a message of it cannot be read'));
-  return { worker, started };
+  return { worker, release };
 }
 
 /** Lets the worker free the device, then ends it. */
