@@ -45,8 +45,8 @@ export function offers(page: Page): Promise<{ name: string; smallestSubgroup: nu
 export function openKernels(page: Page, options: DeviceOptions): Promise<Tier> {
   return page.evaluate(async (options) => {
     const path = '/dist/adapter.js';
-    const { bestAdapter, enableSubgroups } = (await import(path)) as typeof import('../../web/src/adapter');
-    window.kernels = await window.golden.GoldenKernels.open(enableSubgroups(await bestAdapter(), options));
+    const { bestAdapter, prepareDevice } = (await import(path)) as typeof import('../../web/src/adapter');
+    window.kernels = await window.golden.GoldenKernels.open(prepareDevice(await bestAdapter(), options));
     return window.kernels.caps() as Tier;
   }, options);
 }

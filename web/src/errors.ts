@@ -3,7 +3,8 @@ export class EngineError extends Error {
   override readonly name: string = 'EngineError';
 
   /**
-   * @param code A short stable name: those of the Rust `Error::code`, and `worker` when the worker died.
+   * @param code A short stable name: those of the Rust `Error::code`, and `worker` when the worker cannot be started or
+   *   has failed, after which only another `createEngine` helps.
    * @param message What was wrong, naming the thing.
    */
   constructor(
@@ -18,8 +19,8 @@ export class EngineError extends Error {
 export class EngineAbortError extends EngineError {
   override readonly name = 'AbortError';
 
-  constructor() {
-    super('aborted', 'aborted');
+  constructor(message = 'aborted') {
+    super('aborted', message);
   }
 }
 

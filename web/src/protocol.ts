@@ -120,10 +120,17 @@ export interface Reply {
 export type ToWorker =
   | { type: 'load'; source: string | Blob; options: DeviceOptions; wasmUrl: string | undefined }
   | { type: 'complete'; id: number; request: object }
-  | { type: 'abort'; id: number };
+  | { type: 'abort'; id: number }
+  | { type: 'dispose' };
 
-/** From the worker. */
+/**
+ * From the worker. It holds `lock`, a Web Lock, as long as it lives. After `failed` it answers no request any more, and after
+ * `disposed` the device is gone.
+ */
 export type FromWorker =
+  | { type: 'started'; lock: string }
+  | { type: 'failed'; problem: string }
+  | { type: 'disposed' }
   | { type: 'progress'; progress: LoadProgress }
   | { type: 'loaded'; info: EngineInfo }
   | { type: 'delta'; id: number; delta: Delta }

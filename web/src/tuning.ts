@@ -1,6 +1,7 @@
 // What was found fastest on this device at an earlier load. It stays in the browser, beside the page's other data.
 
 import { version } from './generated/minke.js';
+import { isTuning } from './options.js';
 import type { DeviceOptions, Tuning } from './protocol.js';
 
 const CACHE = 'minke-tuning';
@@ -13,24 +14,12 @@ function key(adapter: GPUAdapterInfo, { kv, noF16, noSubgroups, defaultLimits }:
   return new URL(`/minke-tuning/${facts.map((fact) => encodeURIComponent(String(fact))).join('/')}`, self.origin).href;
 }
 
-/** Whether it is what `remember` writes: any script of the page's origin may have changed it. */
-function isTuning(kept: unknown): kept is Tuning {
-  const { matmul, invocations, attention } = (kept ?? {}) as { [key in keyof Tuning]: unknown };
-  return (
-    (matmul === 'workgroup' || matmul === 'registers') &&
-    (attention === 'many' || attention === 'few') &&
-    typeof invocations === 'number' &&
-    Number.isInteger(invocations) &&
-    invocations >= 0 &&
-    invocations <= 2 ** 20
-  );
-}
-
 /** Undefined where nothing is kept, or nothing may be. */
 export async function recall(adapter: GPUAdapterInfo, options: DeviceOptions): Promise<Tuning | undefined> {
   try {
     const kept = await (await caches.open(CACHE)).match(key(adapter, options));
     const tuning: unknown = await kept?.json();
+    // any script of the page's origin may have changed it
     return isTuning(tuning) ? tuning : undefined;
   } catch {
     return undefined; // then it is measured again

@@ -1,10 +1,14 @@
 // Owns the wasm module and the GPU. One model; requests run one after the other.
 
-import { bestAdapter, enableSubgroups } from './adapter.js';
+import { bestAdapter, destroyDevice, deviceLoss, prepareDevice } from './adapter.js';
 import { words } from './errors.js';
 import init, { heapBytes, WasmEngine } from './generated/minke.js';
 import type { Delta, EngineInfo, FromWorker, LoadProgress, Reply, ToWorker } from './protocol.js';
 import { recall, remember } from './tuning.js';
+
+/** What a device that is being lost may look like, a moment before the browser says so. */
+const MAY_BE_LOSS = new Set(['device', 'self_test', 'out_of_memory', 'not_finite', 'no_adapter']);
+const LOSS_MS = 200;
 
 let engine: WasmEngine | undefined;
 let queue: Promise<void> = Promise.resolve();
@@ -14,12 +18,15 @@ function post(message: FromWorker): void {
   (self as unknown as { postMessage(message: FromWorker): void }).postMessage(message);
 }
 
-/** What wasm throws is `{ code, message }`; anything else is a bug or a trap. */
-function plainError(error: unknown): { code: string; message: string } {
-  if (typeof error === 'object' && error !== null && 'code' in error && 'message' in error) {
-    return { code: String(error.code), message: String(error.message) };
+/** What the engine throws is `{ code, message }`; anything else is a bug or a trap, which leaves the wasm unusable. */
+async function postError(id: number, error: unknown): Promise<void> {
+  if (typeof error === 'object' && error !== null && 'code' in error && !(error instanceof DOMException)) {
+    const { code, message } = error as { code: string; message: string };
+    const loss = MAY_BE_LOSS.has(code) ? await deviceLoss(LOSS_MS) : undefined;
+    post({ type: 'error', id, error: loss ?? { code, message } });
+  } else {
+    post({ type: 'failed', problem: String(error) });
   }
-  return { code: 'worker', message: `the engine failed: ${words(error)}` };
 }
 
 async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): Promise<void> {
@@ -28,11 +35,13 @@ async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): 
     throw { code: 'worker', message: `the engine's wasm cannot be loaded (wasmUrl: ${url}): ${words(error)}` };
   });
   const adapter = await bestAdapter();
-  const options = enableSubgroups(adapter, message.options);
+  const options = prepareDevice(adapter, message.options);
   const tuning = options.tuning ?? (await recall(adapter.info, options));
   const onProgress = (progress: LoadProgress) => post({ type: 'progress', progress });
   engine = await WasmEngine.load(message.source, tuning ? { ...options, tuning } : options, onProgress, signal);
   const info = engine.info() as Omit<EngineInfo, 'heapBytes'>;
+  const loss = await deviceLoss(0);
+  if (loss) throw loss; // and what was measured is worth nothing
   // also what was kept: the self-test may have given up a kernel of it
   if (!options.tuning) await remember(adapter.info, options, info.device.tuning);
   post({ type: 'loaded', info: { ...info, heapBytes: heapBytes() } });
@@ -45,12 +54,16 @@ async function complete(message: ToWorker & { type: 'complete' }, signal: AbortS
   post({ type: 'done', id, reply, heapBytes: heapBytes() });
 }
 
+function dispose(): void {
+  for (const controller of running.values()) controller.abort();
+  destroyDevice();
+  post({ type: 'disposed' });
+}
+
 self.addEventListener('message', (event: MessageEvent<ToWorker>) => {
   const message = event.data;
-  if (message.type === 'abort') {
-    running.get(message.id)?.abort();
-    return;
-  }
+  if (message.type === 'dispose') return dispose();
+  if (message.type === 'abort') return running.get(message.id)?.abort();
   const id = message.type === 'load' ? 0 : message.id;
   const controller = new AbortController();
   running.set(id, controller);
@@ -59,9 +72,21 @@ self.addEventListener('message', (event: MessageEvent<ToWorker>) => {
       if (controller.signal.aborted) throw { code: 'aborted', message: 'aborted' };
       await (message.type === 'load' ? load(message, controller.signal) : complete(message, controller.signal));
     } catch (error) {
-      post({ type: 'error', id, error: plainError(error) });
+      await postError(id, error);
     } finally {
       running.delete(id);
     }
   });
+});
+
+// The page hears of errors that nobody caught, a trap among them, but not of those in promises. What the browser rejects
+// comes of a lost device, of which the engine tells itself.
+self.addEventListener('unhandledrejection', ({ reason }) => {
+  if (!(reason instanceof DOMException)) post({ type: 'failed', problem: String(reason) });
+});
+
+// Held until this worker is gone, however it goes, so that the page can wait for that.
+void navigator.locks?.request(`minke-${crypto.randomUUID()}`, (lock) => {
+  if (lock) post({ type: 'started', lock: lock.name });
+  return new Promise(() => {});
 });

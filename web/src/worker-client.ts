@@ -1,0 +1,69 @@
+// The page's hold on the engine's worker: its start, its end, and what it says when it fails.
+
+import { EngineError, words } from './errors.js';
+import type { FromWorker, ToWorker } from './protocol.js';
+
+/** Milliseconds that a worker has to free the device; it may be busy, or gone. */
+const FAREWELL_MS = 1000;
+
+/** Makes an address absolute, for the worker's own may be another. */
+export function absolute(param: string, url: string | URL): URL {
+  try {
+    return new URL(url, globalThis.location?.href);
+  } catch {
+    throw new EngineError('invalid_request', `${param}: "${url}" is no URL`);
+  }
+}
+
+/**
+ * Starts the worker. However it fails or ends, unless it is by {@link stopWorker}, that is an `error` event. `release` is
+ * to be called when the script was read, or is not wanted any more.
+ */
+export function startWorker(workerUrl: string | URL | undefined): { worker: Worker; release: () => void } {
+  const url = workerUrl === undefined ? undefined : absolute('workerUrl', workerUrl);
+  let shim: string | undefined;
+  const release = () => {
+    if (shim !== undefined) URL.revokeObjectURL(shim);
+  };
+  let worker: Worker;
+  try {
+    if (url && url.origin !== location.origin) {
+      // a worker must be of the page's own origin, but may import from another
+      const script = new Blob([`import ${JSON.stringify(url.href)};`], { type: 'text/javascript' });
+      shim = URL.createObjectURL(script);
+    }
+    worker = url
+      ? new Worker(shim ?? url, { type: 'module' })
+      : new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
+  } catch (error) {
+    release();
+    throw failure(`it cannot be started (${place(url)}): ${words(error)}`);
+  }
+  const fail = (message: string) => worker.dispatchEvent(new ErrorEvent('error', { message }));
+  worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
+    // no event tells of a worker that is gone, but the browser takes its lock from it
+    if (data.type === 'started') void navigator.locks.request(data.lock, () => fail('it has ended'));
+    if (data.type === 'failed') fail(data.problem);
+  });
+  worker.addEventListener('messageerror', () => fail('a message of it cannot be read'));
+  return { worker, release };
+}
+
+/** Lets the worker free the device, then ends it. */
+export async function stopWorker(worker: Worker): Promise<void> {
+  await new Promise<void>((resolve) => {
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => data.type === 'disposed' && resolve();
+    worker.onerror = () => resolve();
+    setTimeout(resolve, FAREWELL_MS);
+    worker.postMessage({ type: 'dispose' } satisfies ToWorker);
+  });
+  worker.terminate();
+}
+
+/** Why the worker failed: the browser gives no message where it could not load the script. */
+export function workerError({ message }: ErrorEvent, workerUrl?: string | URL): EngineError {
+  return failure(message === undefined ? `it cannot be loaded (${place(workerUrl)})` : message);
+}
+
+const failure = (problem: string) => new EngineError('worker', `the engine's worker failed: ${problem}`);
+const place = (workerUrl: string | URL | undefined) => `workerUrl: ${workerUrl ?? 'worker.js beside the package'}`;
