@@ -61,30 +61,37 @@ impl Expression {
 /// Reads the tokens of one tag.
 pub(super) struct Parser<'t> {
     tokens: &'t [Token],
-    pub at: usize,
+    at: usize,
     pub line: usize,
     nesting: usize,
     /// Whether what is read may not be evaluated: an unknown filter is an error only then.
     pub conditional: bool,
     /// The macros whose arguments have defaults, and the place of the first.
     defaults: &'t BTreeMap<String, usize>,
+    /// The variables read so far.
+    read: Vec<String>,
 }
 
 impl<'t> Parser<'t> {
     pub fn new(tag: &'t Tag, defaults: &'t BTreeMap<String, usize>) -> Self {
-        Self { tokens: &tag.tokens, at: 0, line: tag.line, nesting: 0, conditional: false, defaults }
+        Self {
+            tokens: &tag.tokens,
+            at: 0,
+            line: tag.line,
+            nesting: 0,
+            conditional: false,
+            defaults,
+            read: Vec::new(),
+        }
     }
 
     pub fn fail<T>(&self, message: impl Into<String>) -> Result<T> {
         Err(error(self.line, message))
     }
 
-    /// The names among the tokens from `from` to here.
-    pub fn names_since(&self, from: usize) -> impl Iterator<Item = &'t str> {
-        self.tokens[from..self.at].iter().filter_map(|token| match token {
-            Token::Name(name) => Some(name.as_str()),
-            _ => None,
-        })
+    /// The variables that were read since the last time.
+    pub fn take_read(&mut self) -> Vec<String> {
+        std::mem::take(&mut self.read)
     }
 
     pub fn is_at_end(&self) -> bool {
@@ -197,6 +204,15 @@ impl<'t> Parser<'t> {
             }
             Ok(value)
         })
+    }
+
+    /// Expressions with commas between them.
+    pub fn list(&mut self) -> Result<Vec<Expression>> {
+        let mut values = vec![self.expression()?];
+        while self.skip_operator(",") {
+            values.push(self.expression()?);
+        }
+        Ok(values)
     }
 
     /// Expressions with commas between them are a tuple. Without `condition` none may have an `if`.
@@ -329,7 +345,10 @@ impl<'t> Parser<'t> {
                 | "else" => {
                     return self.fail(format!("{name} is not supported as a variable"));
                 }
-                _ => return Ok(Expression::new(name.clone(), Form::Name)),
+                _ => {
+                    self.read.push(name.clone());
+                    return Ok(Expression::new(name.clone(), Form::Name));
+                }
             },
             Token::Text(text) => {
                 let mut text = text.clone();

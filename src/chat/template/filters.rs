@@ -114,7 +114,9 @@ fn longer_texts(state: &State, name: &str, value: &Value, arguments: &Arguments)
     let arguments = arguments.clone();
     let one = || string(state, value).and_then(|value| text(&Some(value), ""));
     Ok(Some(match name {
-        "indent" if value.is_undefined() => return Err(error("indent of an undefined value")),
+        "indent" | "truncate" if value.as_str().is_none() => {
+            return Err(error(format!("{name} of {} is not supported", type_name(value))));
+        }
         "indent" => {
             let [width, first, blank] = arguments.bind(["width", "first", "blank"])?;
             let width = match width.as_ref().map(view) {

@@ -165,6 +165,8 @@ const OPERATIONS: &[&str] = &[
     "py_sign",
     "py_slice",
     "py_tuple",
+    "py_undefined",
+    "py_written",
 ];
 
 fn operation(state: &mut State, name: &str, values: &[Value]) -> Result<Value> {
@@ -200,6 +202,11 @@ fn operation(state: &mut State, name: &str, values: &[Value]) -> Result<Value> {
         "py_list" | "py_tuple" => operators::literal(state, values, name == "py_tuple"),
         "py_set" => set(at(0)?, text_at(1), at(2)?),
         "py_set_block" => set(at(1)?, text_at(2), at(0)?),
+        "py_undefined" => Ok(Value::UNDEFINED),
+        "py_written" if at(0)?.as_str().is_none() => {
+            Err(error(format!("a filter block writes text, not {}", type_name(&values[0]))))
+        }
+        "py_written" => Ok(values[0].clone()),
         "py_sign" => operators::sign(state, at(0)?, text_at(1)),
         _ => operators::slice(state, values),
     }

@@ -1,8 +1,10 @@
 //! Jinja2's statements, rewritten for minijinja. What is not supported is refused by name, and so is what would
 //! take a deep stack: minijinja's parser, compiler and clean-up are recursive.
 
-use super::expression::{Expression, Form, Parser, quoted};
+use super::expression::{Parser, quoted};
 use super::lexer::{self, Piece, Tag, Token, error};
+use super::scopes::Scopes;
+use super::statements;
 use crate::Result;
 use std::collections::BTreeMap;
 
@@ -12,7 +14,7 @@ const MAX_LENGTH: usize = 256 << 10;
 const MAX_BLOCKS: usize = 40;
 
 /// A block that is open.
-struct Block {
+pub(super) struct Block {
     kind: &'static str,
     /// How deep minijinja's tree is inside.
     depth: usize,
@@ -27,7 +29,13 @@ pub(super) fn rewrite(source: &str) -> Result<String> {
     let source = source.replace("\r\n", "\n").replace('\r', "\n");
     let pieces = lexer::pieces(source.strip_suffix('\n').unwrap_or(&source))?;
     let defaults = defaults(&pieces);
-    let mut writer = Writer { out: String::new(), lines: 1, blocks: Vec::new(), defaults: &defaults };
+    let mut writer = Writer {
+        out: String::new(),
+        lines: 1,
+        blocks: Vec::new(),
+        scopes: Scopes::new(),
+        defaults: &defaults,
+    };
     for piece in pieces {
         match piece {
             Piece::Text(text) => writer.text(&text),
@@ -35,19 +43,13 @@ pub(super) fn rewrite(source: &str) -> Result<String> {
             Piece::Statement(tag) => writer.statement(&tag)?,
         }
     }
-    match writer.blocks.last() {
-        Some(block) => Err(error(writer.lines, format!("{} does not end", block.kind))),
-        None => Ok(writer.out),
+    if let Some(block) = writer.blocks.last() {
+        return Err(error(writer.lines, format!("{} does not end", block.kind)));
     }
-}
-
-struct Writer<'d> {
-    out: String,
-    /// How many `out` has.
-    lines: usize,
-    blocks: Vec<Block>,
-    /// See [`Parser`].
-    defaults: &'d BTreeMap<String, usize>,
+    for (at, name) in writer.scopes.undefined() {
+        writer.out.insert_str(at, &format!("{{% set {name} = 0|py_undefined() %}}"));
+    }
+    Ok(writer.out)
 }
 
 /// The macros whose arguments have defaults, and the place of the first.
@@ -65,6 +67,17 @@ fn defaults(pieces: &[Piece]) -> BTreeMap<String, usize> {
         }
     }
     defaults
+}
+
+/// Writes the template that minijinja reads.
+pub(super) struct Writer<'d> {
+    out: String,
+    /// How many `out` has.
+    lines: usize,
+    blocks: Vec<Block>,
+    pub scopes: Scopes,
+    /// See [`Parser`].
+    defaults: &'d BTreeMap<String, usize>,
 }
 
 impl<'d> Writer<'d> {
@@ -89,6 +102,16 @@ impl<'d> Writer<'d> {
         self.out += close;
     }
 
+    /// `{{ text }}`.
+    pub fn value(&mut self, line: usize, text: &str) {
+        self.tag(line, "{{ ", text, " }}");
+    }
+
+    /// `{% text %}`.
+    pub fn block(&mut self, line: usize, text: &str) {
+        self.tag(line, "{% ", text, " %}");
+    }
+
     fn parser<'t>(&self, tag: &'t Tag) -> Parser<'t>
     where
         'd: 't,
@@ -102,11 +125,13 @@ impl<'d> Writer<'d> {
         let mut parser = self.parser(tag);
         let value = parser.tuple(true)?;
         parser.end()?;
-        self.tag(tag.line, "{{ ", &value.text, " }}");
+        self.value(tag.line, &value.text);
+        self.scopes.read(parser.take_read());
         Ok(())
     }
 
-    fn open(&mut self, kind: &'static str, line: usize) -> Result<()> {
+    /// Begins a block whose body is no scope.
+    pub fn open(&mut self, kind: &'static str, line: usize) -> Result<()> {
         let depth = self.blocks.last().map_or(0, |block| block.depth) + 1;
         if depth > MAX_BLOCKS {
             return Err(error(line, format!("blocks nest deeper than {MAX_BLOCKS}")));
@@ -115,61 +140,62 @@ impl<'d> Writer<'d> {
         Ok(())
     }
 
-    fn statement(&mut self, tag: &Tag) -> Result<()> {
-        let mut parser = self.parser(tag);
-        let name = parser.name()?;
-        let text = match name {
-            "for" => self.start_for(&mut parser)?,
-            "if" => {
-                self.open("if", tag.line)?;
-                format!("if {}", parser.tuple(false)?.text)
-            }
-            "elif" | "else" => self.branch(&mut parser, name)?,
-            "set" => return self.set(tag, parser),
-            "macro" => self.start_macro(&mut parser)?,
-            "call" => self.start_call(&mut parser)?,
-            "filter" => {
-                self.open("filter", tag.line)?;
-                format!("filter {}", parser.filters()?)
-            }
-            "with" => {
-                self.open("with", tag.line)?;
-                with(&mut parser)?
-            }
-            "generation" => {
-                self.open("generation", tag.line)?;
-                "with".into()
-            }
-            "print" => loop {
-                self.tag(tag.line, "{{ ", &parser.expression()?.text, " }}");
-                if !parser.skip_operator(",") {
-                    return parser.end();
-                }
-            },
-            "break" | "continue" => {
-                self.check_loop(&parser, name)?;
-                name.into()
-            }
-            _ => return self.end(tag, parser, name),
-        };
-        parser.end()?;
-        self.tag(tag.line, "{% ", &text, if name == "filter" { " %}{% with %}" } else { " %}" });
+    /// Begins a block whose body is a scope with these variables: `text` is its tag.
+    pub fn enter(&mut self, kind: &'static str, line: usize, text: &str, known: Vec<String>) -> Result<()> {
+        self.open(kind, line)?;
+        self.block(line, text);
+        self.scopes.open(self.out.len());
+        self.scopes.read(known);
         Ok(())
     }
 
+    /// Whether a statement runs whenever its scope does.
+    pub fn is_certain(&self) -> bool {
+        !self.blocks.last().is_some_and(|block| matches!(block.kind, "if" | "else"))
+    }
+
+    fn statement(&mut self, tag: &Tag) -> Result<()> {
+        let mut parser = self.parser(tag);
+        let name = parser.name()?;
+        match name {
+            "for" => statements::start_for(self, parser),
+            "if" => {
+                self.open("if", tag.line)?;
+                let condition = parser.tuple(false)?;
+                self.scopes.read(parser.take_read());
+                self.block(tag.line, &format!("if {}", condition.text));
+                parser.end()
+            }
+            "elif" | "else" => self.branch(parser, name),
+            "set" => statements::set(self, parser),
+            "macro" => statements::start_macro(self, parser),
+            "call" => statements::start_call(self, parser),
+            "filter" => statements::start_filter(self, parser),
+            "with" => statements::start_with(self, parser),
+            "generation" => {
+                self.enter("generation", tag.line, "with", Vec::new())?;
+                parser.end()
+            }
+            "print" => {
+                let values = parser.list()?;
+                self.scopes.read(parser.take_read());
+                values.iter().for_each(|value| self.value(tag.line, &value.text));
+                parser.end()
+            }
+            "break" | "continue" => {
+                self.check_loop(&parser, name)?;
+                self.block(tag.line, name);
+                parser.end()
+            }
+            _ => self.end(parser, name),
+        }
+    }
+
     /// `endfor` and its like.
-    fn end(&mut self, tag: &Tag, parser: Parser, name: &str) -> Result<()> {
-        let kind = match name.strip_prefix("end") {
-            Some("for") => "for",
-            Some("if") => "if",
-            Some("set") => "set",
-            Some("macro") => "macro",
-            Some("call") => "call",
-            Some("filter") => "filter",
-            Some("with") => "with",
-            Some("generation") => "generation",
-            _ => return parser.fail(format!("the statement {name} is not supported")),
-        };
+    fn end(&mut self, parser: Parser, name: &str) -> Result<()> {
+        let kinds = ["for", "if", "set", "macro", "call", "filter", "with", "generation"];
+        let kind = name.strip_prefix("end").and_then(|kind| kinds.into_iter().find(|k| *k == kind));
+        let Some(kind) = kind else { return parser.fail(format!("the statement {name} is not supported")) };
         let Some(mut block) = self.blocks.pop() else { return parser.fail(format!("{name} ends nothing")) };
         let is_empty = block.kind == "empty";
         if matches!(block.kind, "else" | "empty") {
@@ -184,28 +210,14 @@ impl<'d> Writer<'d> {
             open if open == kind => name,
             open => return parser.fail(format!("{name} where {open} is open")),
         };
-        parser.end()?;
-        self.tag(tag.line, "{% ", text, " %}");
-        Ok(())
-    }
-
-    fn start_for(&mut self, parser: &mut Parser) -> Result<String> {
-        self.open("for", parser.line)?;
-        let target = target(parser)?;
-        if !parser.skip_word("in") {
-            return parser.fail("expected in");
+        if kind != "if" {
+            self.scopes.close();
         }
-        let iterable = parser.tuple(false)?.operand();
-        let condition = if parser.skip_word("if") {
-            format!(" if {}", parser.expression()?.operand().text)
-        } else {
-            String::new()
-        };
-        let recursive = if parser.skip_word("recursive") { " recursive" } else { "" };
-        Ok(format!("for {target} in {}|py_iterate(){condition}{recursive}", iterable.text))
+        self.block(parser.line, text);
+        parser.end()
     }
 
-    fn branch(&mut self, parser: &mut Parser, name: &str) -> Result<String> {
+    fn branch(&mut self, mut parser: Parser, name: &str) -> Result<()> {
         let Some(block) =
             self.blocks.last_mut().filter(|b| b.kind == "if" || b.kind == "for" && name == "else")
         else {
@@ -216,12 +228,22 @@ impl<'d> Writer<'d> {
             if block.depth > MAX_BLOCKS {
                 return parser.fail(format!("more than {MAX_BLOCKS} branches"));
             }
-            return Ok(format!("elif {}", parser.tuple(false)?.text));
+            let condition = parser.tuple(false)?;
+            self.scopes.read(parser.take_read());
+            self.block(parser.line, &format!("elif {}", condition.text));
+            return parser.end();
         }
-        let kind = if block.kind == "if" { "else" } else { "empty" }; // of a loop without items
         let depth = block.depth;
-        self.blocks.push(Block { kind, depth });
-        Ok(if kind == "empty" { "else %}{% with" } else { "else" }.into())
+        let is_if = block.kind == "if";
+        self.blocks.push(Block { kind: if is_if { "else" } else { "empty" }, depth });
+        if is_if {
+            self.block(parser.line, "else");
+        } else {
+            self.scopes.close();
+            self.block(parser.line, "else %}{% with");
+            self.scopes.open(self.out.len());
+        }
+        parser.end()
     }
 
     fn check_loop(&self, parser: &Parser, name: &str) -> Result<()> {
@@ -231,119 +253,4 @@ impl<'d> Writer<'d> {
             _ => parser.fail(format!("{name} outside of a loop")),
         }
     }
-
-    fn set(&mut self, tag: &Tag, mut parser: Parser) -> Result<()> {
-        let name = target(&mut parser)?;
-        let attribute = if parser.skip_operator(".") { Some(quoted(parser.name()?).text) } else { None };
-        if parser.skip_operator("=") {
-            let value = parser.tuple(true)?;
-            parser.end()?;
-            match attribute {
-                Some(attribute) => {
-                    self.tag(tag.line, "{{ ", &format!("{name}|py_set({attribute}, {})", value.text), " }}");
-                }
-                None => self.tag(tag.line, "{% set ", &format!("{name} = {}", value.text), " %}"),
-            }
-            return Ok(());
-        }
-        let filters = if parser.skip_operator("|") { parser.filters()? } else { String::new() };
-        parser.end()?;
-        self.open(if attribute.is_some() { "namespace" } else { "set" }, tag.line)?;
-        let bar = if filters.is_empty() { "" } else { "|" };
-        match attribute {
-            Some(attribute) => {
-                let text = format!("filter {filters}{bar}py_set_block({name}, {attribute})");
-                self.tag(tag.line, "{% ", &text, " %}{% with %}");
-            }
-            None => self.tag(tag.line, "{% set ", &format!("{name}{bar}{filters}"), " %}{% with %}"),
-        }
-        Ok(())
-    }
-
-    fn start_macro(&mut self, parser: &mut Parser) -> Result<String> {
-        self.open("macro", parser.line)?;
-        let name = parser.name()?;
-        Ok(format!("macro {name}{}", parameters(parser)?))
-    }
-
-    fn start_call(&mut self, parser: &mut Parser) -> Result<String> {
-        self.open("call", parser.line)?;
-        let parameters = if parser.is_operator("(") { parameters(parser)? } else { String::new() };
-        let call = parser.expression()?;
-        if call.form != Form::Call {
-            return parser.fail("a call block needs a call");
-        }
-        Ok(format!("call{parameters} {}", call.text))
-    }
-}
-
-/// What a value is assigned to: a name, or several to unpack it.
-fn target(parser: &mut Parser) -> Result<String> {
-    let mut targets = Vec::new();
-    loop {
-        if parser.skip_operator("(") {
-            targets.push(format!("({})", parser.nested(target)?));
-            parser.expect(")")?;
-        } else {
-            let name = parser.name()?;
-            if matches!(
-                name,
-                "true" | "True" | "false" | "False" | "none" | "None" | "loop" | "self" | "super"
-            ) {
-                return parser.fail(format!("cannot assign to {name}"));
-            }
-            targets.push(name.into());
-        }
-        if !parser.skip_operator(",") {
-            break;
-        }
-        if parser.is_word("in") || parser.is_operator("=") || parser.is_operator(")") {
-            targets.push(String::new());
-            break;
-        }
-    }
-    if targets.len() > 100 {
-        return parser.fail("more than 100 targets");
-    }
-    Ok(targets.join(", "))
-}
-
-/// The names of a macro's arguments and their defaults.
-fn parameters(parser: &mut Parser) -> Result<String> {
-    parser.expect("(")?;
-    let (mut names, mut named) = (Vec::new(), Vec::new());
-    let parameters = parser.items(")", |parser| {
-        let name = parser.name()?;
-        if names.contains(&name) {
-            return parser.fail(format!("the argument {name} stands twice"));
-        }
-        names.push(name);
-        let start = parser.at;
-        let default = if parser.skip_operator("=") { Some(parser.expression()?) } else { None };
-        named.extend(parser.names_since(start));
-        Ok(default.map_or(name.into(), |default: Expression| format!("{name}={}", default.text)))
-    })?;
-    match named.iter().find(|name| names.contains(name)) {
-        Some(name) => parser.fail(format!("a default that names the argument {name} is not supported")),
-        None => Ok(format!("({})", parameters.join(", "))),
-    }
-}
-
-/// The assignments of `with`: none sees another.
-fn with(parser: &mut Parser) -> Result<String> {
-    let (mut targets, mut values) = (Vec::new(), Vec::new());
-    while !parser.is_at_end() {
-        if !targets.is_empty() {
-            parser.expect(",")?;
-        }
-        let target = target(parser)?;
-        parser.expect("=")?;
-        targets.push(if target.contains(',') { format!("({target})") } else { target });
-        values.push(parser.expression()?);
-    }
-    Ok(match (&targets[..], &values[..]) {
-        ([], _) => "with".into(),
-        ([target], [value]) => format!("with {target} = {}", value.text),
-        _ => format!("with ({}) = {}", targets.join(", "), parser.build("py_tuple", &values)?.text),
-    })
 }
