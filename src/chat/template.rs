@@ -1,18 +1,29 @@
 //! The model's own chat template (Jinja, as Hugging Face uses it) through minijinja.
 
+mod arguments;
+mod expression;
+mod filters;
+mod format;
+mod json;
+mod lexer;
+mod methods;
+mod operators;
+mod runtime;
+mod scopes;
+mod sequences;
+mod statements;
+mod syntax;
+mod tests;
+mod value;
+
 use crate::trie::Trie;
 use crate::{Error, Result};
 use jiff::civil::DateTime;
-use minijinja::syntax::SyntaxConfig;
-use minijinja::value::Serde;
-use minijinja::{Environment, ErrorKind, Value};
-use serde::Serialize;
+use minijinja::value::Value;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
 use std::io::{self, Write};
 
-/// Instructions a template may run: thousands of messages, but no endless loop.
-const FUEL: u64 = 10_000_000;
 /// Bytes a template may write.
 const MAX_OUTPUT: usize = 16 << 20;
 /// Unicode's noncharacters, free for internal use by definition.
@@ -53,10 +64,9 @@ impl Rendered {
 }
 
 impl ChatTemplate {
-    /// Checks the syntax of `source`.
-    pub fn new(source: &str) -> Result<Self> {
-        environment().template_from_str(source).map_err(|e| failed(&e))?;
-        Ok(Self { source: source.into() })
+    /// A template that [`Self::render`] reads: one that is wrong hinders nobody who does not chat.
+    pub fn new(source: &str) -> Self {
+        Self { source: source.into() }
     }
 
     /// Whether the template has this word.
@@ -66,7 +76,8 @@ impl ChatTemplate {
 
     /// Renders with the variables of `context` (`messages`, `tools`, `add_generation_prompt`, `bos_token`, ...).
     /// Texts of `control` tokens inside `messages` and `tools` stay text; [`Error::InvalidRequest`] where those
-    /// leave no noncharacter to mark them with. `now` is what `strftime_now` tells.
+    /// leave no noncharacter to mark them with. `now` is what `strftime_now` tells. [`Error::Template`] tells what of
+    /// the template is wrong or not supported, and stops one that takes too much.
     pub fn render<'t>(
         &self,
         mut context: Json,
@@ -74,64 +85,19 @@ impl ChatTemplate {
         now: DateTime,
     ) -> Result<Rendered> {
         let mark = mark_control_tokens(&mut context, control)?;
-        let mut environment = environment();
-        environment.add_function("strftime_now", move |format: &str| {
-            jiff::fmt::strtime::format(format, now)
-                .map_err(|e| minijinja::Error::new(ErrorKind::InvalidOperation, e.to_string()))
-        });
-        let template = environment.template_from_str(&self.source).map_err(|e| failed(&e))?;
+        let source = syntax::rewrite(&self.source)?;
+        let environment = runtime::environment(now);
+        let template = environment.template_from_str(&source).map_err(|e| failed(&e))?;
+        let Json::Object(variables) = context else {
+            return Err(Error::Template { line: None, message: "the variables are no object".into() });
+        };
+        let variables = variables.into_iter().map(|(name, json)| Ok((name, value::from_json(json)?)));
+        let variables = variables.collect::<value::Result<Vec<_>>>().map_err(|e| failed(&e))?;
         let mut output = Limited(Vec::new());
-        template.render_captured_to(Value::from(Serde(context)), &mut output).map_err(|e| failed(&e))?;
+        template.render_captured_to(Value::from_pairs(variables), &mut output).map_err(|e| failed(&e))?;
         let marked = String::from_utf8(output.0)
             .map_err(|_| Error::Template { line: None, message: "the output is not UTF-8".into() })?;
         Ok(Rendered { marked, mark })
-    }
-}
-
-fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
-    let syntax = SyntaxConfig::builder().trim_blocks(true).lstrip_blocks(true).build();
-    environment.set_syntax(syntax.unwrap_or_default()); // the builder only fails for odd delimiters
-    environment.set_fuel(Some(FUEL));
-    environment.set_unknown_method_callback(minijinja_contrib::pycompat::unknown_method_callback);
-    environment.add_function("raise_exception", |message: String| -> std::result::Result<Value, _> {
-        Err(minijinja::Error::new(ErrorKind::InvalidOperation, message))
-    });
-    environment.add_filter("tojson", tojson);
-    environment
-}
-
-/// Python's `json.dumps(value, ensure_ascii=False, indent=indent)`.
-fn tojson(value: Value, options: minijinja::value::Kwargs) -> std::result::Result<Value, minijinja::Error> {
-    let indent: Option<usize> = options.get("indent")?;
-    let mut out = Vec::new();
-    let written = match indent {
-        Some(indent) => {
-            let indent = " ".repeat(indent.min(16));
-            let formatter = serde_json::ser::PrettyFormatter::with_indent(indent.as_bytes());
-            value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, formatter))
-        }
-        None => value.serialize(&mut serde_json::Serializer::with_formatter(&mut out, PythonJson)),
-    };
-    let bad = |e: &dyn std::fmt::Display| minijinja::Error::new(ErrorKind::BadSerialization, e.to_string());
-    written.map_err(|e| bad(&e))?;
-    String::from_utf8(out).map(Value::from_safe_string).map_err(|e| bad(&e))
-}
-
-/// Python's separators: `", "` and `": "`.
-struct PythonJson;
-
-impl serde_json::ser::Formatter for PythonJson {
-    fn begin_array_value<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        if first { Ok(()) } else { writer.write_all(b", ") }
-    }
-
-    fn begin_object_key<W: ?Sized + Write>(&mut self, writer: &mut W, first: bool) -> io::Result<()> {
-        if first { Ok(()) } else { writer.write_all(b", ") }
-    }
-
-    fn begin_object_value<W: ?Sized + Write>(&mut self, writer: &mut W) -> io::Result<()> {
-        writer.write_all(b": ")
     }
 }
 

@@ -176,7 +176,7 @@ pub struct TextParts {
 impl TextParts {
     /// Reads both from the metadata.
     pub fn from_metadata(metadata: &Metadata) -> Result<Self> {
-        let template = metadata.str(TEMPLATE)?.map(ChatTemplate::new).transpose()?;
+        let template = metadata.str(TEMPLATE)?.map(ChatTemplate::new);
         Ok(Self { tokenizer: Tokenizer::from_metadata(metadata)?, template })
     }
 

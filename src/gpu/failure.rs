@@ -34,6 +34,7 @@ impl Failures {
 
     /// Notes that the device is gone.
     pub fn lose(&self, reason: String) {
+        let reason = reason.trim_end_matches('.').to_owned(); // a sentence of ours follows
         self.update(|reports| _ = reports.lost.get_or_insert(reason));
     }
 

@@ -13,4 +13,5 @@ mod house;
 mod kv;
 mod pace;
 mod sampler;
+mod templates;
 mod tokenizer;

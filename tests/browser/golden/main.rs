@@ -251,5 +251,5 @@ impl GoldenText {
 #[wasm_bindgen]
 pub fn render(template: &str, context: &str, now: &str) -> Result<String> {
     let context = serde_json::from_str(context)?;
-    Ok(ChatTemplate::new(template)?.render(context, std::iter::empty(), now.parse()?)?.text())
+    Ok(ChatTemplate::new(template).render(context, std::iter::empty(), now.parse()?)?.text())
 }
