@@ -11,6 +11,8 @@ declare global {
     kernels: import('../../.cache/golden/minke.js').GoldenKernels;
     model: import('../../.cache/golden/minke.js').GoldenModel;
     text: import('../../.cache/golden/minke.js').GoldenText;
+    engineOnDevice: import('../../.cache/golden/minke.js').GoldenEngine;
+    memory: WebAssembly.Memory;
   }
 }
 
@@ -24,7 +26,7 @@ export async function open(page: Page, url: string): Promise<void> {
   await page.evaluate(async () => {
     const path = '/wasm/minke.js';
     window.golden = (await import(path)) as Bindings;
-    await window.golden.default({ module_or_path: '/wasm/minke_bg.wasm' });
+    window.memory = (await window.golden.default({ module_or_path: '/wasm/minke_bg.wasm' })).memory;
   });
 }
 
@@ -149,6 +151,67 @@ export function render(page: Page, template: string, context: string, now: strin
       }
     },
     [template, context, now] as const,
+  );
+}
+
+/** Bytes of the wasm heap. */
+export function heapBytes(page: Page): Promise<number> {
+  return page.evaluate(() => window.memory.buffer.byteLength);
+}
+
+/** The prompt that the template of a GGUF file makes of a request, or why there is none; and how long it took. */
+export function prompt(page: Page, file: Buffer, request: string, addGenerationPrompt: boolean) {
+  return page.evaluate(
+    ([file, request, add]) => {
+      const start = performance.now();
+      let got: { prompt?: string; error?: string };
+      try {
+        const text = new window.golden.GoldenText(file);
+        got = { prompt: text.prompt(request, add, '2025-01-01T00:00:00') };
+      } catch (error) {
+        got = { error: String(error) };
+      }
+      return { ...got, milliseconds: performance.now() - start };
+    },
+    [new Uint8Array(file), request, addGenerationPrompt] as const,
+  );
+}
+
+/** Opens one device for models that are loaded one after the other. */
+export function openEngine(page: Page, options: DeviceOptions): Promise<void> {
+  return page.evaluate(async (options) => {
+    window.engineOnDevice = await window.golden.GoldenEngine.open(options);
+  }, options);
+}
+
+/** Loads a model in place of the one before, where the device has so much memory; what is wrong, if anything. */
+export function loadEngine(page: Page, file: Buffer, memory?: number) {
+  return page.evaluate(
+    ([file, memory]) =>
+      window.engineOnDevice.load(file, memory) as Promise<{ code: string; message: string } | undefined>,
+    [new Uint8Array(file), memory] as const,
+  );
+}
+
+export function liveBuffers(page: Page): Promise<number> {
+  return page.evaluate(() => window.engineOnDevice.liveBuffers());
+}
+
+interface GoldenReply {
+  reply?: { text: string; reasoning: string; finish_reason: string; prompt_tokens: number[] };
+  streamed?: string;
+  error?: string;
+}
+
+/** The reply to a request, or to a prompt as it is; else why there is none. */
+export function reply(page: Page, request: string, prompt?: string): Promise<GoldenReply> {
+  return page.evaluate(
+    ([request, prompt]) =>
+      window.engineOnDevice.reply(request, prompt).then(
+        (got) => got as GoldenReply,
+        (error: unknown) => ({ error: String(error) }),
+      ),
+    [request, prompt] as const,
   );
 }
 

@@ -1,0 +1,168 @@
+// What public bug reports and fuzzing showed (../shared/cases), in the browser as natively: templates, replies of scripted
+// models, templates that mean harm; and devices that have no more memory.
+
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { string, write } from '../../scripts/gguf.mjs';
+import { root } from '../../scripts/setup.mjs';
+import { expect, test, vectors } from './fixtures';
+import * as golden from './golden';
+
+const folder = join(root, '../shared/cases');
+const skipWithoutCases = () => test.skip(!existsSync(folder), `${folder} is not there`);
+const readCases = <T>(name: string): T => JSON.parse(readFileSync(join(folder, name), 'utf8')) as T;
+
+interface TemplateCase {
+  name: string;
+  template: string;
+  messages: object[];
+  tools?: object[] | null;
+  bos_token?: string;
+  eos_token?: string;
+  add_generation_prompt: boolean;
+  expected: string;
+  expected_error?: string[];
+  open?: string;
+}
+
+const u32 = (n: number) => Buffer.from(Uint32Array.of(n).buffer);
+const array = (type: number, items: Buffer[]) =>
+  Buffer.concat([u32(type), Buffer.from(BigUint64Array.of(BigInt(items.length)).buffer), ...items]);
+
+/** A header with a SentencePiece vocabulary of special tokens, and a template. */
+function header({ template, bos_token, eos_token = '<|endoftext|>' }: TemplateCase): Buffer {
+  const tokens = ['<unk>', ...(bos_token ? [bos_token] : []), eos_token];
+  const [STRING, ARRAY, U32, I32, F32] = [8, 9, 4, 5, 6];
+  const entries: [string, number, Buffer][] = [
+    ['tokenizer.ggml.model', STRING, string('llama')],
+    ['tokenizer.ggml.tokens', ARRAY, array(STRING, tokens.map(string))],
+    [
+      'tokenizer.ggml.scores',
+      ARRAY,
+      array(
+        F32,
+        tokens.map(() => u32(0)),
+      ),
+    ],
+    [
+      'tokenizer.ggml.token_type',
+      ARRAY,
+      array(
+        I32,
+        tokens.map(() => u32(3)),
+      ),
+    ],
+    ['tokenizer.ggml.eos_token_id', U32, u32(tokens.length - 1)],
+    ...(bos_token ? [['tokenizer.ggml.bos_token_id', U32, u32(1)] as [string, number, Buffer]] : []),
+    ['tokenizer.chat_template', STRING, string(template)],
+  ];
+  return write({ entries: entries.map(([key, type, value]) => ({ key, type, value })), tensors: [] });
+}
+
+/** Whether a prompt, or a refusal, is what a case wants. */
+function isRight(c: TemplateCase, { prompt, error }: { prompt?: string; error?: string }): boolean {
+  if (prompt !== undefined) return prompt === c.expected;
+  return c.expected_error?.every((word) => error?.includes(word)) ?? false;
+}
+
+test('templates of bug reports render', async ({ page, golden: url }) => {
+  skipWithoutCases();
+  await golden.open(page, url);
+  const cases = readCases<TemplateCase[]>('templates.json');
+  expect(cases.length).toBeGreaterThan(10);
+  const wrong = [];
+  for (const c of cases) {
+    const { name, messages, tools, add_generation_prompt, open } = c;
+    const request = JSON.stringify({ messages, tools: tools ?? null });
+    const got = await golden.prompt(page, header(c), request, add_generation_prompt);
+    if (open) console.log(`open: ${name} (${open})`);
+    else if (!isRight(c, got)) wrong.push(`${name}: ${JSON.stringify(got)}`);
+  }
+  expect(wrong).toEqual([]);
+});
+
+test('a spoiled prompt is rejected', () => {
+  const c = { expected: 'a', expected_error: ['role'] } as unknown as TemplateCase;
+  expect(isRight(c, { prompt: 'a' })).toBe(true);
+  expect(isRight(c, { prompt: 'a ' })).toBe(false);
+  expect(isRight(c, { error: 'the role' })).toBe(true);
+  expect(isRight(c, { error: 'the tool' })).toBe(false);
+});
+
+test('hostile templates end in time and room', async ({ page, golden: url }) => {
+  skipWithoutCases();
+  await golden.open(page, url);
+  const names = readdirSync(join(folder, 'fuzz')).filter((name) => /^t.*\.gguf$/.test(name));
+  expect(names.length).toBeGreaterThan(8);
+  const request = JSON.stringify({ messages: readCases('fuzz/m.json') });
+  for (const name of names) {
+    const before = await golden.heapBytes(page);
+    const file = readFileSync(join(folder, 'fuzz', name));
+    const { prompt, error, milliseconds } = await golden.prompt(page, file, request, true);
+    const bytes = (await golden.heapBytes(page)) - before;
+    console.log(`${name}: ${prompt?.length ?? error} in ${milliseconds.toFixed(0)} ms, ${bytes >> 20} MiB`);
+    // three times the aim, which is for an idle machine
+    expect(milliseconds, name).toBeLessThan(3000);
+    expect(bytes, name).toBeLessThan(64 * 2 ** 20);
+  }
+});
+
+interface ReplyCase {
+  name: string;
+  model: string;
+  messages?: object[];
+  raw?: boolean;
+  prompt?: string;
+  options: object;
+  expected?: {
+    text?: string;
+    text_starts?: string;
+    reasoning: string;
+    finish_reason: string;
+    prompt_tokens?: number[];
+  };
+  expected_error?: string[];
+  open?: string;
+}
+
+test('scripted models reply, and a device without memory says so', async ({ page, golden: url }) => {
+  skipWithoutCases();
+  await golden.open(page, url);
+  await golden.openEngine(page, {
+    noSubgroups: true,
+    tuning: { matmul: 'registers', invocations: 0, attention: 'few' },
+  });
+  const cases = readCases<ReplyCase[]>('replies.json').filter(({ open }) => !open);
+  const models = Map.groupBy(cases, ({ model }) => model);
+  expect(models.size).toBeGreaterThan(10);
+  for (const [model, cases] of models) {
+    const file = readFileSync(join(folder, `models/${model}.gguf`));
+    expect(await golden.loadEngine(page, file), model).toBeUndefined();
+    for (const { name, messages = [], options, raw, prompt, expected, expected_error } of cases) {
+      const request = JSON.stringify({ ...options, messages, temperature: 0 });
+      const got = await golden.reply(page, request, raw ? prompt : undefined);
+      if (expected_error) {
+        for (const word of expected_error) expect(got.error, name).toContain(word);
+        continue;
+      }
+      const { text, text_starts = text, ...others } = expected ?? {};
+      expect(got.reply, `${name}: ${got.error}`).toMatchObject(text === undefined ? others : { ...others, text });
+      expect(got.reply?.text.startsWith(text_starts ?? ''), name).toBe(true);
+      expect(got.streamed, name).toBe(got.reply?.text);
+    }
+  }
+
+  const file = readFileSync(join(vectors, 'refuse/control-qwen2.gguf'));
+  const missed = new Set<string>();
+  for (let memory = 1024, enough = false; !enough; memory *= 1.5) {
+    const error = await golden.loadEngine(page, file, memory);
+    enough = error === undefined;
+    if (error) {
+      expect(error).toEqual({ code: 'out_of_memory', message: expect.stringMatching(/memory for .+ \(\d+ bytes\)/) });
+      missed.add(error.message);
+      expect(await golden.liveBuffers(page), `after ${memory} bytes`).toBe(0);
+    }
+  }
+  console.log(`where ${missed.size} sizes of memory end:`, [...missed]);
+  expect(missed.size).toBeGreaterThan(4);
+});
