@@ -63,20 +63,20 @@ impl Chat {
         };
         let calls = calls(&self.messages);
         let (has_absent, has_calls) = (self.messages.iter().any(lacks_content), !calls.is_empty());
-        let by_absent = |arguments| match render(Absent::Null, arguments) {
-            null if !has_absent => null,
-            Err(_) => render(Absent::Empty, arguments),
-            Ok(null) => match render(Absent::Empty, arguments) {
-                Ok(empty) if count(&null, "None") > count(&empty, "None") => Ok(empty),
-                _ => Ok(null), // the template tests for it
-            },
-        };
-        match by_absent(Arguments::Object) {
+        let by_arguments = |absent| match render(absent, Arguments::Object) {
             object if !has_calls => object,
-            Err(error) => by_absent(Arguments::Text).map_err(|_| error),
-            Ok(object) => match by_absent(Arguments::Text) {
+            Err(error) => render(absent, Arguments::Text).map_err(|_| error),
+            Ok(object) => match render(absent, Arguments::Text) {
                 Ok(text) if !is_encoded_twice(&text, &calls) && is_python(&object, &calls) => Ok(text),
                 _ => Ok(object),
+            },
+        };
+        match by_arguments(Absent::Null) {
+            null if !has_absent => null,
+            Err(error) => by_arguments(Absent::Empty).map_err(|_| error),
+            Ok(null) => match by_arguments(Absent::Empty) {
+                Ok(empty) if count(&null, "None") > count(&empty, "None") => Ok(empty),
+                _ => Ok(null), // the template tests for it
             },
         }
     }
@@ -155,7 +155,8 @@ fn fill_arguments(message: &mut Json, arguments: Arguments) {
     if arguments == Arguments::Text {
         return;
     }
-    for call in message["tool_calls"].as_array_mut().into_iter().flatten() {
+    let calls = message.get_mut("tool_calls").and_then(Json::as_array_mut);
+    for call in calls.into_iter().flatten() {
         if let Some((_, object)) = call_of(call) {
             call["function"]["arguments"] = object.into();
         }
