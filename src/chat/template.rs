@@ -1,19 +1,28 @@
 //! The model's own chat template (Jinja, as Hugging Face uses it) through minijinja.
 
 mod arguments;
+mod attributes;
+mod callable;
+mod choose;
 mod expression;
 mod filters;
 mod format;
+mod functions;
+mod items;
 mod json;
+mod letters;
 mod lexer;
 mod methods;
 mod operators;
+mod printf;
 mod runtime;
 mod scopes;
 mod sequences;
+mod spec;
 mod statements;
 mod syntax;
 mod tests;
+mod text;
 mod value;
 
 use crate::trie::Trie;
@@ -22,10 +31,9 @@ use jiff::civil::DateTime;
 use minijinja::value::Value;
 use serde_json::Value as Json;
 use std::collections::BTreeSet;
-use std::io::{self, Write};
 
-/// Bytes a template may write.
-const MAX_OUTPUT: usize = 16 << 20;
+/// Characters of an error's message: a template can raise one of any length.
+const MAX_MESSAGE: usize = 1000;
 /// Unicode's noncharacters, free for internal use by definition.
 const MARKS: std::ops::RangeInclusive<char> = '\u{fdd0}'..='\u{fdef}';
 
@@ -93,35 +101,16 @@ impl ChatTemplate {
         };
         let variables = variables.into_iter().map(|(name, json)| Ok((name, value::from_json(json)?)));
         let variables = variables.collect::<value::Result<Vec<_>>>().map_err(|e| failed(&e))?;
-        let mut output = Limited(Vec::new());
-        template.render_captured_to(Value::from_pairs(variables), &mut output).map_err(|e| failed(&e))?;
-        let marked = String::from_utf8(output.0)
-            .map_err(|_| Error::Template { line: None, message: "the output is not UTF-8".into() })?;
+        let marked = template.render(Value::from_pairs(variables)).map_err(|e| failed(&e))?;
         Ok(Rendered { marked, mark })
-    }
-}
-
-/// Output up to a limit.
-struct Limited(Vec<u8>);
-
-impl Write for Limited {
-    fn write(&mut self, data: &[u8]) -> io::Result<usize> {
-        if self.0.len() + data.len() > MAX_OUTPUT {
-            return Err(io::Error::other(format!("the output is longer than {MAX_OUTPUT} bytes")));
-        }
-        self.0.extend_from_slice(data);
-        Ok(data.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 
 fn failed(error: &minijinja::Error) -> Error {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
     let what = error.detail().map_or_else(|| error.kind().to_string(), String::from);
-    Error::Template { line: error.line(), message: what + &cause }
+    let message = (what + &cause).chars().take(MAX_MESSAGE).collect();
+    Error::Template { line: error.line(), message }
 }
 
 /// Sets a mark into every control token below `messages` and `tools`; the mark, if any was needed.

@@ -11,6 +11,7 @@ use serde_json::{Map, Value, json};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 fn render(source: &str, context: Value) -> minke::Result<String> {
     let now = "2025-01-01T00:00:00".parse().unwrap();
@@ -418,6 +419,9 @@ fn one_hostile_template() {
     println!("\nresult {result:?}");
 }
 
+/// A process that runs for so long hangs.
+const PATIENCE: Duration = Duration::from_secs(20);
+
 /// Milliseconds and KiB that a template took.
 fn cost(source: &str) -> Result<(u64, u64, String), String> {
     let program = std::env::current_exe().expect("this program");
@@ -426,9 +430,17 @@ fn cost(source: &str) -> Result<(u64, u64, String), String> {
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
+        .env("RUST_BACKTRACE", "0")
         .spawn()
         .expect("a process");
     child.stdin.take().expect("its input").write_all(source.as_bytes()).expect("a template");
+    let start = Instant::now();
+    while child.try_wait().expect("its state").is_none() {
+        if start.elapsed() > PATIENCE {
+            child.kill().expect("an end");
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
     let output = child.wait_with_output().expect("its output");
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let numbers = text.lines().find_map(|line| line.strip_prefix("took "));

@@ -1,9 +1,9 @@
 //! Arguments by place and by name, as Python binds them.
 
 use super::operators::Number;
-use super::value::{Python, Result, error, type_name, view};
-use minijinja::Value;
+use super::value::{Python, Result, charge, error, type_name, view};
 use minijinja::value::Kwargs;
+use minijinja::{State, Value};
 
 /// The arguments of a call.
 #[derive(Clone, Debug)]
@@ -13,13 +13,17 @@ pub(super) struct Arguments {
 }
 
 impl Arguments {
-    pub fn new(values: &[Value]) -> Result<Self> {
+    /// Charges for their texts: whoever gets them may copy them.
+    pub fn new(state: &State, values: &[Value]) -> Result<Self> {
+        charge_texts(state, values.iter())?;
         let Some((last, placed)) = values.split_last().filter(|(last, _)| last.is_kwargs()) else {
             return Ok(Self { placed: values.to_vec(), named: Vec::new() });
         };
         let named = Kwargs::try_from(last.clone())?;
         let named = named.args().map(|name| Ok((name.to_owned(), named.peek::<Value>(name)?)));
-        Ok(Self { placed: placed.to_vec(), named: named.collect::<Result<_>>()? })
+        let named: Vec<(String, Value)> = named.collect::<Result<_>>()?;
+        charge_texts(state, named.iter().map(|entry| &entry.1))?;
+        Ok(Self { placed: placed.to_vec(), named })
     }
 
     /// Each of `names`, in their order. An error names the argument that is too much.
@@ -46,6 +50,10 @@ impl Arguments {
     pub fn place<const N: usize>(self) -> Result<[Option<Value>; N]> {
         self.bind([""; N])
     }
+}
+
+fn charge_texts<'v>(state: &State, values: impl Iterator<Item = &'v Value>) -> Result<()> {
+    charge(state, values.filter_map(Value::as_str).map(str::len).sum())
 }
 
 /// An argument that must be given.

@@ -1,10 +1,13 @@
 //! Jinja2's filters on texts and numbers.
 
 use super::arguments::{Arguments, flag, int, required, some, text};
+use super::letters::letters;
 use super::lexer::is_space;
-use super::methods::{letters, pad, replace};
-use super::operators::{Number, escape, string};
-use super::value::{Python, Result, charge, error, like, type_name, view};
+use super::methods::{pad, replace};
+use super::operators::{Number, escape};
+use super::printf::printf;
+use super::text::{like, string};
+use super::value::{Python, Result, charge, error, type_name, view};
 use minijinja::{State, Value};
 
 /// Applies a filter, if it is one of these.
@@ -84,7 +87,7 @@ fn texts(state: &State, name: &str, value: &Value, arguments: &Arguments) -> Res
                 }
                 _ => super::value::tuple(arguments.placed)?,
             };
-            super::format::printf(state, &one()?, &values)?.into()
+            printf(state, &one()?, &values)?.into()
         }
         _ => return Ok(None),
     }))
@@ -307,7 +310,8 @@ fn round(value: &Value, precision: i64, method: &str) -> Result<Value> {
                 .ok_or_else(|| error("too large a number"))?;
             let (down, rest) = (int.div_euclid(scale), int.rem_euclid(scale));
             let up = rest * 2 > scale || rest * 2 == scale && down % 2 != 0;
-            Ok(((down + i128::from(up)) * scale).into())
+            let rounded = (down + i128::from(up)).checked_mul(scale);
+            rounded.map(Value::from).ok_or_else(|| error("an integer of more than 127 bits is not supported"))
         }
         ("common", Number::Float(float)) if precision >= 0 && float.is_finite() => {
             let places = precision as usize;

@@ -1,303 +1,13 @@
-//! Python's two ways to format: `'%s' % value` and `'{}'.format(value)`.
+//! Python's `'{}'.format(value)`.
 
 use super::arguments::Arguments;
-use super::operators::{Number, item, lookup};
-use super::value::{Kind, Python, Result, Text, charge, error, float_text, text, type_name, view};
+use super::attributes::is_method_name;
+use super::items::{item, lookup};
+use super::operators::Number;
+use super::spec::{Spec, checked_precision, leading_int};
+use super::text::{Text, to_text};
+use super::value::{Python, Result, error, type_name, view};
 use minijinja::{State, Value};
-
-/// Digits of a precision.
-const MAX_PRECISION: usize = 1000;
-
-/// What is asked of one value.
-#[derive(Clone, Debug, Default)]
-struct Spec {
-    fill: Option<char>,
-    align: Option<char>,
-    sign: Option<char>,
-    alternate: bool,
-    width: usize,
-    grouping: Option<char>,
-    precision: Option<usize>,
-    kind: Option<char>,
-}
-
-impl Spec {
-    /// Puts a text into the width. What is in front of the digits stands before zeros.
-    fn pad(&self, state: &State, sign: &str, body: &str, default: char) -> Result<String> {
-        let length = sign.chars().count() + body.chars().count();
-        let room = self.width.saturating_sub(length);
-        let fill = self.fill.unwrap_or(' ');
-        charge(state, room.saturating_mul(fill.len_utf8()) + body.len())?;
-        let fills = |count: usize| fill.to_string().repeat(count);
-        Ok(match self.align.unwrap_or(default) {
-            '<' => format!("{sign}{body}{}", fills(room)),
-            '^' => format!("{}{sign}{body}{}", fills(room / 2), fills(room - room / 2)),
-            '=' => format!("{sign}{}{body}", fills(room)),
-            _ => format!("{}{sign}{body}", fills(room)),
-        })
-    }
-
-    fn number(&self, state: &State, number: Number) -> Result<String> {
-        let is_negative = match number {
-            Number::Int(int) => int < 0,
-            Number::Float(float) => float.is_sign_negative() && !float.is_nan(),
-        };
-        let sign = if is_negative {
-            "-".into()
-        } else {
-            self.sign.filter(|c| *c != '-').map_or(String::new(), String::from)
-        };
-        let (prefix, digits) = match (number, self.kind) {
-            (Number::Int(int), None | Some('d' | 'b' | 'o' | 'x' | 'X')) => {
-                if self.precision.is_some() {
-                    return Err(error("an int has no precision"));
-                }
-                self.int(int.unsigned_abs())
-            }
-            (_, Some('d' | 'b' | 'o' | 'x' | 'X')) => {
-                return Err(error("a float cannot be formatted as an int"));
-            }
-            _ => (String::new(), self.float(number.float().abs())?),
-        };
-        if self.grouping.is_some() && self.fill == Some('0') && self.align == Some('=') {
-            return Err(error("zeros with groups of digits are not supported"));
-        }
-        self.pad(state, &(sign + &prefix), &digits, '>')
-    }
-
-    fn int(&self, int: u128) -> (String, String) {
-        let (prefix, digits) = match self.kind {
-            Some('b') => ("0b", format!("{int:b}")),
-            Some('o') => ("0o", format!("{int:o}")),
-            Some('x') => ("0x", format!("{int:x}")),
-            Some('X') => ("0X", format!("{int:X}")),
-            _ => ("", int.to_string()),
-        };
-        let size = if prefix.is_empty() { 3 } else { 4 };
-        (if self.alternate { prefix.into() } else { String::new() }, self.group(&digits, size))
-    }
-
-    fn group(&self, digits: &str, size: usize) -> String {
-        let Some(separator) = self.grouping else { return digits.into() };
-        let mut out = String::new();
-        for (i, digit) in digits.chars().enumerate() {
-            if i > 0 && (digits.len() - i).is_multiple_of(size) {
-                out.push(separator);
-            }
-            out.push(digit);
-        }
-        out
-    }
-
-    /// A float without sign.
-    fn float(&self, float: f64) -> Result<String> {
-        let kind = self.kind.unwrap_or('r');
-        let precision = self.precision.unwrap_or(6);
-        if !float.is_finite() {
-            let text = float_text(float);
-            return Ok(if kind.is_ascii_uppercase() { text.to_uppercase() } else { text }
-                + if kind == '%' { "%" } else { "" });
-        }
-        let digits = match kind.to_ascii_lowercase() {
-            'e' => exponent(float, precision, self.alternate),
-            'f' => fixed(float, precision, self.alternate),
-            '%' => fixed(float * 100.0, precision, self.alternate) + "%",
-            'g' => self.general(float, precision.max(1), 0),
-            'r' if self.precision.is_some() => {
-                let digits = self.general(float, precision.max(1), 1);
-                if digits.contains(['.', 'e']) { digits } else { digits + ".0" }
-            }
-            'r' => float_text(float),
-            other => return Err(error(format!("the format {other} is not supported"))),
-        };
-        let whole = digits.find(|c: char| !c.is_ascii_digit()).unwrap_or(digits.len());
-        let digits = self.group(&digits[..whole], 3) + &digits[whole..];
-        Ok(if kind.is_ascii_uppercase() { digits.to_uppercase() } else { digits })
-    }
-
-    /// The shorter of the two forms. `reserved` digits stay free for a fraction.
-    fn general(&self, float: f64, precision: usize, reserved: i32) -> String {
-        let scientific = exponent(float, precision - 1, self.alternate);
-        let (mantissa, power) = scientific.split_once('e').unwrap_or((&scientific, "0"));
-        let exponent: i32 = power.parse().unwrap_or_default();
-        let trimmed = |digits: &str| match digits.contains('.') && !self.alternate {
-            true => digits.trim_end_matches('0').trim_end_matches('.').to_owned(),
-            false => digits.to_owned(),
-        };
-        if (-4..precision as i32 - reserved).contains(&exponent) {
-            let places = usize::try_from(precision as i32 - 1 - exponent).unwrap_or_default();
-            trimmed(&fixed(float, places, self.alternate))
-        } else {
-            format!("{}e{power}", trimmed(mantissa))
-        }
-    }
-}
-
-fn fixed(float: f64, precision: usize, point: bool) -> String {
-    format!("{float:.precision$}") + if point && precision == 0 { "." } else { "" }
-}
-
-fn exponent(float: f64, precision: usize, point: bool) -> String {
-    let text = format!("{float:.precision$e}");
-    let (mantissa, power) = text.split_once('e').unwrap_or((&text, "0"));
-    let power: i32 = power.parse().unwrap_or_default();
-    let point = if point && precision == 0 { "." } else { "" };
-    format!("{mantissa}{point}e{}{:02}", if power < 0 { '-' } else { '+' }, power.abs())
-}
-
-/// Digits at the start of `text`, and what follows.
-fn leading_int(text: &str) -> Result<(Option<usize>, &str)> {
-    let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-    if end == 0 {
-        return Ok((None, text));
-    }
-    let int = text[..end].parse().ok().filter(|int| *int < 1 << 31);
-    Ok((Some(int.ok_or_else(|| error("a width is too large"))?), &text[end..]))
-}
-
-fn checked_precision(precision: Option<usize>) -> Result<Option<usize>> {
-    match precision {
-        Some(digits) if digits > MAX_PRECISION => {
-            Err(error(format!("a precision above {MAX_PRECISION} is not supported")))
-        }
-        _ => Ok(precision),
-    }
-}
-
-/// `format % values`: a tuple's items in turn, a dict's by name, or one value.
-pub(super) fn printf(state: &State, format: &str, values: &Value) -> Result<String> {
-    let (placed, is_dict) = match view(values) {
-        Python::Sequence(one) if one.kind == Kind::Tuple => (one.items.clone(), false),
-        Python::Dict(_) => (vec![values.clone()], true),
-        _ => (vec![values.clone()], false),
-    };
-    let count = placed.len();
-    let mut placed = placed.into_iter();
-    let mut next = || placed.next().ok_or_else(|| error("not enough values for the format"));
-    let mut out = Text::new(state);
-    let (mut rest, mut named) = (format, false);
-    while let Some(at) = rest.find('%') {
-        out.push(&rest[..at])?;
-        rest = &rest[at + 1..];
-        let mut value = None;
-        if let Some((key, after)) = rest.strip_prefix('(').and_then(|name| name.split_once(')')) {
-            if !is_dict {
-                return Err(error("a format with names needs a dict"));
-            }
-            value = Some(
-                lookup(state, values, &key.into())?.ok_or_else(|| error(format!("no value for {key}")))?,
-            );
-            (rest, named) = (after, true);
-        }
-        let mut spec = Spec::default();
-        rest = printf_flags(&mut spec, rest);
-        let kind;
-        (kind, rest) = printf_spec(&mut spec, rest)?;
-        if kind == '%' {
-            out.push("%")?;
-            continue;
-        }
-        let value = match value {
-            Some(value) => value,
-            None => next()?,
-        };
-        out.push(&printf_value(state, spec, kind, &value)?)?;
-    }
-    out.push(rest)?;
-    if !named && !is_dict && placed.next().is_some() || is_dict && !named && count == 0 {
-        return Err(error("too many values for the format"));
-    }
-    Ok(out.text)
-}
-
-/// The flags of a printf format; what follows them.
-fn printf_flags<'t>(spec: &mut Spec, text: &'t str) -> &'t str {
-    let end = text.find(|c| !"#0- +".contains(c)).unwrap_or(text.len());
-    let has = |c| text[..end].contains(c);
-    spec.alternate = has('#');
-    spec.sign = if has('+') {
-        Some('+')
-    } else if has(' ') {
-        Some(' ')
-    } else {
-        None
-    };
-    if has('-') {
-        spec.align = Some('<');
-    } else if has('0') {
-        (spec.align, spec.fill) = (Some('='), Some('0'));
-    }
-    &text[end..]
-}
-
-/// Width, precision and type of a printf format.
-fn printf_spec<'t>(spec: &mut Spec, text: &'t str) -> Result<(char, &'t str)> {
-    if text.starts_with('*') {
-        return Err(error("a width of * is not supported"));
-    }
-    let (width, mut rest) = leading_int(text)?;
-    spec.width = width.unwrap_or(0);
-    if let Some(after) = rest.strip_prefix('.') {
-        let (precision, after) = leading_int(after)?;
-        (spec.precision, rest) = (Some(precision.unwrap_or(0)), after);
-    }
-    let rest = rest.trim_start_matches(['h', 'l', 'L']);
-    let kind = rest.chars().next().ok_or_else(|| error("an incomplete format"))?;
-    Ok((kind, &rest[kind.len_utf8()..]))
-}
-
-fn printf_value(state: &State, mut spec: Spec, kind: char, value: &Value) -> Result<String> {
-    let is_text = matches!(kind, 's' | 'r' | 'a' | 'c');
-    if is_text {
-        let body = match kind {
-            's' => text(state, value)?,
-            'r' => {
-                let mut out = Text::new(state);
-                out.repr(value)?;
-                out.text
-            }
-            'c' => match view(value) {
-                Python::Text(one) if one.chars().count() == 1 => one.into(),
-                Python::Int(code) => {
-                    let c = u32::try_from(code).ok().and_then(char::from_u32);
-                    c.ok_or_else(|| error("no such character"))?.into()
-                }
-                _ => return Err(error("%c needs one character")),
-            },
-            _ => return Err(error("%a is not supported")),
-        };
-        let body = match spec.precision.filter(|_| kind != 'c') {
-            Some(most) => body.chars().take(most).collect(),
-            None => body,
-        };
-        if spec.fill.take().is_some() {
-            spec.align = None;
-        }
-        return spec.pad(state, "", &body, '>');
-    }
-    let Some(number) = Number::of(value) else {
-        return Err(error(format!("%{kind} needs a number, not {}", type_name(value))));
-    };
-    spec.precision = checked_precision(spec.precision)?;
-    let number = match (kind, number) {
-        ('d' | 'i' | 'u', Number::Float(float)) if float.is_finite() && float.abs() < 1e38 => {
-            Number::Int(float as i128)
-        }
-        ('d' | 'i' | 'u' | 'o' | 'x' | 'X', Number::Float(_)) => {
-            return Err(error(format!("%{kind} needs an int")));
-        }
-        (_, number) => number,
-    };
-    spec.kind = Some(match kind {
-        'i' | 'u' => 'd',
-        'd' | 'o' | 'x' | 'X' | 'e' | 'E' | 'f' | 'F' | 'g' | 'G' => kind,
-        _ => return Err(error(format!("the format %{kind} is not supported"))),
-    });
-    if let (Some(_), Some('d' | 'o' | 'x' | 'X')) = (spec.precision, spec.kind) {
-        return Err(error("the precision of an int is not supported"));
-    }
-    spec.number(state, number)
-}
 
 /// `format.format(...)`.
 pub(super) fn format(state: &State, format: &str, arguments: &Arguments) -> Result<String> {
@@ -373,7 +83,7 @@ fn fields(
         let mut one = value(field)?;
         one = match conversion {
             None => one,
-            Some("s") => text(state, &one)?.into(),
+            Some("s") => to_text(state, &one)?.into(),
             Some("r") => {
                 let mut out = Text::new(state);
                 out.repr(&one)?;
@@ -408,7 +118,7 @@ fn nested_spec(state: &State, spec: &str, value: &mut impl FnMut(&str) -> Result
     while let Some((before, after)) = rest.split_once('{') {
         let (field, after) =
             after.split_once('}').ok_or_else(|| error("a field of a format does not end"))?;
-        out = out + before + &text(state, &value(field)?)?;
+        out = out + before + &to_text(state, &value(field)?)?;
         rest = after;
     }
     Ok(out + rest)
@@ -422,7 +132,7 @@ fn path(state: &State, mut value: Value, mut path: &str) -> Result<Value> {
             None => {
                 let name = path.strip_prefix('.').ok_or_else(|| error("a bad field of a format"))?;
                 let end = name.find(['.', '[']).unwrap_or(name.len());
-                if super::expression::METHODS.contains(&format!(" {} ", &name[..end])) {
+                if is_method_name(&name[..end]) {
                     return Err(error("a method in a format is not supported"));
                 }
                 ((&name[..end]).into(), &name[end..])
@@ -436,7 +146,7 @@ fn path(state: &State, mut value: Value, mut path: &str) -> Result<Value> {
 
 fn field_text(state: &State, value: &Value, spec: &str) -> Result<String> {
     if spec.is_empty() {
-        return text(state, value);
+        return to_text(state, value);
     }
     let mut spec = field_spec(spec)?;
     if spec.fill == Some('\0') {

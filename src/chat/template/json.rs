@@ -2,7 +2,8 @@
 
 use super::arguments::{Arguments, flag, some};
 use super::operators::Number;
-use super::value::{Kind, Python, Result, Text, error, float_text, type_name, view};
+use super::text::{Text, float_text};
+use super::value::{Kind, Python, Result, error, iterate, type_name, view};
 use minijinja::{State, Value};
 
 struct Format {
@@ -33,7 +34,7 @@ pub(super) fn dumps(state: &State, value: &Value, arguments: Arguments) -> Resul
     let (comma, colon) = match some(separators) {
         None if indent.is_some() => (",".into(), ": ".into()),
         None => (", ".into(), ": ".into()),
-        Some(separators) => match &super::value::items(state, &separators)?[..] {
+        Some(separators) => match &iterate(state, &separators)?[..] {
             [comma, colon] => match (comma.as_str(), colon.as_str()) {
                 (Some(comma), Some(colon)) => (comma.into(), colon.into()),
                 _ => return Err(error("separators of tojson must be texts")),
@@ -48,6 +49,7 @@ pub(super) fn dumps(state: &State, value: &Value, arguments: Arguments) -> Resul
 }
 
 fn write(out: &mut Text, format: &Format, value: &Value, level: usize) -> Result<()> {
+    out.step()?;
     match view(value) {
         Python::None => out.push("null"),
         Python::Bool(bool) => out.push(if bool { "true" } else { "false" }),

@@ -33,6 +33,9 @@ pub(super) enum Token {
     Operator(&'static str),
 }
 
+/// Bytes of a name: to look for one may take as long.
+const MAX_NAME: usize = 200;
+
 /// Longest first.
 const OPERATORS: [&str; 26] = [
     "//", "**", "==", "!=", ">=", "<=", "+", "-", "/", "*", "%", "~", "[", "]", "(", ")", "{", "}", ">", "<",
@@ -235,6 +238,9 @@ fn token(text: &str, after_point: bool) -> std::result::Result<(Token, usize), S
     let word = text.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(text.len());
     if word > 0 {
         let name = &text[..word];
+        if word > MAX_NAME {
+            return Err(format!("a name is longer than {MAX_NAME} bytes"));
+        }
         return if name.is_ascii() {
             Ok((Token::Name(name.into()), word))
         } else {

@@ -1,17 +1,19 @@
 //! The methods of Python's strings, lists and dicts that change nothing.
 
 use super::arguments::{Arguments, flag, int, required, some, text};
+use super::items;
+use super::letters::{is_case, letters};
 use super::lexer::is_space;
-use super::operators::{self, equal};
+use super::operators::equal;
+use super::text::{Text, is_printable, like};
 use super::value::{
-    ITEM, Kind, Python, Result, Sequence, charge, error, is_printable, items, like, list, sequence, tuple,
-    type_name, view,
+    ITEM, Kind, Python, Result, Sequence, charge, error, iterate, list, sequence, tuple, type_name, view,
 };
 use minijinja::{State, Value};
 
 /// Calls a method. An error where the type has none of this name, or where it is not supported.
 pub(super) fn call(state: &State, value: &Value, name: &str, arguments: &[Value]) -> Result<Value> {
-    let arguments = Arguments::new(arguments)?;
+    let arguments = Arguments::new(state, arguments)?;
     match view(value) {
         Python::Text(one) => {
             charge(state, one.len() + 64)?;
@@ -43,7 +45,7 @@ fn dict(state: &State, value: &Value, name: &str, arguments: Arguments) -> Resul
     match name {
         "get" => {
             let [key, default] = arguments.place()?;
-            let found = operators::lookup(state, value, &required(key, "key")?)?;
+            let found = items::lookup(state, value, &required(key, "key")?)?;
             return Ok(found.or(default).unwrap_or_else(|| Value::from(())));
         }
         _ => arguments.place::<0>()?,
@@ -130,8 +132,8 @@ fn parts(state: &State, one: &str, name: &str, arguments: &Arguments) -> Found {
         }
         "join" => {
             let [iterable] = arguments.place()?;
-            let parts = items(state, &required(iterable, "iterable")?)?;
-            let mut out = super::value::Text::new(state);
+            let parts = iterate(state, &required(iterable, "iterable")?)?;
+            let mut out = Text::new(state);
             for (i, part) in parts.iter().enumerate() {
                 out.push(if i == 0 { "" } else { one })?;
                 out.push(part.as_str().ok_or_else(|| error("join takes texts only"))?)?;
@@ -260,65 +262,6 @@ fn forms(state: &State, one: &str, name: &str, arguments: &Arguments) -> Found {
     Ok(Some(out.into()))
 }
 
-/// Upper and lower case.
-pub(super) fn letters(one: &str, form: &str) -> Result<String> {
-    Ok(match form {
-        "upper" => one.to_uppercase(),
-        "lower" => one.to_lowercase(),
-        "casefold" if one.is_ascii() => one.to_lowercase(),
-        "capitalize" | "title" | "swapcase" if one.contains('Σ') => {
-            return Err(error(format!("{form} of a Σ is not supported")));
-        }
-        "capitalize" => {
-            let mut chars = one.chars();
-            let first = chars.next().map_or(Ok(String::new()), title_case)?;
-            first + &one[one.len() - chars.as_str().len()..].to_lowercase()
-        }
-        "title" => {
-            let mut after_letter = false;
-            let mut out = String::with_capacity(one.len());
-            for c in one.chars() {
-                if after_letter {
-                    out.extend(c.to_lowercase())
-                } else {
-                    out += &title_case(c)?
-                }
-                after_letter = c.is_lowercase() || c.is_uppercase() || is_title(c);
-            }
-            out
-        }
-        "swapcase" => {
-            let swap = |c: char| -> String {
-                if c.is_uppercase() { c.to_lowercase().collect() } else { c.to_uppercase().collect() }
-            };
-            one.chars().map(swap).collect()
-        }
-        _ => return Err(error(format!("{form} of letters beyond ASCII is not supported"))),
-    })
-}
-
-/// One of the four letters that have a form of their own in title case: Dž, Lj, Nj and Dz.
-fn is_title(c: char) -> bool {
-    matches!(c, 'ǅ' | 'ǈ' | 'ǋ' | 'ǲ')
-}
-
-/// A letter that begins a word.
-fn title_case(c: char) -> Result<String> {
-    let upper: String = c.to_uppercase().collect();
-    Ok(match c {
-        'Ǆ' | 'ǅ' | 'ǆ' => "ǅ".into(),
-        'Ǉ' | 'ǈ' | 'ǉ' => "ǈ".into(),
-        'Ǌ' | 'ǋ' | 'ǌ' => "ǋ".into(),
-        'Ǳ' | 'ǲ' | 'ǳ' => "ǲ".into(),
-        'ß' => "Ss".into(),
-        '\u{10d0}'..='\u{10ff}' => c.into(), // Georgian has capitals, but not for this
-        _ if upper.chars().count() > 1 => {
-            return Err(error(format!("the title case of {c} is not supported")));
-        }
-        _ => upper,
-    })
-}
-
 fn expand_tabs(state: &State, one: &str, size: usize) -> Result<String> {
     charge(state, one.matches('\t').count().saturating_mul(size))?;
     let (mut out, mut column) = (String::new(), 0);
@@ -393,7 +336,7 @@ fn places(state: &State, one: &str, name: &str, arguments: &Arguments) -> Found 
     let within = &one[byte(start)..byte(stop)];
     if matches!(name, "startswith" | "endswith") {
         let candidates = match view(&part) {
-            Python::Sequence(parts) if parts.kind == Kind::Tuple => items(state, &part)?,
+            Python::Sequence(parts) if parts.kind == Kind::Tuple => iterate(state, &part)?,
             _ => vec![part],
         };
         for candidate in candidates {
@@ -451,11 +394,4 @@ fn tests(_: &State, one: &str, name: &str, arguments: &Arguments) -> Found {
     };
     arguments.clone().place::<0>()?;
     Ok(Some(is.into()))
-}
-
-/// `isupper` or `islower`.
-pub(super) fn is_case(one: &str, upper: bool) -> bool {
-    let is = |c: char| if upper { c.is_uppercase() } else { c.is_lowercase() };
-    let is_other = |c: char| if upper { c.is_lowercase() } else { c.is_uppercase() };
-    one.chars().any(is) && !one.chars().any(is_other)
 }

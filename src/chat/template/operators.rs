@@ -1,7 +1,9 @@
 //! Python's operators, subscripts and slices.
 
-use super::format::printf;
-use super::value::{ITEM, Kind, Python, Result, charge, error, list, sequence, text, tuple, type_name, view};
+use super::items::lookup;
+use super::printf::printf;
+use super::text::{Text, like};
+use super::value::{ITEM, Kind, Python, Result, charge, error, iterate, sequence, type_name, view};
 use minijinja::{State, Value};
 use std::cmp::Ordering;
 
@@ -45,9 +47,14 @@ impl Number {
     }
 }
 
+/// How many bytes of two texts are compared at most.
+fn common_length(left: &Value, right: &Value) -> usize {
+    left.as_str().zip(right.as_str()).map_or(0, |(left, right)| left.len().min(right.len()))
+}
+
 /// Python's `==`.
 pub(super) fn equal(state: &State, left: &Value, right: &Value) -> Result<bool> {
-    charge(state, 64)?;
+    charge(state, common_length(left, right))?;
     if let (Some(a), Some(b)) = (Number::of(left), Number::of(right)) {
         return Ok(a.compare(b) == Some(Ordering::Equal));
     }
@@ -75,7 +82,9 @@ pub(super) fn equal(state: &State, left: &Value, right: &Value) -> Result<bool> 
         }
         (Python::Generator(a), Python::Generator(b)) => std::ptr::eq(a, b),
         (Python::Namespace(a), Python::Namespace(b)) => std::ptr::eq(a, b),
-        (Python::Other, Python::Other) => return Err(error("== of two such objects is not supported")),
+        (Python::Callable(_) | Python::Other, Python::Callable(_) | Python::Other) => {
+            return Err(error("== of two such objects is not supported"));
+        }
         _ => false,
     })
 }
@@ -91,7 +100,7 @@ fn all<T>(items: impl Iterator<Item = T>, test: impl Fn(T) -> Result<bool>) -> R
 
 /// Which of two values comes first, None where neither does (NaN). An error where Python has no order for them.
 pub(super) fn order(state: &State, left: &Value, right: &Value) -> Result<Option<Ordering>> {
-    charge(state, 64)?;
+    charge(state, common_length(left, right))?;
     if let (Some(a), Some(b)) = (Number::of(left), Number::of(right)) {
         return Ok(a.compare(b));
     }
@@ -153,38 +162,9 @@ fn contains(state: &State, container: &Value, item: &Value) -> Result<bool> {
         (Python::Text(_), _) => unsupported("in", item, container),
         (Python::Dict(_), _) => Ok(lookup(state, container, item)?.is_some()),
         _ => {
-            let items = super::value::items(state, container)?;
+            let items = iterate(state, container)?;
             Ok(!all(items.iter(), |one| Ok(!equal(state, one, item)?))?)
         }
-    }
-}
-
-/// The value of a key of a dict. An error where a key cannot be one.
-pub(super) fn lookup(state: &State, dict: &Value, key: &Value) -> Result<Option<Value>> {
-    let Python::Dict(dict) = view(dict) else { return Ok(None) };
-    check_key(key)?;
-    charge(state, dict.entries.len() * 4)?;
-    for (name, value) in &dict.entries {
-        let is_same = match (name.as_str(), key.as_str()) {
-            (Some(name), Some(key)) => name == key,
-            (None, None) => equal(state, name, key)?,
-            _ => false,
-        };
-        if is_same {
-            return Ok(Some(value.clone()));
-        }
-    }
-    Ok(None)
-}
-
-/// Lists and dicts cannot be keys.
-pub(super) fn check_key(key: &Value) -> Result<()> {
-    match view(key) {
-        Python::Dict(_) => Err(error("a dict cannot be a key")),
-        Python::Sequence(sequence) if sequence.kind != Kind::Tuple => Err(error("a list cannot be a key")),
-        Python::Sequence(sequence) => sequence.items.iter().try_for_each(check_key),
-        Python::Other => Err(error("such an object as key is not supported")),
-        _ => Ok(()),
     }
 }
 
@@ -193,7 +173,7 @@ pub(super) fn calculate(state: &State, arguments: &[Value]) -> Result<Value> {
     let [first, rest @ ..] = arguments else { return Err(error("nothing to calculate")) };
     rest.chunks_exact(2).try_fold(first.clone(), |left, pair| {
         let operator = pair[0].as_str().unwrap_or_default();
-        charge(state, 64)?;
+        charge(state, 1)?;
         match (Number::of(&left), Number::of(&pair[1])) {
             (Some(Number::Int(a)), Some(Number::Int(b))) => ints(operator, a, b),
             (Some(a), Some(b)) => floats(operator, a.float(), b.float()).map(Value::from),
@@ -222,7 +202,9 @@ fn ints(operator: &str, a: i128, b: i128) -> Result<Value> {
         "**" if b >= 0 => u32::try_from(b).ok().and_then(|b| a.checked_pow(b)),
         _ => return floats(operator, a as f64, b as f64).map(Value::from),
     };
-    result.map(Value::from).ok_or_else(|| error("an integer of more than 127 bits is not supported"))
+    // Not the least of 128 bits either: its negative needs one more.
+    let result = result.filter(|int| *int != i128::MIN).map(Value::from);
+    result.ok_or_else(|| error("an integer of more than 127 bits is not supported"))
 }
 
 fn floats(operator: &str, a: f64, b: f64) -> Result<f64> {
@@ -273,7 +255,7 @@ fn values(state: &State, operator: &str, left: &Value, right: &Value) -> Result<
         ("+", Python::Text(a), Python::Text(b)) => {
             charge(state, a.len() + b.len())?;
             if left.is_safe() == right.is_safe() {
-                return Ok(super::value::like(left, [a, b].concat()));
+                return Ok(like(left, [a, b].concat()));
             }
             let side =
                 |value: &Value, text: &str| if value.is_safe() { text.to_owned() } else { escape(text) };
@@ -304,7 +286,7 @@ fn repeat(state: &State, value: &Value, times: &Value) -> Result<Value> {
     match view(value) {
         Python::Text(text) => {
             charge(state, text.len().saturating_mul(times))?;
-            Ok(super::value::like(value, text.repeat(times)))
+            Ok(like(value, text.repeat(times)))
         }
         Python::Sequence(one) if matches!(one.kind, Kind::List | Kind::Tuple) => {
             charge(state, one.items.len().saturating_mul(times).saturating_mul(ITEM))?;
@@ -332,7 +314,7 @@ pub(super) fn escape(text: &str) -> String {
 
 /// `~`.
 pub(super) fn concatenate(state: &State, arguments: &[Value]) -> Result<Value> {
-    let mut out = super::value::Text::new(state);
+    let mut out = Text::new(state);
     arguments.iter().try_for_each(|argument| out.value(argument))?;
     Ok(out.text.into())
 }
@@ -347,133 +329,4 @@ pub(super) fn sign(state: &State, value: &Value, sign: &str) -> Result<Value> {
         (_, Some(Number::Float(float))) => Ok(float.into()),
         _ => Err(error(format!("{sign} of {} is not possible", type_name(value)))),
     }
-}
-
-/// The place of `index` among `length` items.
-fn place(index: i128, length: usize) -> Option<usize> {
-    usize::try_from(if index < 0 { index + length as i128 } else { index }).ok().filter(|at| *at < length)
-}
-
-/// `value[key]`, None where there is no such item.
-pub(super) fn item(state: &State, value: &Value, key: &Value) -> Result<Option<Value>> {
-    let index = match view(key) {
-        Python::Int(int) => Some(int),
-        Python::Bool(bool) => Some(bool.into()),
-        _ => None,
-    };
-    match (view(value), index) {
-        (Python::Undefined, _) => Err(error("an undefined value has no items")),
-        (Python::Dict(_), _) => Ok(if check_key(key).is_ok() { lookup(state, value, key)? } else { None }),
-        (Python::Sequence(one), Some(index))
-            if matches!(one.kind, Kind::List | Kind::Tuple | Kind::Group | Kind::Range(..)) =>
-        {
-            Ok(place(index, one.items.len()).map(|at| one.items[at].clone()))
-        }
-        (Python::Text(text), Some(index)) => {
-            charge(state, text.len())?;
-            let at = place(index, text.chars().count());
-            Ok(at.and_then(|at| text.chars().nth(at)).map(|c| super::value::like(value, c.into())))
-        }
-        _ => Ok(None),
-    }
-}
-
-/// `value[start:stop:step]`.
-pub(super) fn slice(state: &State, arguments: &[Value]) -> Result<Value> {
-    let [value, bounds @ ..] = arguments else { return Err(error("nothing to slice")) };
-    let bound = |i: usize| match bounds.get(i).map(|bound| (bound, view(bound))) {
-        None | Some((_, Python::None)) => Ok(None),
-        Some((_, Python::Int(int))) => Ok(Some(int)),
-        Some((_, Python::Bool(bool))) => Ok(Some(bool.into())),
-        Some((bound, _)) => Err(error(format!("a bound of a slice is an int, not {}", type_name(bound)))),
-    };
-    let (start, stop, step) = (bound(0)?, bound(1)?, bound(2)?.unwrap_or(1));
-    match view(value) {
-        Python::Text(text) => {
-            charge(state, text.len() * ITEM)?;
-            let chars: Vec<char> = text.chars().collect();
-            let slice = Slice::new(start, stop, step, chars.len())?;
-            Ok(super::value::like(value, slice.places().map(|at| chars[at]).collect()))
-        }
-        Python::Sequence(one)
-            if matches!(one.kind, Kind::List | Kind::Tuple | Kind::Group | Kind::Range(..)) =>
-        {
-            charge(state, one.items.len() * ITEM)?;
-            let slice = Slice::new(start, stop, step, one.items.len())?;
-            let kind = match one.kind {
-                Kind::Range(first, _, step) => {
-                    Kind::Range(first + slice.start * step, first + slice.stop * step, step * slice.step)
-                }
-                Kind::Group => Kind::Tuple,
-                kind => kind,
-            };
-            sequence(kind, slice.places().map(|at| one.items[at].clone()).collect())
-        }
-        _ => Err(error(format!("{} has no slices", type_name(value)))),
-    }
-}
-
-/// A slice whose bounds lie within what is sliced.
-struct Slice {
-    start: i128,
-    stop: i128,
-    step: i128,
-}
-
-impl Slice {
-    fn new(start: Option<i128>, stop: Option<i128>, step: i128, length: usize) -> Result<Self> {
-        if step == 0 {
-            return Err(error("a slice has no step of zero"));
-        }
-        let length = length as i128;
-        let (lowest, highest) = if step > 0 { (0, length) } else { (-1, length - 1) };
-        let clamp = |at: i128| if at < 0 { at.saturating_add(length) } else { at }.clamp(lowest, highest);
-        let (first, last) = if step > 0 { (lowest, highest) } else { (highest, lowest) };
-        let (start, stop) = (start.map_or(first, clamp), stop.map_or(last, clamp));
-        Ok(Self { start, stop, step: step.clamp(-length - 1, length + 1) })
-    }
-
-    fn places(&self) -> impl Iterator<Item = usize> {
-        let (stop, step) = (self.stop, self.step);
-        std::iter::successors(Some(self.start), move |at| Some(at + step))
-            .take_while(move |at| if step > 0 { *at < stop } else { *at > stop })
-            .filter_map(|at| usize::try_from(at).ok())
-    }
-}
-
-/// `list` and `tuple` of literals.
-pub(super) fn literal(state: &State, arguments: &[Value], is_tuple: bool) -> Result<Value> {
-    charge(state, arguments.len() * ITEM)?;
-    if is_tuple { tuple(&arguments[1..]) } else { list(arguments[1..].to_vec()) }
-}
-
-/// A dict of keys and values in turn; of equal keys the first stays, with the last value.
-pub(super) fn dict_of(state: &State, pairs: impl Iterator<Item = (Value, Value)>) -> Result<Value> {
-    let mut entries: Vec<(Value, Value)> = Vec::new();
-    for (key, value) in pairs {
-        check_key(&key)?;
-        charge(state, 2 * ITEM + entries.len() * 16)?;
-        let mut same = None;
-        for (i, entry) in entries.iter().enumerate() {
-            let is_same = match (entry.0.as_str(), key.as_str()) {
-                (Some(a), Some(b)) => a == b,
-                (None, None) => equal(state, &entry.0, &key)?,
-                _ => false,
-            };
-            if is_same {
-                same = Some(i);
-                break;
-            }
-        }
-        match same {
-            Some(i) => entries[i].1 = value,
-            None => entries.push((key, value)),
-        }
-    }
-    super::value::dict(entries)
-}
-
-/// `str(value)` as a value.
-pub(super) fn string(state: &State, value: &Value) -> Result<Value> {
-    if value.as_str().is_some() { Ok(value.clone()) } else { Ok(text(state, value)?.into()) }
 }

@@ -1,25 +1,24 @@
 //! Jinja2's filters on lists, dicts and generators.
 
 use super::arguments::{Arguments, flag, int, required, some, text};
-use super::operators::{calculate, equal, item, order, string};
-use super::runtime;
+use super::attributes::attribute_only;
+use super::items::{check_key, item};
+use super::operators::{calculate, equal, order};
+use super::text::{Text, like, string, to_text};
 use super::value::{
-    ITEM, Kind, Python, Result, Text, charge, dict, error, generator, items, list, sequence, tuple,
-    type_name, view,
+    ITEM, Kind, Python, Result, charge, dict, error, generator, iterate, list, sequence, tuple, type_name,
+    view,
 };
 use minijinja::{State, Value};
 use std::cmp::Ordering;
 
 /// Applies a filter, if it is one of these.
 pub(super) fn apply(
-    state: &mut State,
+    state: &State,
     name: &str,
     value: &Value,
     arguments: &Arguments,
 ) -> Result<Option<Value>> {
-    if let Some(result) = chosen(state, name, value, arguments)? {
-        return Ok(Some(result));
-    }
     for part in [single, arranged, grouped] {
         if let Some(result) = part(state, name, value, arguments)? {
             return Ok(Some(result));
@@ -46,7 +45,7 @@ fn single(state: &State, name: &str, value: &Value, arguments: &Arguments) -> Re
             match view(value) {
                 Python::Generator(generator) => generator.next(),
                 Python::Text(text) => text.chars().next().map(Value::from),
-                _ => items(state, value)?.into_iter().next(),
+                _ => iterate(state, value)?.into_iter().next(),
             }
             .unwrap_or_default()
         }
@@ -55,11 +54,11 @@ fn single(state: &State, name: &str, value: &Value, arguments: &Arguments) -> Re
             if matches!(view(value), Python::Generator(_)) {
                 return Err(error(format!("last of {} is not possible", type_name(value))));
             }
-            items(state, value)?.pop().unwrap_or_default()
+            iterate(state, value)?.pop().unwrap_or_default()
         }
         "list" => {
             arguments.place::<0>()?;
-            list(items(state, value)?)?
+            list(iterate(state, value)?)?
         }
         "join" => {
             let [separator, attribute] = arguments.bind(["d", "attribute"])?;
@@ -72,7 +71,7 @@ fn single(state: &State, name: &str, value: &Value, arguments: &Arguments) -> Re
                 return Err(error("sum does not join texts"));
             }
             let attribute = some(attribute);
-            items(state, value)?.iter().try_fold(start, |sum, item| {
+            iterate(state, value)?.iter().try_fold(start, |sum, item| {
                 calculate(state, &[sum, "+".into(), picked(state, item, &attribute)?])
             })?
         }
@@ -83,7 +82,7 @@ fn single(state: &State, name: &str, value: &Value, arguments: &Arguments) -> Re
         "attr" => {
             let [key] = arguments.bind(["name"])?;
             let key = text(&Some(string(state, &required(key, "name")?)?), "")?;
-            runtime::attribute_only(value, &key)?
+            attribute_only(value, &key)?
         }
         _ => return Ok(None),
     }))
@@ -101,12 +100,12 @@ pub(super) fn length(value: &Value) -> Result<usize> {
 
 fn join(state: &State, value: &Value, separator: &Option<Value>, attribute: &Option<Value>) -> Result<Value> {
     let separator = match separator {
-        Some(separator) => super::value::text(state, separator)?,
+        Some(separator) => to_text(state, separator)?,
         None => String::new(),
     };
     let attribute = some(attribute.clone());
     let mut out = Text::new(state);
-    for (i, item) in items(state, value)?.iter().enumerate() {
+    for (i, item) in iterate(state, value)?.iter().enumerate() {
         out.push(if i == 0 { "" } else { &separator })?;
         out.value(&picked(state, item, &attribute)?)?;
     }
@@ -114,7 +113,7 @@ fn join(state: &State, value: &Value, separator: &Option<Value>, attribute: &Opt
 }
 
 /// What an `attribute` argument picks of an item: `a.b`, or a number. The item itself without one.
-fn picked(state: &State, one: &Value, attribute: &Option<Value>) -> Result<Value> {
+pub(super) fn picked(state: &State, one: &Value, attribute: &Option<Value>) -> Result<Value> {
     let Some(attribute) = attribute else { return Ok(one.clone()) };
     match view(attribute) {
         Python::Text(path) => path.split('.').try_fold(one.clone(), |value, part| {
@@ -134,7 +133,7 @@ fn picked(state: &State, one: &Value, attribute: &Option<Value>) -> Result<Value
 fn found(state: &State, value: &Value, key: &Value) -> Result<Value> {
     match item(state, value, key)? {
         Some(found) => Ok(found),
-        None => key.as_str().map_or(Ok(Value::UNDEFINED), |name| runtime::attribute_only(value, name)),
+        None => key.as_str().map_or(Ok(Value::UNDEFINED), |name| attribute_only(value, name)),
     }
 }
 
@@ -153,7 +152,7 @@ fn sort_key(state: &State, one: &Value, attribute: &Option<Value>, case: bool) -
 fn extreme(state: &State, name: &str, value: &Value, case: bool, attribute: &Option<Value>) -> Result<Value> {
     let mut best: Option<(Value, Value)> = None;
     let wanted = if name == "min" { Ordering::Less } else { Ordering::Greater };
-    for one in items(state, value)? {
+    for one in iterate(state, value)? {
         let key = sort_key(state, &one, attribute, case)?;
         let is_better = match &best {
             None => true,
@@ -209,7 +208,7 @@ fn arranged(state: &State, name: &str, value: &Value, arguments: &Arguments) -> 
                 }
                 one => vec![one],
             };
-            let keyed = items(state, value)?.into_iter().map(|one| {
+            let keyed = iterate(state, value)?.into_iter().map(|one| {
                 let keys = attributes.iter().map(|attribute| sort_key(state, &one, attribute, flag(&case)));
                 Ok((keys.collect::<Result<Vec<_>>>()?, one))
             });
@@ -218,9 +217,9 @@ fn arranged(state: &State, name: &str, value: &Value, arguments: &Arguments) -> 
         "reverse" => {
             arguments.place::<0>()?;
             match view(value) {
-                Python::Text(text) => super::value::like(value, text.chars().rev().collect()),
+                Python::Text(text) => like(value, text.chars().rev().collect()),
                 _ => {
-                    let mut items = items(state, value)?;
+                    let mut items = iterate(state, value)?;
                     items.reverse();
                     if matches!(view(value), Python::Generator(_)) { list(items)? } else { generator(items)? }
                 }
@@ -229,9 +228,9 @@ fn arranged(state: &State, name: &str, value: &Value, arguments: &Arguments) -> 
         "unique" => {
             let [case, attribute] = arguments.bind(["case_sensitive", "attribute"])?;
             let (mut seen, mut kept) = (Vec::<Value>::new(), Vec::new());
-            for one in items(state, value)? {
+            for one in iterate(state, value)? {
                 let key = sort_key(state, &one, &some(attribute.clone()), flag(&case))?;
-                super::operators::check_key(&key)?;
+                check_key(state, &key)?;
                 let mut is_new = true;
                 for other in &seen {
                     is_new &= !equal(state, other, &key)?;
@@ -270,7 +269,7 @@ fn grouped(state: &State, name: &str, value: &Value, arguments: &Arguments) -> R
                 .ok()
                 .filter(|size| *size > 0)
                 .ok_or_else(|| error("batch of no items"))?;
-            let mut rows: Vec<Vec<Value>> = items(state, value)?.chunks(size).map(<[_]>::to_vec).collect();
+            let mut rows: Vec<Vec<Value>> = iterate(state, value)?.chunks(size).map(<[_]>::to_vec).collect();
             if let (Some(fill), Some(last)) = (some(fill), rows.last_mut()) {
                 charge(state, size.saturating_mul(ITEM))?;
                 last.resize(size, fill);
@@ -282,12 +281,12 @@ fn grouped(state: &State, name: &str, value: &Value, arguments: &Arguments) -> R
             let count = int(&Some(required(count, "slices")?), 1)?;
             let count =
                 usize::try_from(count).ok().filter(|count| *count > 0).ok_or_else(|| error("no slices"))?;
-            generator(slices(state, items(state, value)?, count, some(fill))?)?
+            generator(slices(state, iterate(state, value)?, count, some(fill))?)?
         }
         "groupby" => {
             let [attribute, default, case] = arguments.bind(["attribute", "default", "case_sensitive"])?;
             let attribute = Some(required(attribute, "attribute")?);
-            group_by(state, items(state, value)?, &attribute, some(default), flag(&case))?
+            group_by(state, iterate(state, value)?, &attribute, some(default), flag(&case))?
         }
         "dictsort" => {
             let [case, by, reverse] = arguments.bind(["case_sensitive", "by", "reverse"])?;
@@ -350,54 +349,6 @@ fn group_by(
     let groups =
         groups.into_iter().map(|(_, found, members)| sequence(Kind::Group, vec![found, list(members)?]));
     list(groups.collect::<Result<_>>()?)
-}
-
-/// `map`, `select`, `reject` and their like, which name a filter or a test.
-fn chosen(state: &mut State, name: &str, value: &Value, arguments: &Arguments) -> Result<Option<Value>> {
-    let by_attribute = matches!(name, "selectattr" | "rejectattr");
-    if !by_attribute && !matches!(name, "map" | "select" | "reject") {
-        return Ok(None);
-    }
-    let all = items(state, value)?;
-    let mut arguments = arguments.clone();
-    if name == "map" {
-        return map(state, all, arguments).map(Some);
-    }
-    let attribute = match by_attribute {
-        true if arguments.placed.is_empty() => return Err(error(format!("{name} needs an attribute"))),
-        true => Some(arguments.placed.remove(0)),
-        false => None,
-    };
-    let test =
-        if arguments.placed.is_empty() { None } else { Some(text(&Some(arguments.placed.remove(0)), "")?) };
-    let mut kept = Vec::new();
-    for one in all {
-        let subject = picked(state, &one, &attribute)?;
-        let is = match &test {
-            Some(test) => super::tests::test(state, test, &subject, arguments.clone())?,
-            None => subject.is_true(),
-        };
-        if is == name.starts_with("select") {
-            kept.push(one);
-        }
-    }
-    generator(kept).map(Some)
-}
-
-fn map(state: &mut State, all: Vec<Value>, mut arguments: Arguments) -> Result<Value> {
-    let is_attribute = arguments.placed.is_empty();
-    if is_attribute {
-        let [attribute, default] = arguments.bind(["attribute", "default"])?;
-        let attribute = Some(required(attribute, "attribute")?);
-        let picked = all.iter().map(|one| {
-            let found = picked(state, one, &attribute)?;
-            Ok(if found.is_undefined() { default.clone().unwrap_or(found) } else { found })
-        });
-        return generator(picked.collect::<Result<_>>()?);
-    }
-    let filter = text(&Some(arguments.placed.remove(0)), "")?;
-    let mapped = all.iter().map(|one| runtime::filter(state, &filter, one, &arguments));
-    generator(mapped.collect::<Result<_>>()?)
 }
 
 /// The keyword arguments of a mapping.

@@ -81,14 +81,11 @@ pub(super) struct Writer<'d> {
 }
 
 impl<'d> Writer<'d> {
+    /// Text goes the way of values: what is written is charged for there.
     fn text(&mut self, text: &str) {
-        let has_tag = ["{{", "{%", "{#"].iter().any(|start| text.contains(start)) || text.ends_with('{');
-        if has_tag {
-            self.out += &format!("{{{{{}}}}}", quoted(text).text);
-        } else {
-            self.lines += text.matches('\n').count();
-            self.out += text;
-        }
+        self.out += "{{ ";
+        self.out += &quoted(text).text;
+        self.out += " }}";
     }
 
     /// A tag, on the line that it had.

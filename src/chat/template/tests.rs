@@ -1,10 +1,11 @@
 //! Jinja2's tests.
 
 use super::arguments::{Arguments, required};
-use super::methods::is_case;
+use super::letters::is_case;
 use super::operators::{Number, calculate, equal, holds};
 use super::runtime;
-use super::value::{Kind, Python, Result, error, text, type_name, view};
+use super::text::to_text;
+use super::value::{Kind, Python, Result, error, is_loop, type_name, view};
 use minijinja::{State, Value};
 
 /// The names.
@@ -58,15 +59,14 @@ fn kind(state: &State, name: &str, value: &Value) -> Result<bool> {
         ("sequence", _) => false,
         ("iterable", Python::Undefined | Python::Text(_) | Python::Dict(_)) => true,
         ("iterable", Python::Sequence(_) | Python::Generator(_)) => true,
-        ("iterable" | "callable", Python::Other)
-            if !runtime::is_method(value) && !runtime::is_macro(value) =>
-        {
+        ("iterable" | "callable", Python::Other) if is_loop(value) => {
             return Err(error(format!("the test {name} of such an object is not supported")));
         }
         ("iterable", _) => false,
+        ("callable", Python::Callable(one)) => one.is_function(),
         ("callable", one) => matches!(one, Python::Undefined | Python::Other),
-        ("lower", _) => is_case(&text(state, value)?, false),
-        ("upper", _) => is_case(&text(state, value)?, true),
+        ("lower", _) => is_case(&to_text(state, value)?, false),
+        ("upper", _) => is_case(&to_text(state, value)?, true),
         ("escaped", _) => value.is_safe(),
         ("filter", Python::Text(name)) => runtime::is_filter(name) || runtime::is_known(name),
         ("test", Python::Text(name)) => runtime::is_test(name),

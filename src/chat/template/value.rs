@@ -1,17 +1,20 @@
 //! Python's values over minijinja's: lists, dicts and namespaces of their own, and how each is written.
 
-use super::lexer::is_space;
+use super::callable::Callable;
 use minijinja::value::{Enumerator, Object, ObjectRepr, ValueKind};
 use minijinja::{Error, ErrorKind, State, Value};
 use serde_json::Value as Json;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub(super) type Result<T> = std::result::Result<T, Error>;
 
 /// How deep lists and dicts may nest: whoever walks or drops them is recursive.
 const MAX_DEPTH: usize = 130;
+/// The most entries of a dict that are searched one by one.
+const MAX_SEARCHED: usize = 16;
 /// What an item of a list costs, in bytes.
-pub(super) const ITEM: usize = 64;
+pub(super) const ITEM: usize = 24;
 
 /// An error of the template.
 pub(super) fn error(message: impl Into<String>) -> Error {
@@ -20,7 +23,7 @@ pub(super) fn error(message: impl Into<String>) -> Error {
 
 /// Takes what `bytes` cost off the fuel: before they are allocated.
 pub(super) fn charge(state: &State, bytes: usize) -> Result<()> {
-    state.consume_fuel(bytes as u64 / 64 + 1)
+    state.consume_fuel(bytes as u64 / 16 + 1)
 }
 
 /// What a sequence is in Python.
@@ -39,21 +42,25 @@ pub(super) enum Kind {
 
 /// What a value holds.
 #[derive(Clone, Copy, Debug, Default)]
-struct Held {
+pub(super) struct Held {
     depth: usize,
     namespace: bool,
 }
 
 impl Held {
     /// Of all `values` together.
-    fn by<'v>(values: impl Iterator<Item = &'v Value>) -> Result<Self> {
+    pub fn by<'v>(values: impl Iterator<Item = &'v Value>) -> Result<Self> {
         let mut held = Self::default();
         for value in values {
             let one = match view(value) {
                 Python::Sequence(sequence) => sequence.held,
                 Python::Dict(dict) => dict.held,
                 Python::Generator(generator) => generator.held,
+                Python::Callable(callable) => callable.held,
                 Python::Namespace(_) => Self { depth: 1, namespace: true },
+                Python::Other if is_loop(value) => {
+                    return Err(error("a loop within a value is not supported"));
+                }
                 _ => continue,
             };
             held.depth = held.depth.max(one.depth);
@@ -98,7 +105,20 @@ impl Object for Sequence {
 #[derive(Debug)]
 pub(super) struct Dict {
     pub entries: Vec<(Value, Value)>,
+    /// The places of the keys that are texts, where a search would take long.
+    places: HashMap<Arc<str>, usize>,
     held: Held,
+}
+
+impl Dict {
+    /// The value of a key that is a text.
+    pub fn find(&self, key: &str) -> Option<&Value> {
+        let entry = match self.places.is_empty() {
+            true => self.entries.iter().find(|entry| entry.0.as_str() == Some(key)),
+            false => self.places.get(key).map(|place| &self.entries[*place]),
+        };
+        entry.map(|entry| &entry.1)
+    }
 }
 
 impl Object for Dict {
@@ -107,7 +127,7 @@ impl Object for Dict {
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        self.entries.iter().find(|entry| entry.0.as_str() == Some(key)).map(|entry| entry.1.clone())
+        self.find(key).cloned()
     }
 
     fn enumerate(self: &Arc<Self>) -> Enumerator {
@@ -118,20 +138,19 @@ impl Object for Dict {
 /// What Python makes lazily and reads once. It is true even if it is empty, and has no length.
 #[derive(Debug)]
 pub(super) struct Generator {
-    items: Mutex<Vec<Value>>,
+    items: Mutex<std::vec::IntoIter<Value>>,
     held: Held,
 }
 
 impl Generator {
     /// The items that nobody has taken.
     pub fn take(&self) -> Vec<Value> {
-        std::mem::take(&mut self.items.lock().unwrap_or_else(PoisonError::into_inner))
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).by_ref().collect()
     }
 
     /// The first item that nobody has taken.
     pub fn next(&self) -> Option<Value> {
-        let mut items = self.items.lock().unwrap_or_else(PoisonError::into_inner);
-        if items.is_empty() { None } else { Some(items.remove(0)) }
+        self.items.lock().unwrap_or_else(PoisonError::into_inner).next()
     }
 }
 
@@ -143,18 +162,14 @@ impl Object for Generator {
 
 /// A namespace. It cannot hold itself: no value that holds a namespace can be put into one.
 #[derive(Debug, Default)]
-pub(super) struct Namespace(Mutex<Vec<(Arc<str>, Value)>>);
+pub(super) struct Namespace(Mutex<BTreeMap<String, Value>>);
 
 impl Namespace {
     pub fn set(&self, name: &str, value: Value) -> Result<()> {
         if Held::by(std::iter::once(&value))?.namespace {
             return Err(error("a namespace that holds a namespace is not supported"));
         }
-        let mut entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        match entries.iter_mut().find(|entry| &*entry.0 == name) {
-            Some(entry) => entry.1 = value,
-            None => entries.push((name.into(), value)),
-        }
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(name.into(), value);
         Ok(())
     }
 }
@@ -169,9 +184,13 @@ impl Object for Namespace {
     }
 
     fn get_value_by_str(self: &Arc<Self>, key: &str) -> Option<Value> {
-        let entries = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        entries.iter().find(|entry| &*entry.0 == key).map(|entry| entry.1.clone())
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).get(key).cloned()
     }
+}
+
+/// Whether a value is the `loop` of a loop.
+pub(super) fn is_loop(value: &Value) -> bool {
+    value.as_object().is_some_and(|object| object.type_name().ends_with("::Loop"))
 }
 
 /// A value as Python sees it.
@@ -185,6 +204,7 @@ pub(super) enum Python<'v> {
     Sequence(&'v Sequence),
     Dict(&'v Dict),
     Generator(&'v Generator),
+    Callable(&'v Callable),
     Namespace(&'v Namespace),
     Other,
 }
@@ -207,6 +227,8 @@ pub(super) fn view(value: &Value) -> Python<'_> {
                 Python::Dict(dict)
             } else if let Some(generator) = value.downcast_object_ref() {
                 Python::Generator(generator)
+            } else if let Some(callable) = value.downcast_object_ref() {
+                Python::Callable(callable)
             } else if let Some(namespace) = value.downcast_object_ref() {
                 Python::Namespace(namespace)
             } else {
@@ -236,7 +258,7 @@ pub(super) fn type_name(value: &Value) -> &'static str {
         Python::Dict(_) => "dict",
         Python::Generator(_) => "generator",
         Python::Namespace(_) => "Namespace",
-        Python::Other => "object",
+        Python::Callable(_) | Python::Other => "object",
     }
 }
 
@@ -255,13 +277,15 @@ pub(super) fn tuple(items: impl Into<Vec<Value>>) -> Result<Value> {
 
 pub(super) fn generator(items: Vec<Value>) -> Result<Value> {
     let held = Held::by(items.iter())?;
-    Ok(Value::from_object(Generator { items: Mutex::new(items), held }))
+    Ok(Value::from_object(Generator { items: Mutex::new(items.into_iter()), held }))
 }
 
 /// A dict of entries whose keys differ.
 pub(super) fn dict(entries: Vec<(Value, Value)>) -> Result<Value> {
     let held = Held::by(entries.iter().flat_map(|entry| [&entry.0, &entry.1]))?;
-    Ok(Value::from_object(Dict { entries, held }))
+    let texts = entries.iter().enumerate().filter_map(|(place, entry)| Some((entry.0.to_str()?, place)));
+    let places = if entries.len() > MAX_SEARCHED { texts.collect() } else { HashMap::new() };
+    Ok(Value::from_object(Dict { entries, places, held }))
 }
 
 /// A value of the context.
@@ -284,7 +308,7 @@ pub(super) fn from_json(json: Json) -> Result<Value> {
 }
 
 /// What a loop over `value` gives, as a list. A generator is empty afterwards.
-pub(super) fn items(state: &State, value: &Value) -> Result<Vec<Value>> {
+pub(super) fn iterate(state: &State, value: &Value) -> Result<Vec<Value>> {
     let items: Vec<Value> = match view(value) {
         Python::Undefined => Vec::new(),
         Python::Text(text) => {
@@ -298,136 +322,4 @@ pub(super) fn items(state: &State, value: &Value) -> Result<Vec<Value>> {
     };
     charge(state, items.len() * ITEM)?;
     Ok(items)
-}
-
-/// Text that grows as long as there is fuel.
-pub(super) struct Text<'s, 'a, 'b> {
-    pub text: String,
-    state: &'s State<'a, 'b>,
-    charged: usize,
-}
-
-impl<'s, 'a, 'b> Text<'s, 'a, 'b> {
-    pub fn new(state: &'s State<'a, 'b>) -> Self {
-        Self { text: String::new(), state, charged: 0 }
-    }
-
-    pub fn push(&mut self, text: &str) -> Result<()> {
-        if self.text.len() + text.len() >= self.charged {
-            let more = (self.text.len() + text.len() - self.charged).max(64);
-            charge(self.state, more)?;
-            self.charged += more;
-        }
-        self.text.push_str(text);
-        Ok(())
-    }
-
-    /// Python's `str`.
-    pub fn value(&mut self, value: &Value) -> Result<()> {
-        match view(value) {
-            Python::Undefined => Ok(()),
-            Python::Text(text) => self.push(text),
-            _ => self.repr(value),
-        }
-    }
-
-    /// Python's `repr`.
-    pub fn repr(&mut self, value: &Value) -> Result<()> {
-        match view(value) {
-            Python::Undefined => self.push("Undefined"),
-            Python::None => self.push("None"),
-            Python::Bool(bool) => self.push(if bool { "True" } else { "False" }),
-            Python::Int(int) => self.push(&int.to_string()),
-            Python::Float(float) => self.push(&float_text(float)),
-            Python::Text(_) if value.is_safe() => Err(error("a safe text within a value cannot be written")),
-            Python::Text(text) => self.quoted(text),
-            Python::Sequence(sequence) => match sequence.kind {
-                Kind::List => self.between("[", &sequence.items, "]"),
-                Kind::Tuple if sequence.items.len() == 1 => self.between("(", &sequence.items, ",)"),
-                Kind::Tuple | Kind::Group => self.between("(", &sequence.items, ")"),
-                Kind::Range(start, stop, 1) => self.push(&format!("range({start}, {stop})")),
-                Kind::Range(start, stop, step) => self.push(&format!("range({start}, {stop}, {step})")),
-                Kind::Keys => self.between("dict_keys([", &sequence.items, "])"),
-                Kind::Values => self.between("dict_values([", &sequence.items, "])"),
-                Kind::Items => self.between("dict_items([", &sequence.items, "])"),
-            },
-            Python::Dict(dict) => {
-                self.push("{")?;
-                for (i, (key, value)) in dict.entries.iter().enumerate() {
-                    self.push(if i == 0 { "" } else { ", " })?;
-                    self.repr(key)?;
-                    self.push(": ")?;
-                    self.repr(value)?;
-                }
-                self.push("}")
-            }
-            _ => Err(error(format!("a value of type {} cannot be written", type_name(value)))),
-        }
-    }
-
-    fn between(&mut self, open: &str, items: &[Value], close: &str) -> Result<()> {
-        self.push(open)?;
-        for (i, item) in items.iter().enumerate() {
-            self.push(if i == 0 { "" } else { ", " })?;
-            self.repr(item)?;
-        }
-        self.push(close)
-    }
-
-    fn quoted(&mut self, text: &str) -> Result<()> {
-        let quote = if text.contains('\'') && !text.contains('"') { '"' } else { '\'' };
-        let mut out = String::from(quote);
-        for c in text.chars() {
-            match c {
-                '\\' => out += "\\\\",
-                '\n' => out += "\\n",
-                '\r' => out += "\\r",
-                '\t' => out += "\\t",
-                c if c == quote => out.extend(['\\', c]),
-                c if is_printable(c) => out.push(c),
-                c if (c as u32) < 0x100 => out += &format!("\\x{:02x}", c as u32),
-                c if (c as u32) < 0x1_0000 => out += &format!("\\u{:04x}", c as u32),
-                c => out += &format!("\\U{:08x}", c as u32),
-            }
-        }
-        out.push(quote);
-        self.push(&out)
-    }
-}
-
-/// Python's `str.isprintable`, for one character.
-pub(super) fn is_printable(c: char) -> bool {
-    c.is_ascii_graphic()
-        || c == ' '
-        || !c.is_ascii() && !is_space(c) && format!("a{c}").escape_debug().nth(1) == Some(c)
-}
-
-/// A float as Python writes it.
-pub(super) fn float_text(float: f64) -> String {
-    if float.is_nan() {
-        return "nan".into();
-    }
-    if float.is_infinite() {
-        return if float > 0.0 { "inf".into() } else { "-inf".into() };
-    }
-    let text = format!("{float:?}"); // the shortest that reads back, with Python's bounds for an exponent
-    match text.split_once('e') {
-        Some((mantissa, exponent)) => {
-            let power: i32 = exponent.parse().unwrap_or_default();
-            format!("{mantissa}e{}{:02}", if power < 0 { '-' } else { '+' }, power.abs())
-        }
-        None => text,
-    }
-}
-
-/// Python's `str(value)`.
-pub(super) fn text(state: &State, value: &Value) -> Result<String> {
-    let mut text = Text::new(state);
-    text.value(value)?;
-    Ok(text.text)
-}
-
-/// `text`, safe where `like` is.
-pub(super) fn like(like: &Value, text: String) -> Value {
-    if like.is_safe() { Value::from_safe_string(text) } else { Value::from(text) }
 }
