@@ -5,35 +5,162 @@ use super::items;
 use super::value::{Kind, Python, Result, error, view};
 use minijinja::{State, Value};
 
-/// What Python has as attributes of its strings, lists and dicts: those come before the keys of a dict.
-const METHODS: &str = " add append as_integer_ratio bit_count bit_length capitalize casefold center clear \
-    conjugate copy count denominator difference discard encode endswith expandtabs extend find format format_map \
-    from_bytes fromhex fromkeys get hex imag index insert intersection is_integer isalnum isalpha isascii isdecimal \
-    isdigit isdisjoint isidentifier islower isnumeric isprintable isspace issubset issuperset istitle isupper items \
-    join keys ljust lower lstrip maketrans numerator partition pop popitem real remove removeprefix removesuffix \
-    replace reverse rfind rindex rjust rpartition rsplit rstrip setdefault sort split splitlines startswith strip \
-    swapcase symmetric_difference title to_bytes translate union update upper values zfill ";
-
-/// Whether a type of Python's has such an attribute.
+/// Whether a string, a list, a dict or a number of Python's has such an attribute.
 pub(super) fn is_method_name(name: &str) -> bool {
-    METHODS.contains(&format!(" {name} "))
+    matches!(
+        name,
+        "add"
+            | "append"
+            | "as_integer_ratio"
+            | "bit_count"
+            | "bit_length"
+            | "capitalize"
+            | "casefold"
+            | "center"
+            | "clear"
+            | "conjugate"
+            | "copy"
+            | "count"
+            | "denominator"
+            | "difference"
+            | "discard"
+            | "encode"
+            | "endswith"
+            | "expandtabs"
+            | "extend"
+            | "find"
+            | "format"
+            | "format_map"
+            | "from_bytes"
+            | "fromhex"
+            | "fromkeys"
+            | "get"
+            | "hex"
+            | "imag"
+            | "index"
+            | "insert"
+            | "intersection"
+            | "is_integer"
+            | "isalnum"
+            | "isalpha"
+            | "isascii"
+            | "isdecimal"
+            | "isdigit"
+            | "isdisjoint"
+            | "isidentifier"
+            | "islower"
+            | "isnumeric"
+            | "isprintable"
+            | "isspace"
+            | "issubset"
+            | "issuperset"
+            | "istitle"
+            | "isupper"
+            | "items"
+            | "join"
+            | "keys"
+            | "ljust"
+            | "lower"
+            | "lstrip"
+            | "maketrans"
+            | "numerator"
+            | "partition"
+            | "pop"
+            | "popitem"
+            | "real"
+            | "remove"
+            | "removeprefix"
+            | "removesuffix"
+            | "replace"
+            | "reverse"
+            | "rfind"
+            | "rindex"
+            | "rjust"
+            | "rpartition"
+            | "rsplit"
+            | "rstrip"
+            | "setdefault"
+            | "sort"
+            | "split"
+            | "splitlines"
+            | "startswith"
+            | "strip"
+            | "swapcase"
+            | "symmetric_difference"
+            | "title"
+            | "to_bytes"
+            | "translate"
+            | "union"
+            | "update"
+            | "upper"
+            | "values"
+            | "zfill"
+    )
 }
 
-/// What a type has as methods.
+/// Whether the type of `value` has a method.
 pub(super) fn has_method(value: &Value, name: &str) -> bool {
-    let of_texts = " capitalize casefold center count encode endswith expandtabs find format format_map index isalnum \
-        isalpha isascii isdecimal isdigit isidentifier islower isnumeric isprintable isspace istitle isupper join \
-        ljust lower lstrip maketrans partition removeprefix removesuffix replace rfind rindex rjust rpartition rsplit \
-        rstrip split splitlines startswith strip swapcase title translate upper zfill ";
-    let methods = match view(value) {
-        Python::Text(_) => of_texts,
-        Python::Dict(_) => " copy fromkeys get items keys values ",
-        Python::Sequence(one) if one.kind == Kind::List => " copy count index ",
-        Python::Sequence(one) if one.kind == Kind::Tuple => " count index ",
-        Python::Int(_) | Python::Bool(_) | Python::Float(_) => METHODS,
-        _ => "",
-    };
-    methods.contains(&format!(" {name} "))
+    match view(value) {
+        Python::Text(_) => is_method_of_texts(name),
+        Python::Dict(_) => matches!(name, "copy" | "fromkeys" | "get" | "items" | "keys" | "values"),
+        Python::Sequence(one) if one.kind == Kind::List => matches!(name, "copy" | "count" | "index"),
+        Python::Sequence(one) if one.kind == Kind::Tuple => matches!(name, "count" | "index"),
+        Python::Int(_) | Python::Bool(_) | Python::Float(_) => is_method_name(name),
+        _ => false,
+    }
+}
+
+fn is_method_of_texts(name: &str) -> bool {
+    matches!(
+        name,
+        "capitalize"
+            | "casefold"
+            | "center"
+            | "count"
+            | "encode"
+            | "endswith"
+            | "expandtabs"
+            | "find"
+            | "format"
+            | "format_map"
+            | "index"
+            | "isalnum"
+            | "isalpha"
+            | "isascii"
+            | "isdecimal"
+            | "isdigit"
+            | "isidentifier"
+            | "islower"
+            | "isnumeric"
+            | "isprintable"
+            | "isspace"
+            | "istitle"
+            | "isupper"
+            | "join"
+            | "ljust"
+            | "lower"
+            | "lstrip"
+            | "maketrans"
+            | "partition"
+            | "removeprefix"
+            | "removesuffix"
+            | "replace"
+            | "rfind"
+            | "rindex"
+            | "rjust"
+            | "rpartition"
+            | "rsplit"
+            | "rstrip"
+            | "split"
+            | "splitlines"
+            | "startswith"
+            | "strip"
+            | "swapcase"
+            | "title"
+            | "translate"
+            | "upper"
+            | "zfill"
+    )
 }
 
 /// `value.name` where the name is a method of some type.
@@ -59,7 +186,7 @@ pub(super) fn attribute_only(value: &Value, name: &str) -> Result<Value> {
         }
         Python::Namespace(_) | Python::Callable(_) | Python::Other => value.get_attr(name),
         Python::Sequence(one) if one.kind == Kind::Group => value.get_attr(name),
-        Python::Dict(_) if " clear pop popitem setdefault update ".contains(&format!(" {name} ")) => {
+        Python::Dict(_) if matches!(name, "clear" | "pop" | "popitem" | "setdefault" | "update") => {
             Err(error(format!("the method {name} changes its dict: the sandbox refuses it")))
         }
         _ if has_method(value, name) => Callable::method(value, name),

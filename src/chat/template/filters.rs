@@ -17,7 +17,7 @@ pub(super) fn apply(
     value: &Value,
     arguments: &Arguments,
 ) -> Result<Option<Value>> {
-    for part in [texts, longer_texts, numbers] {
+    for part in [texts, mixed_texts, longer_texts, numbers] {
         if let Some(result) = part(state, name, value, arguments)? {
             return Ok(Some(result));
         }
@@ -70,6 +70,15 @@ fn texts(state: &State, name: &str, value: &Value, arguments: &Arguments) -> Res
                 Value::from_safe_string(escape(&one))
             }
         }
+        _ => return Ok(None),
+    }))
+}
+
+/// Filters that put other text into a text.
+fn mixed_texts(state: &State, name: &str, value: &Value, arguments: &Arguments) -> Result<Option<Value>> {
+    let arguments = arguments.clone();
+    let one = || string(state, value).and_then(|value| text(&Some(value), ""));
+    Ok(Some(match name {
         "center" => {
             let [width] = arguments.bind(["width"])?;
             pad(state, &one()?, name, int(&width, 80)?, " ")?

@@ -54,7 +54,7 @@ fn common_length(left: &Value, right: &Value) -> usize {
 
 /// Python's `==`.
 pub(super) fn equal(state: &State, left: &Value, right: &Value) -> Result<bool> {
-    charge(state, common_length(left, right))?;
+    charge(state, 16 + common_length(left, right))?;
     if let (Some(a), Some(b)) = (Number::of(left), Number::of(right)) {
         return Ok(a.compare(b) == Some(Ordering::Equal));
     }
@@ -100,7 +100,7 @@ fn all<T>(items: impl Iterator<Item = T>, test: impl Fn(T) -> Result<bool>) -> R
 
 /// Which of two values comes first, None where neither does (NaN). An error where Python has no order for them.
 pub(super) fn order(state: &State, left: &Value, right: &Value) -> Result<Option<Ordering>> {
-    charge(state, common_length(left, right))?;
+    charge(state, 16 + common_length(left, right))?;
     if let (Some(a), Some(b)) = (Number::of(left), Number::of(right)) {
         return Ok(a.compare(b));
     }

@@ -4,74 +4,29 @@ use super::arguments::Arguments;
 use super::attributes::{attribute, attribute_only, has_method};
 use super::functions::{FUNCTIONS, function};
 use super::text::to_text;
-use super::value::{Python, Result, charge, error, is_loop, iterate, list, type_name, view};
+use super::value::{Python, Result, charge, dict, error, is_loop, iterate, list, type_name, view};
 use super::{choose, filters, items, json, methods, operators, sequences, tests};
 use jiff::civil::DateTime;
 use minijinja::syntax::SyntaxConfig;
-use minijinja::value::{Rest, ValueOrKwargs};
+use minijinja::value::{Object, ObjectRepr, Rest, ValueOrKwargs};
 use minijinja::{Environment, Output, State, Value};
+use std::sync::Arc;
 
 /// Instructions that a template may run, and 16 times as many bytes that it may make: thousands of messages, but no
 /// endless loop, and no value that needs much memory even if it is copied.
 const FUEL: u64 = 1_000_000;
 
 /// Jinja2's filters.
-const FILTERS: &[&str] = &[
-    "abs",
-    "attr",
-    "batch",
-    "capitalize",
-    "center",
-    "count",
-    "d",
-    "default",
-    "dictsort",
-    "e",
-    "escape",
-    "filesizeformat",
-    "first",
-    "float",
-    "forceescape",
-    "format",
-    "groupby",
-    "indent",
-    "int",
-    "items",
-    "join",
-    "last",
-    "length",
-    "list",
-    "lower",
-    "map",
-    "max",
-    "min",
-    "reject",
-    "rejectattr",
-    "replace",
-    "reverse",
-    "round",
-    "safe",
-    "select",
-    "selectattr",
-    "slice",
-    "sort",
-    "string",
-    "sum",
-    "title",
-    "tojson",
-    "trim",
-    "truncate",
-    "unique",
-    "upper",
-    "urlencode",
-    "wordcount",
-];
+const FILTERS: &str = "abs attr batch capitalize center count d default dictsort e escape filesizeformat \
+    first float forceescape format groupby indent int items join last length list lower map max min reject \
+    rejectattr replace reverse round safe select selectattr slice sort string sum title tojson trim \
+    truncate unique upper urlencode wordcount";
 /// Those that are refused.
 const REFUSED: &[&str] = &["pprint", "random", "striptags", "urlize", "wordwrap", "xmlattr"];
 
 /// Whether a filter can be applied.
 pub(super) fn is_filter(name: &str) -> bool {
-    FILTERS.contains(&name)
+    FILTERS.split(' ').any(|filter| filter == name)
 }
 
 /// Whether a filter is Jinja2's and not supported.
@@ -80,7 +35,7 @@ pub(super) fn is_known(name: &str) -> bool {
 }
 
 pub(super) fn is_test(name: &str) -> bool {
-    tests::TESTS.contains(&format!(" {name} "))
+    tests::TESTS.split(' ').any(|test| test == name)
 }
 
 /// The environment of a render. `now` is what `strftime_now` tells.
@@ -89,7 +44,7 @@ pub(super) fn environment(now: DateTime) -> Environment<'static> {
     let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
     environment.set_syntax(syntax.unwrap_or_default()); // the builder only fails for odd delimiters
     environment.set_fuel(Some(FUEL));
-    environment.set_recursion_limit(100);
+    environment.set_recursion_limit(200);
     environment.set_formatter(|out: &mut Output, state: &mut State, value: &Value| {
         let written = match value.as_str() {
             Some(text) => {
@@ -107,20 +62,20 @@ pub(super) fn environment(now: DateTime) -> Environment<'static> {
             None => methods::call(state, value, name, arguments),
         }
     });
-    for name in FILTERS {
-        environment.add_filter(*name, |state: &mut State, values: Rest<ValueOrKwargs>| {
+    for name in FILTERS.split(' ') {
+        environment.add_filter(name, move |state: &mut State, values: Rest<ValueOrKwargs>| {
             let values = values.into_values();
             let [value, rest @ ..] = &values[..] else { return Err(error("a filter without a value")) };
             filter(state, name, value, &Arguments::new(state, rest)?)
         });
     }
-    for name in OPERATIONS {
-        environment.add_filter(*name, |state: &mut State, values: Rest<ValueOrKwargs>| {
+    for name in OPERATIONS.split(' ') {
+        environment.add_filter(name, move |state: &mut State, values: Rest<ValueOrKwargs>| {
             operation(state, name, &values.into_values())
         });
     }
     for name in FUNCTIONS {
-        environment.add_function(*name, |state: &mut State, values: Rest<ValueOrKwargs>| {
+        environment.add_function(*name, move |state: &mut State, values: Rest<ValueOrKwargs>| {
             function(state, name, &values.into_values())
         });
     }
@@ -146,30 +101,9 @@ pub(super) fn filter(state: &mut State, name: &str, value: &Value, arguments: &A
 }
 
 /// The filters that stand for operators and the like, see [`super::expression`].
-const OPERATIONS: &[&str] = &[
-    "py_attribute",
-    "py_calculate",
-    "py_call",
-    "py_compare",
-    "py_concatenate",
-    "py_dict",
-    "py_given",
-    "py_given_all",
-    "py_identity",
-    "py_is",
-    "py_is_not",
-    "py_item",
-    "py_iterate",
-    "py_keywords",
-    "py_list",
-    "py_set",
-    "py_set_block",
-    "py_sign",
-    "py_slice",
-    "py_tuple",
-    "py_undefined",
-    "py_written",
-];
+const OPERATIONS: &str = "py_attribute py_calculate py_call py_compare py_concatenate py_dict py_given \
+    py_given_all py_identity py_is py_is_not py_item py_iterate py_keywords py_list py_received py_set py_set_block \
+    py_sign py_slice py_tuple py_undefined py_written";
 
 fn operation(state: &mut State, name: &str, values: &[Value]) -> Result<Value> {
     let text_at = |i: usize| values.get(i).and_then(Value::as_str).unwrap_or_default();
@@ -181,13 +115,10 @@ fn operation(state: &mut State, name: &str, values: &[Value]) -> Result<Value> {
         }
         "py_identity" => identity(state, at(0)?),
         "py_call" => at(0)?.call_method(state, text_at(1), &values[2..]),
-        "py_given" if at(0)?.is_undefined() => {
-            Err(error("an undefined value for an argument that has a default is not supported"))
-        }
-        "py_given_all" if holds_undefined(at(0)?) => {
-            Err(error("an undefined value for an argument that has a default is not supported"))
-        }
-        "py_given" | "py_given_all" => Ok(values[0].clone()),
+        "py_given" => Ok(given(at(0)?)),
+        "py_given_all" => given_all(at(0)?),
+        "py_received" if at(0)?.downcast_object_ref::<GivenUndefined>().is_some() => Ok(Value::UNDEFINED),
+        "py_received" => Ok(values[0].clone()),
         "py_calculate" => operators::calculate(state, values),
         "py_compare" => operators::compare(state, values),
         "py_concatenate" => operators::concatenate(state, values),
@@ -218,12 +149,28 @@ fn operation(state: &mut State, name: &str, values: &[Value]) -> Result<Value> {
     }
 }
 
-/// Whether an item of a list or a dict is undefined.
-fn holds_undefined(value: &Value) -> bool {
+/// An undefined value that is given to a macro, which minijinja would take for none.
+#[derive(Debug)]
+struct GivenUndefined;
+
+impl Object for GivenUndefined {
+    fn repr(self: &Arc<Self>) -> ObjectRepr {
+        ObjectRepr::Plain
+    }
+}
+
+fn given(value: &Value) -> Value {
+    if value.is_undefined() { Value::from_object(GivenUndefined) } else { value.clone() }
+}
+
+/// The items of a list or the values of a dict, each given as an argument.
+fn given_all(value: &Value) -> Result<Value> {
     match view(value) {
-        Python::Sequence(one) => one.items.iter().any(Value::is_undefined),
-        Python::Dict(dict) => dict.entries.iter().any(|entry| entry.1.is_undefined()),
-        _ => false,
+        Python::Sequence(one) => list(one.items.iter().map(given).collect()),
+        Python::Dict(one) => {
+            dict(one.entries.iter().map(|(name, value)| (name.clone(), given(value))).collect())
+        }
+        _ => Ok(value.clone()),
     }
 }
 

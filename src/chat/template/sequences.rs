@@ -115,6 +115,7 @@ fn join(state: &State, value: &Value, separator: &Option<Value>, attribute: &Opt
 /// What an `attribute` argument picks of an item: `a.b`, or a number. The item itself without one.
 pub(super) fn picked(state: &State, one: &Value, attribute: &Option<Value>) -> Result<Value> {
     let Some(attribute) = attribute else { return Ok(one.clone()) };
+    charge(state, 64 + attribute.as_str().map_or(0, str::len))?;
     match view(attribute) {
         Python::Text(path) => path.split('.').try_fold(one.clone(), |value, part| {
             let is_index = !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit());

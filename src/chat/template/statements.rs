@@ -1,6 +1,6 @@
 //! The statements that begin a block or set a variable, see [`super::syntax`].
 
-use super::expression::{Expression, Form, Parser, quoted};
+use super::expression::{Form, Parser, quoted};
 use super::syntax::Writer;
 use crate::Result;
 
@@ -57,22 +57,22 @@ pub(super) fn set(writer: &mut Writer, mut parser: Parser) -> Result<()> {
 
 pub(super) fn start_macro(writer: &mut Writer, mut parser: Parser) -> Result<()> {
     let name = parser.name()?;
-    let (text, names) = parameters(&mut parser)?;
+    let (arguments, body, names) = parameters(&mut parser)?;
     parser.end()?;
     writer.scopes.set(name, writer.is_certain(), false);
-    writer.enter("macro", parser.line, &format!("macro {name}{text}"), names)
+    writer.enter("macro", parser.line, &format!("macro {name}{arguments}{body}"), names)
 }
 
 pub(super) fn start_call(writer: &mut Writer, mut parser: Parser) -> Result<()> {
-    let (text, names) =
-        if parser.is_operator("(") { parameters(&mut parser)? } else { (String::new(), Vec::new()) };
+    let (arguments, body, names) =
+        if parser.is_operator("(") { parameters(&mut parser)? } else { Default::default() };
     let call = parser.expression()?;
     if call.form != Form::Call {
         return parser.fail("a call block needs a call");
     }
     parser.end()?;
     writer.scopes.read(parser.take_read());
-    writer.enter("call", parser.line, &format!("call{text} {}", call.text), names)
+    writer.enter("call", parser.line, &format!("call{arguments} {}{body}", call.text), names)
 }
 
 pub(super) fn start_filter(writer: &mut Writer, mut parser: Parser) -> Result<()> {
@@ -136,23 +136,38 @@ fn target(parser: &mut Parser, names: &mut Vec<String>) -> Result<String> {
     Ok(targets.join(", "))
 }
 
-/// The arguments of a macro with their defaults, and the names that its body has.
-fn parameters(parser: &mut Parser) -> Result<(String, Vec<String>)> {
+/// The arguments of a macro, what its body begins with, and the names that it has.
+///
+/// Jinja2 gives an argument its default where none is given, minijinja also where what is given is undefined. So the
+/// body sets the defaults, and calls mark what is given and undefined.
+fn parameters(parser: &mut Parser) -> Result<(String, String, Vec<String>)> {
     parser.expect("(")?;
-    let mut names = Vec::new();
-    let parameters = parser.items(")", |parser| {
+    let mut names: Vec<String> = Vec::new();
+    let mut defaults = Vec::new();
+    parser.items(")", |parser| {
         let name = parser.name()?;
         if names.iter().any(|other| other == name) {
             return parser.fail(format!("the argument {name} stands twice"));
         }
         names.push(name.to_owned());
-        let default = if parser.skip_operator("=") { Some(parser.expression()?) } else { None };
-        Ok(default.map_or(name.into(), |default: Expression| format!("{name}={}", default.text)))
+        if parser.skip_operator("=") {
+            defaults.push((names.len(), parser.expression()?.operand().text, parser.take_read()));
+        } else if !defaults.is_empty() {
+            return parser.fail(format!("the argument {name} has no default, but one before it has"));
+        }
+        Ok(())
     })?;
-    let read = parser.take_read();
-    if let Some(name) = read.iter().find(|name| names.contains(name)) {
-        return parser.fail(format!("a default that names the argument {name} is not supported"));
+    let mut body = String::new();
+    let arguments = names.join(", ");
+    for (place, default, read) in defaults {
+        if let Some(later) = read.iter().find(|name| names[place - 1..].contains(name)) {
+            return parser.fail(format!("a default that names the argument {later} is not supported"));
+        }
+        let name = names[place - 1].clone();
+        body += &format!(
+            " %}}{{% set {name} = {default} if {name}|py_is(\"undefined\") else {name}|py_received()"
+        );
+        names.extend(read);
     }
-    names.extend(read);
-    Ok((format!("({})", parameters.join(", ")), names))
+    Ok((format!("({arguments})"), body, names))
 }

@@ -52,17 +52,19 @@ pub(super) fn rewrite(source: &str) -> Result<String> {
     Ok(writer.out)
 }
 
-/// The macros whose arguments have defaults, and the place of the first.
+/// The macros whose arguments have defaults, and the place of the first. What a call block gives is a macro too.
 fn defaults(pieces: &[Piece]) -> BTreeMap<String, usize> {
     let mut defaults = BTreeMap::new();
     for piece in pieces {
         let Piece::Statement(Tag { tokens, .. }) = piece else { continue };
-        let [Token::Name(statement), Token::Name(name), parameters @ ..] = &tokens[..] else { continue };
-        if statement == "macro"
-            && let Some(first) = parameters.iter().position(|t| *t == Token::Operator("="))
-        {
+        let (name, parameters) = match &tokens[..] {
+            [Token::Name(word), Token::Name(name), rest @ ..] if word == "macro" => (name.as_str(), rest),
+            [Token::Name(word), rest @ ..] if word == "call" => ("caller", rest),
+            _ => continue,
+        };
+        if let Some(first) = parameters.iter().position(|token| *token == Token::Operator("=")) {
             let place = parameters[..first].iter().filter(|t| **t == Token::Operator(",")).count();
-            let least = defaults.entry(name.clone()).or_insert(place);
+            let least = defaults.entry(name.to_owned()).or_insert(place);
             *least = place.min(*least);
         }
     }

@@ -9,9 +9,9 @@ use super::value::{Kind, Python, Result, error, is_loop, type_name, view};
 use minijinja::{State, Value};
 
 /// The names.
-pub(super) const TESTS: &str = " odd even divisibleby defined undefined filter test none boolean false true integer \
+pub(super) const TESTS: &str = "odd even divisibleby defined undefined filter test none boolean false true integer \
     float lower upper string mapping number sequence iterable callable sameas escaped in eq equalto ne lt lessthan le \
-    gt greaterthan ge == != < <= > >= ";
+    gt greaterthan ge == != < <= > >=";
 
 /// Whether `value` is what a test says.
 pub(super) fn test(state: &State, name: &str, value: &Value, arguments: Arguments) -> Result<bool> {

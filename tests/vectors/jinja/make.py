@@ -15,6 +15,8 @@ from jinja2 import nodes
 from jinja2.ext import Extension, loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
+from templates import GROUPS
+
 
 class Generation(Extension):
     tags = {"generation"}
@@ -51,8 +53,6 @@ CONTEXT = {
     "tree": [{"v": 1, "c": [{"v": 2, "c": []}, {"v": 3, "c": [{"v": 4, "c": []}]}]}, {"v": 5, "c": []}],
     "html": "<a href=\"x\">'&'</a>", "ctl": "a\tb\x01\x7f\u00a0\u200b\ue000é\n", "nest": {"a": {"b": [{"c": "deep"}]}},
 }
-GROUPS = {}
-exec(open(__file__.replace("make.py", "templates.py"), encoding="utf-8").read())
 
 
 def used(template):
