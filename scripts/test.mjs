@@ -150,6 +150,7 @@ async function test({ full }) {
     runBeside(process.execPath, [join(root, 'scripts/build.mjs'), '--golden']),
   );
   const [native] = await Promise.all([nativePhases(), built]);
+  if (full) await phase('fuzz targets, a minute each', fuzz);
   await phase('package', checkPackage);
   await phase('format, lint, types', () => checkStyle({ wasm: full }));
   const browser = [
@@ -165,6 +166,14 @@ async function nativePhases() {
     ...(await phase('native tests without GPU', testsWithoutGpu)),
     await phase('native tests on the GPU', () => nativeTests('--test', 'gpu')),
   ];
+}
+
+/** As in fuzz/targets.rs. */
+const FUZZ_TARGETS = ['header', 'template', 'tokenizer', 'reply', 'request'];
+
+function fuzz() {
+  for (const target of FUZZ_TARGETS)
+    run('cargo', ['run', ...CARGO, '--quiet', '--example', 'fuzz', '--', target, '--seconds', '60'], CLIPPY);
 }
 
 /** And the examples in the documentation. */

@@ -5,7 +5,7 @@ mod reply;
 mod request;
 
 pub use messages::Chat;
-pub use reply::{Completion, FinishReason, Logprobs, OnDelta, TokenLogprob};
+pub use reply::{Completion, FinishReason, Logprobs, OnDelta, Reply, TokenLogprob};
 pub use request::{ChatRequest, GenerateOptions, WITHOUT_EFFECT};
 
 use crate::chat::reasoning::{self, ReasoningSplitter, Tag};
@@ -15,7 +15,6 @@ use crate::gguf::Metadata;
 use crate::model::Model;
 use crate::tokenizer::{Special, Tokenizer};
 use crate::{Error, Result};
-use reply::Reply;
 use std::rc::Rc;
 
 /// What the host knows and this crate cannot ask for in a browser.

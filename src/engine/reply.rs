@@ -94,7 +94,8 @@ impl TokenLogprob {
 pub type OnDelta<'a> = dyn FnMut(Delta, Logprobs) + 'a;
 
 /// The reply as it grows.
-pub(super) struct Reply<'s> {
+#[derive(Debug)]
+pub struct Reply<'s> {
     bytes: DecodeStream,
     splitter: Option<ReasoningSplitter>,
     stop: Vec<&'s str>,
@@ -102,10 +103,15 @@ pub(super) struct Reply<'s> {
     held: String,
     /// Log-probabilities of tokens whose text was not given out yet.
     unsent: Logprobs,
+    /// A stop text has ended it.
     pub stopped: bool,
+    /// The answer so far.
     pub text: String,
+    /// What the model thought so far.
     pub reasoning: String,
+    /// How many tokens were reasoning.
     pub reasoning_tokens: usize,
+    /// Of the tokens whose text was given out.
     pub logprobs: Logprobs,
 }
 

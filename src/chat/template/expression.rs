@@ -18,7 +18,6 @@ const MAX_OPERANDS: usize = 1500;
 pub(super) struct Expression {
     pub text: String,
     pub form: Form,
-    /// Of its tree.
     depth: usize,
 }
 
