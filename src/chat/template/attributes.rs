@@ -5,97 +5,150 @@ use super::items;
 use super::value::{Kind, Python, Result, error, view};
 use minijinja::{State, Value};
 
+/// What Python's strings, lists, dicts and numbers have as attributes.
+const METHODS: &[&str] = &[
+    "add",
+    "append",
+    "as_integer_ratio",
+    "bit_count",
+    "bit_length",
+    "capitalize",
+    "casefold",
+    "center",
+    "clear",
+    "conjugate",
+    "copy",
+    "count",
+    "denominator",
+    "difference",
+    "discard",
+    "encode",
+    "endswith",
+    "expandtabs",
+    "extend",
+    "find",
+    "format",
+    "format_map",
+    "from_bytes",
+    "fromhex",
+    "fromkeys",
+    "get",
+    "hex",
+    "imag",
+    "index",
+    "insert",
+    "intersection",
+    "is_integer",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isdisjoint",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isprintable",
+    "isspace",
+    "issubset",
+    "issuperset",
+    "istitle",
+    "isupper",
+    "items",
+    "join",
+    "keys",
+    "ljust",
+    "lower",
+    "lstrip",
+    "maketrans",
+    "numerator",
+    "partition",
+    "pop",
+    "popitem",
+    "real",
+    "remove",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "reverse",
+    "rfind",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "setdefault",
+    "sort",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "swapcase",
+    "symmetric_difference",
+    "title",
+    "to_bytes",
+    "translate",
+    "union",
+    "update",
+    "upper",
+    "values",
+    "zfill",
+];
+
+/// What its strings have.
+const TEXT_METHODS: &[&str] = &[
+    "capitalize",
+    "casefold",
+    "center",
+    "count",
+    "encode",
+    "endswith",
+    "expandtabs",
+    "find",
+    "format",
+    "format_map",
+    "index",
+    "isalnum",
+    "isalpha",
+    "isascii",
+    "isdecimal",
+    "isdigit",
+    "isidentifier",
+    "islower",
+    "isnumeric",
+    "isprintable",
+    "isspace",
+    "istitle",
+    "isupper",
+    "join",
+    "ljust",
+    "lower",
+    "lstrip",
+    "maketrans",
+    "partition",
+    "removeprefix",
+    "removesuffix",
+    "replace",
+    "rfind",
+    "rindex",
+    "rjust",
+    "rpartition",
+    "rsplit",
+    "rstrip",
+    "split",
+    "splitlines",
+    "startswith",
+    "strip",
+    "swapcase",
+    "title",
+    "translate",
+    "upper",
+    "zfill",
+];
+
 /// Whether a string, a list, a dict or a number of Python's has such an attribute.
 pub(super) fn is_method_name(name: &str) -> bool {
-    matches!(
-        name,
-        "add"
-            | "append"
-            | "as_integer_ratio"
-            | "bit_count"
-            | "bit_length"
-            | "capitalize"
-            | "casefold"
-            | "center"
-            | "clear"
-            | "conjugate"
-            | "copy"
-            | "count"
-            | "denominator"
-            | "difference"
-            | "discard"
-            | "encode"
-            | "endswith"
-            | "expandtabs"
-            | "extend"
-            | "find"
-            | "format"
-            | "format_map"
-            | "from_bytes"
-            | "fromhex"
-            | "fromkeys"
-            | "get"
-            | "hex"
-            | "imag"
-            | "index"
-            | "insert"
-            | "intersection"
-            | "is_integer"
-            | "isalnum"
-            | "isalpha"
-            | "isascii"
-            | "isdecimal"
-            | "isdigit"
-            | "isdisjoint"
-            | "isidentifier"
-            | "islower"
-            | "isnumeric"
-            | "isprintable"
-            | "isspace"
-            | "issubset"
-            | "issuperset"
-            | "istitle"
-            | "isupper"
-            | "items"
-            | "join"
-            | "keys"
-            | "ljust"
-            | "lower"
-            | "lstrip"
-            | "maketrans"
-            | "numerator"
-            | "partition"
-            | "pop"
-            | "popitem"
-            | "real"
-            | "remove"
-            | "removeprefix"
-            | "removesuffix"
-            | "replace"
-            | "reverse"
-            | "rfind"
-            | "rindex"
-            | "rjust"
-            | "rpartition"
-            | "rsplit"
-            | "rstrip"
-            | "setdefault"
-            | "sort"
-            | "split"
-            | "splitlines"
-            | "startswith"
-            | "strip"
-            | "swapcase"
-            | "symmetric_difference"
-            | "title"
-            | "to_bytes"
-            | "translate"
-            | "union"
-            | "update"
-            | "upper"
-            | "values"
-            | "zfill"
-    )
+    METHODS.contains(&name)
 }
 
 /// Whether the type of `value` has a method.
@@ -111,56 +164,7 @@ pub(super) fn has_method(value: &Value, name: &str) -> bool {
 }
 
 fn is_method_of_texts(name: &str) -> bool {
-    matches!(
-        name,
-        "capitalize"
-            | "casefold"
-            | "center"
-            | "count"
-            | "encode"
-            | "endswith"
-            | "expandtabs"
-            | "find"
-            | "format"
-            | "format_map"
-            | "index"
-            | "isalnum"
-            | "isalpha"
-            | "isascii"
-            | "isdecimal"
-            | "isdigit"
-            | "isidentifier"
-            | "islower"
-            | "isnumeric"
-            | "isprintable"
-            | "isspace"
-            | "istitle"
-            | "isupper"
-            | "join"
-            | "ljust"
-            | "lower"
-            | "lstrip"
-            | "maketrans"
-            | "partition"
-            | "removeprefix"
-            | "removesuffix"
-            | "replace"
-            | "rfind"
-            | "rindex"
-            | "rjust"
-            | "rpartition"
-            | "rsplit"
-            | "rstrip"
-            | "split"
-            | "splitlines"
-            | "startswith"
-            | "strip"
-            | "swapcase"
-            | "title"
-            | "translate"
-            | "upper"
-            | "zfill"
-    )
+    TEXT_METHODS.contains(&name)
 }
 
 /// `value.name` where the name is a method of some type.
