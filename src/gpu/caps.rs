@@ -19,9 +19,6 @@ pub struct GpuOptions {
     /// Changes a kernel's WGSL (label, text) before it is compiled: for tests that plant a fault.
     #[serde(skip)]
     pub patch: Option<fn(&str, String) -> String>,
-    /// Bytes of all buffers above which an allocation fails, as on a device that has no more memory: for tests.
-    #[serde(skip)]
-    pub memory: Option<u64>,
 }
 
 /// The tier: what kernels may use on this device.

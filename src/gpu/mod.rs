@@ -75,8 +75,6 @@ type Verdict = Pin<Box<dyn Future<Output = Option<wgpu::Error>>>>;
 pub struct Gpu {
     shared: Rc<Shared>,
     caps: Caps,
-    /// See [`GpuOptions::memory`].
-    memory: Option<u64>,
 }
 
 struct Shared {
@@ -88,6 +86,8 @@ struct Shared {
     /// Free staging buffers.
     staging: RefCell<Vec<Buffer>>,
     live: Rc<Live>,
+    /// See [`Gpu::limit_memory`].
+    memory: Cell<Option<u64>>,
     /// Of the buffers made since the last wait: what for, how many bytes, and the driver's verdict; None where a test leaves
     /// no memory.
     allocations: RefCell<Vec<(String, u64, Option<Verdict>)>>,
@@ -113,10 +113,11 @@ impl Gpu {
             pipelines: Pipelines::default(),
             staging: RefCell::default(),
             live: Rc::default(),
+            memory: Cell::default(),
             allocations: RefCell::default(),
             failures,
         };
-        Ok(Self { shared: Rc::new(shared), caps, memory: options.memory })
+        Ok(Self { shared: Rc::new(shared), caps })
     }
 
     /// What the device can do, and the tier.
@@ -145,9 +146,10 @@ impl Gpu {
         gpu
     }
 
-    /// The same device, as if it had no more memory for all buffers together: for tests.
-    pub fn with_memory(&self, bytes: u64) -> Self {
-        Self { memory: Some(bytes), ..self.clone() }
+    /// From now on an allocation fails where all buffers together would have more bytes, as on a device that has no more
+    /// memory: for tests.
+    pub fn limit_memory(&self, bytes: Option<u64>) {
+        self.shared.memory.set(bytes);
     }
 
     /// What was asked of the device so far.
@@ -190,7 +192,7 @@ impl Gpu {
 
     fn new_buffer(&self, what: &str, size: u64, usage: wgpu::BufferUsages) -> Buffer {
         self.count(|c| c.buffers += 1);
-        let fits = self.memory.is_none_or(|most| self.live_bytes() + size <= most);
+        let fits = self.shared.memory.get().is_none_or(|most| self.live_bytes() + size <= most);
         let scope = self.shared.device.push_error_scope(wgpu::ErrorFilter::OutOfMemory);
         let raw = self.shared.device.create_buffer(&wgpu::BufferDescriptor {
             label: Some(what),

@@ -41,7 +41,8 @@ fn wherever_memory_ends_it_is_told_and_nothing_leaks() {
         let mut wanted = Vec::new();
         let mut most = 0;
         let enough = loop {
-            match run(&gpu.with_memory(most), &file, &model) {
+            gpu.limit_memory(Some(most));
+            match run(&gpu, &file, &model) {
                 Ok(()) => break most,
                 Err(Error::OutOfMemory { what, bytes }) => {
                     assert!(!what.is_empty() && bytes > 0);

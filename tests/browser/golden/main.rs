@@ -105,7 +105,8 @@ impl GoldenEngine {
     }
 
     async fn engine_of(&self, file: &[u8], memory: Option<f64>) -> minke::Result<Engine> {
-        let gpu = async || Ok(memory.map_or(self.gpu.clone(), |bytes| self.gpu.with_memory(bytes as u64)));
+        self.gpu.limit_memory(memory.map(|bytes| bytes as u64));
+        let gpu = async || Ok(self.gpu.clone());
         let text = |header: &Header| TextParts::from_metadata(&header.metadata);
         let mut file = Cursor::new(file);
         let loading = minke::model::load(&mut file, text, gpu, &self.options, js_sys::Date::now, |_| {});
