@@ -94,7 +94,8 @@ impl ChatTemplate {
     ) -> Result<Rendered> {
         let mark = mark_control_tokens(&mut context, control)?;
         let source = syntax::rewrite(&self.source)?;
-        let environment = runtime::environment(now);
+        let n_messages = context["messages"].as_array().map_or(0, Vec::len);
+        let environment = runtime::environment(now, n_messages);
         let template = environment.template_from_str(&source).map_err(|e| failed(&e))?;
         let Json::Object(variables) = context else {
             return Err(Error::Template { line: None, message: "the variables are no object".into() });
@@ -108,7 +109,11 @@ impl ChatTemplate {
 
 fn failed(error: &minijinja::Error) -> Error {
     let cause = std::error::Error::source(error).map(|cause| format!(": {cause}")).unwrap_or_default();
-    let what = error.detail().map_or_else(|| error.kind().to_string(), String::from);
+    let what = match (error.kind(), error.detail()) {
+        (minijinja::ErrorKind::OutOfFuel, _) => "it takes too long, or too much memory".into(),
+        (_, Some(detail)) => detail.to_owned(),
+        (kind, None) => kind.to_string(),
+    };
     let message = (what + &cause).chars().take(MAX_MESSAGE).collect();
     Error::Template { line: error.line(), message }
 }

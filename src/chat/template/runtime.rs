@@ -12,9 +12,11 @@ use minijinja::value::{Object, ObjectRepr, Rest, ValueOrKwargs};
 use minijinja::{Environment, Output, State, Value};
 use std::sync::Arc;
 
-/// Instructions that a template may run, and 16 times as many bytes that it may make: thousands of messages, but no
-/// endless loop, and no value that needs much memory even if it is copied.
+/// Instructions that a template may run, and 16 times as many bytes that it may make: no endless loop, and no value that
+/// needs much memory even if it is copied.
 const FUEL: u64 = 1_000_000;
+/// What each message adds: known templates need a third.
+const FUEL_OF_A_MESSAGE: u64 = 500;
 
 /// Jinja2's filters.
 const FILTERS: &str = "abs attr batch capitalize center count d default dictsort e escape filesizeformat \
@@ -38,12 +40,12 @@ pub(super) fn is_test(name: &str) -> bool {
     tests::TESTS.split(' ').any(|test| test == name)
 }
 
-/// The environment of a render. `now` is what `strftime_now` tells.
-pub(super) fn environment(now: DateTime) -> Environment<'static> {
+/// The environment of a render of so many messages. `now` is what `strftime_now` tells.
+pub(super) fn environment(now: DateTime, n_messages: usize) -> Environment<'static> {
     let mut environment = Environment::empty();
     let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
     environment.set_syntax(syntax.unwrap_or_default()); // the builder only fails for odd delimiters
-    environment.set_fuel(Some(FUEL));
+    environment.set_fuel(Some(FUEL + FUEL_OF_A_MESSAGE * n_messages as u64));
     environment.set_recursion_limit(200);
     environment.set_formatter(|out: &mut Output, state: &mut State, value: &Value| {
         let written = match value.as_str() {
