@@ -158,7 +158,7 @@ pub(super) fn has_method(value: &Value, name: &str) -> bool {
         Python::Dict(_) => matches!(name, "copy" | "fromkeys" | "get" | "items" | "keys" | "values"),
         Python::Sequence(one) if one.kind == Kind::List => matches!(name, "copy" | "count" | "index"),
         Python::Sequence(one) if one.kind == Kind::Tuple => matches!(name, "count" | "index"),
-        Python::Int(_) | Python::Bool(_) | Python::Float(_) => is_method_name(name),
+        Python::Int(_) | Python::Bool(_) | Python::Float(_) => is_attribute_of_numbers(name),
         _ => false,
     }
 }
@@ -181,11 +181,21 @@ pub(super) fn attribute(state: &State, value: &Value, name: &str) -> Result<Valu
     }
 }
 
+fn is_attribute_of_numbers(name: &str) -> bool {
+    let of_ints =
+        matches!(name, "bit_count" | "bit_length" | "denominator" | "from_bytes" | "numerator" | "to_bytes");
+    of_ints
+        || matches!(
+            name,
+            "as_integer_ratio" | "conjugate" | "fromhex" | "hex" | "imag" | "is_integer" | "real"
+        )
+}
+
 /// An attribute, and no item of a dict.
 pub(super) fn attribute_only(value: &Value, name: &str) -> Result<Value> {
     match view(value) {
         Python::Undefined => Err(error("an undefined value has no attributes")),
-        Python::Int(_) | Python::Bool(_) | Python::Float(_) if is_method_name(name) => {
+        Python::Int(_) | Python::Bool(_) | Python::Float(_) if is_attribute_of_numbers(name) => {
             Err(error(format!("the attribute {name} of a number is not supported")))
         }
         Python::Namespace(_) | Python::Callable(_) | Python::Other => value.get_attr(name),

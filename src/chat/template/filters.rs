@@ -88,6 +88,9 @@ fn mixed_texts(state: &State, name: &str, value: &Value, arguments: &Arguments) 
             let side = |value: Option<Value>, name| text(&Some(string(state, &required(value, name)?)?), "");
             replace(state, &one()?, &side(old, "old")?, &side(new, "new")?, int(&some(count), -1)?)?.into()
         }
+        "format" | "truncate" if value.is_safe() => {
+            return Err(error(format!("{name} of a safe text is not supported")));
+        }
         "format" => {
             let values = match (arguments.placed.is_empty(), arguments.named.is_empty()) {
                 (false, false) => return Err(error("format takes values by place or by name, not both")),
@@ -126,7 +129,7 @@ fn longer_texts(state: &State, name: &str, value: &Value, arguments: &Arguments)
     let arguments = arguments.clone();
     let one = || string(state, value).and_then(|value| text(&Some(value), ""));
     Ok(Some(match name {
-        "indent" | "truncate" if value.as_str().is_none() => {
+        "indent" if value.as_str().is_none() => {
             return Err(error(format!("{name} of {} is not supported", type_name(value))));
         }
         "indent" => {
@@ -143,6 +146,13 @@ fn longer_texts(state: &State, name: &str, value: &Value, arguments: &Arguments)
         }
         "truncate" => {
             let [length, kill, end, leeway] = arguments.bind(["length", "killwords", "end", "leeway"])?;
+            if value.as_str().is_none() {
+                // What fits is left as it is, whatever it is.
+                if super::sequences::length(value)? as i64 <= int(&length, 255)? {
+                    return Ok(Some(value.clone()));
+                }
+                return Err(error(format!("truncate of {} is not supported", type_name(value))));
+            }
             let (length, leeway) = (int(&length, 255)?, int(&some(leeway), 5)?);
             truncate(&one()?, length, flag(&kill), &text(&end, "...")?, leeway)?.into()
         }

@@ -5,7 +5,7 @@ use super::items;
 use super::letters::{is_case, letters};
 use super::lexer::is_space;
 use super::operators::equal;
-use super::text::{Text, is_printable, like};
+use super::text::{Text, is_printable};
 use super::value::{
     ITEM, Kind, Python, Result, Sequence, charge, error, iterate, list, sequence, tuple, type_name, view,
 };
@@ -15,15 +15,14 @@ use minijinja::{State, Value};
 pub(super) fn call(state: &State, value: &Value, name: &str, arguments: &[Value]) -> Result<Value> {
     let arguments = Arguments::new(state, arguments)?;
     match view(value) {
+        Python::Text(_) if value.is_safe() && is_escaping(name) => {
+            Err(error(format!("the method {name} of a safe text is not supported")))
+        }
         Python::Text(one) => {
             charge(state, one.len() + 64)?;
             for part in [parts, forms, places, tests] {
                 if let Some(result) = part(state, one, name, &arguments)? {
-                    return Ok(if value.is_safe() && result.as_str().is_some() {
-                        like(value, text(&Some(result), "")?)
-                    } else {
-                        result
-                    });
+                    return if value.is_safe() { safe(result) } else { Ok(result) };
                 }
             }
             Err(missing(value, name))
@@ -31,6 +30,22 @@ pub(super) fn call(state: &State, value: &Value, name: &str, arguments: &[Value]
         Python::Dict(_) => dict(state, value, name, arguments),
         Python::Sequence(one) => list_method(state, one, value, name, arguments),
         _ => Err(missing(value, name)),
+    }
+}
+
+/// Of a safe text these escape what they put into it.
+fn is_escaping(name: &str) -> bool {
+    matches!(name, "center" | "format" | "format_map" | "join" | "ljust" | "replace" | "rjust")
+}
+
+/// What a method of a safe text gives is safe, too.
+fn safe(result: Value) -> Result<Value> {
+    match view(&result) {
+        Python::Text(text) => Ok(Value::from_safe_string(text.into())),
+        Python::Sequence(one) => {
+            sequence(one.kind, one.items.iter().cloned().map(safe).collect::<Result<_>>()?)
+        }
+        _ => Ok(result),
     }
 }
 

@@ -9,28 +9,29 @@ use minijinja::{State, Value};
 
 /// `format % values`: a tuple's items in turn, a dict's by name, or one value.
 pub(super) fn printf(state: &State, format: &str, values: &Value) -> Result<String> {
-    let (placed, is_dict) = match view(values) {
-        Python::Sequence(one) if one.kind == Kind::Tuple => (one.items.clone(), false),
+    let (placed, is_mapping) = match view(values) {
+        Python::Sequence(one) if matches!(one.kind, Kind::Tuple | Kind::Group) => (one.items.clone(), false),
         Python::Dict(_) => (vec![values.clone()], true),
+        // Python takes whatever has items for a mapping, and lets it be unused.
+        Python::Sequence(one) => (vec![values.clone()], matches!(one.kind, Kind::List | Kind::Range(..))),
         _ => (vec![values.clone()], false),
     };
-    let count = placed.len();
     let mut placed = placed.into_iter();
     let mut next = || placed.next().ok_or_else(|| error("not enough values for the format"));
     let mut out = Text::new(state);
-    let (mut rest, mut named) = (format, false);
+    let mut rest = format;
     while let Some(at) = rest.find('%') {
         out.push(&rest[..at])?;
         rest = &rest[at + 1..];
         let mut value = None;
         if let Some((key, after)) = rest.strip_prefix('(').and_then(|name| name.split_once(')')) {
-            if !is_dict {
+            if !matches!(view(values), Python::Dict(_)) {
                 return Err(error("a format with names needs a dict"));
             }
             value = Some(
                 lookup(state, values, &key.into())?.ok_or_else(|| error(format!("no value for {key}")))?,
             );
-            (rest, named) = (after, true);
+            rest = after;
         }
         let mut spec = Spec::default();
         rest = printf_flags(&mut spec, rest);
@@ -47,7 +48,7 @@ pub(super) fn printf(state: &State, format: &str, values: &Value) -> Result<Stri
         out.push(&printf_value(state, spec, kind, &value)?)?;
     }
     out.push(rest)?;
-    if !named && !is_dict && placed.next().is_some() || is_dict && !named && count == 0 {
+    if !is_mapping && placed.next().is_some() {
         return Err(error("too many values for the format"));
     }
     Ok(out.text)

@@ -108,3 +108,8 @@ GROUPS["scope"] += [
 GROUPS["macro"] += [
     "{% macro f(a, b=a ~ 'x', c=b) %}{{ b }}{{ c }}{% endmacro %}{{ f(1) }}{{ f(1, 2) }}{{ f(1, c=3) }}{{ f(b=4) }}", ("{% macro f(a=b, b=1) %}{{ a }}{{ b }}{% endmacro %}{{ f() }}", "argument b"), "{% macro f(a=1) %}{{ a is defined }}{{ a }}{% endmacro %}{{ f(missing) }}{{ f(d.x) }}{{ f(*[missing]) }}{{ f() }}", "{% macro f() %}{{ caller(missing) }}{{ caller() }}{% endmacro %}{% call(x=5) f() %}[{{ x }}]{% endcall %}", "{% macro f(a, k=None) %}{% if k %}{{ k }}{% endif %}{% for x in a %}{{ f(x.c, k=x.v) }}{% endfor %}{% endmacro %}{{ f(tree) }}", "{% macro f(a, b) %}{{ a }}{{ b }}{% endmacro %}{{ f(missing, 1) }}", "{% set x = 3 %}{% macro f(a=x) %}{{ a }}{% endmacro %}{% set x = 4 %}{{ f() }}",
 ]
+
+GROUPS["format"] += ["{{ 'x' % [] }}{{ 'x' % [1] }}{{ 'x' % {} }}{{ '%s' % [1] }}{{ 'x' % range(2) }}", "{{ 'x' % 1 }}", "{{ 'x' % '' }}", "{{ 'x' % (1,) }}", "{{ 'x' % () }}", "{{ '%s%s' % [1, 2] }}", "{{ '%(a)s' % [1] }}", "{{ 'x' % d.keys() }}", "{{ 'x' % none }}"]
+GROUPS["filter"] += ["{{ missing | truncate }}|{{ l | truncate }}|{{ d | truncate }}", "{{ 5 | truncate }}", "{{ (5).keys }}|{{ true.items }}|{{ (1.5).upper }}|"]
+
+GROUPS["filter"] += ["{{ (s | e).splitlines() | length }}{{ (s | safe).split(',')[1] }}", ("{{ (s | e).splitlines() }}", "safe text"), ("{{ (html | e).replace('a', '<') }}", "safe text"), ("{{ ('<' | safe).join(['>']) }}", "safe text"), ("{{ ('{}' | safe).format('<') }}", "safe text"), ("{{ '%s' | safe | format('<') }}", "safe text"), ("{{ ('%s' | safe) % '<' }}", "not possible"), ("{{ s | safe | truncate(3) }}", "safe text"), "{{ (html | safe).upper().strip() | length }}{{ (html | safe)[1:4] ~ '<' }}"]
