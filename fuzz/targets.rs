@@ -12,8 +12,11 @@ use serde_json::{Map, Value, json};
 /// One run.
 type Target = Box<dyn FnMut(&mut Random)>;
 
+/// Reads the seeds.
+type Make = fn() -> Target;
+
 /// By name.
-pub const ALL: &[(&str, fn() -> Target)] = &[
+pub const ALL: &[(&str, Make)] = &[
     ("header", header),
     ("template", template),
     ("tokenizer", tokenizer),

@@ -19,6 +19,7 @@ mod runtime;
 mod scopes;
 mod sequences;
 mod spec;
+mod split;
 mod statements;
 mod syntax;
 mod tests;

@@ -141,7 +141,7 @@ test('a worker that ends while it loads, or cannot be started, says so', async (
     const start = (script: string) => window.outcome(window.start(script));
     const load = (workerUrl: string) => window.outcome(window.minke.createEngine({ model: 'never read', workerUrl }));
     return [
-      await start(`import(WORKER); onmessage = () => setTimeout(close, 500)`),
+      await start(`const ready = import(WORKER); onmessage = () => ready.then(() => setTimeout(close, 500))`),
       await start(`onmessage = () => { throw new Error('planted') }`),
       await start(`this is no script`),
       await load('file:///worker.js'),

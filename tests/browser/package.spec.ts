@@ -165,7 +165,7 @@ test('what a request or a caller asks for is done, or refused by name', async ({
   expect(other).not.toBe(first);
 
   for (const [request, message] of [
-    [{ n: 2 }, 'n: it is 2, but only 1 reply can be made'],
+    [{ n: 2 }, 'n: 2 was asked for, but only 1 reply can be made'],
     [{ max_tokens: 0 }, 'max_tokens: it must be at least 1'],
     [{ response_format: { type: 'json_object' } }, /^response_format: .*json_object/],
     [{ top_logprobs: 2 }, 'top_logprobs: it needs logprobs: true'],

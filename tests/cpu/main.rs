@@ -9,6 +9,7 @@ mod command;
 mod coverage;
 mod formats;
 mod gguf;
+mod hostile;
 mod house;
 mod kv;
 mod pace;

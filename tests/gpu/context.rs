@@ -97,6 +97,9 @@ fn a_reply_ends_where_the_device_has_no_memory() {
         let mut small = with(&plenty, TINY, 5000);
         // enough for what there is, but for no keys of 2048 positions, which take 64 bytes each
         let gpu = small.model().gpu().clone();
+        gpu.limit_memory(Some(0));
+        gpu.buffer("one too many", 16).unwrap();
+        block_on(gpu.check_allocations()).expect_err("then what earlier reads left is let go of");
         gpu.limit_memory(Some(gpu.live_bytes() + (60 << 10)));
         let reply = tokens(&mut small, wanted.clone(), usize::MAX);
         assert_eq!(reply.len(), 25, "the last token is not run");

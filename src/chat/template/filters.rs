@@ -185,7 +185,7 @@ fn longer_texts(state: &State, name: &str, value: &Value, arguments: &Arguments)
 fn indent(state: &State, value: &Value, one: &str, width: &str, first: bool, blank: bool) -> Result<Value> {
     charge(state, one.len() + (one.matches('\n').count() + 1).saturating_mul(width.len()))?;
     let one = format!("{one}\n"); // the end of the last line is one, too
-    let lines: Vec<&str> = super::methods::lines(&one, false);
+    let lines: Vec<&str> = super::split::lines(&one, false);
     let mut out = String::new();
     for (i, line) in lines.iter().enumerate() {
         out += if i == 0 { "" } else { "\n" };
