@@ -6,24 +6,13 @@ use super::lexer::is_space;
 use super::methods::{pad, replace};
 use super::operators::{Number, escape};
 use super::printf::printf;
+use super::runtime::Group;
 use super::text::{like, string};
 use super::value::{Python, Result, charge, error, type_name, view};
 use minijinja::{State, Value};
 
-/// Applies a filter, if it is one of these.
-pub(super) fn apply(
-    state: &State,
-    name: &str,
-    value: &Value,
-    arguments: &Arguments,
-) -> Result<Option<Value>> {
-    for part in [texts, mixed_texts, longer_texts, numbers] {
-        if let Some(result) = part(state, name, value, arguments)? {
-            return Ok(Some(result));
-        }
-    }
-    Ok(None)
-}
+/// These filters, by kind.
+pub(super) const GROUPS: &[Group] = &[texts, mixed_texts, longer_texts, numbers];
 
 /// The text of a value. A safe text stays one.
 fn texts(state: &State, name: &str, value: &Value, arguments: &Arguments) -> Result<Option<Value>> {

@@ -18,6 +18,9 @@ const FUEL: u64 = 1_000_000;
 /// What each message adds: known templates need a third.
 const FUEL_OF_A_MESSAGE: u64 = 500;
 
+/// Applies a filter, if it is one of a group's.
+pub(super) type Group = fn(&State, &str, &Value, &Arguments) -> Result<Option<Value>>;
+
 /// Jinja2's filters.
 const FILTERS: &str = "abs attr batch capitalize center count d default dictsort e escape filesizeformat \
     first float forceescape format groupby indent int items join last length list lower map max min reject \
@@ -95,11 +98,12 @@ pub(super) fn filter(state: &mut State, name: &str, value: &Value, arguments: &A
     if let Some(result) = choose::apply(state, name, value, arguments)? {
         return Ok(result);
     }
-    if let Some(result) = filters::apply(state, name, value, arguments)? {
-        return Ok(result);
+    for group in filters::GROUPS.iter().chain(sequences::GROUPS) {
+        if let Some(result) = group(state, name, value, arguments)? {
+            return Ok(result);
+        }
     }
-    let result = sequences::apply(state, name, value, arguments)?;
-    result.ok_or_else(|| error(format!("the filter {name} is not supported")))
+    Err(error(format!("the filter {name} is not supported")))
 }
 
 /// The filters that stand for operators and the like, see [`super::expression`].

@@ -4,6 +4,7 @@ use super::arguments::{Arguments, flag, int, required, some, text};
 use super::attributes::attribute_only;
 use super::items::{check_key, item};
 use super::operators::{calculate, equal, order};
+use super::runtime::Group;
 use super::text::{Text, like, string, to_text};
 use super::value::{
     ITEM, Kind, Python, Result, charge, dict, error, generator, iterate, list, sequence, tuple, type_name,
@@ -12,20 +13,8 @@ use super::value::{
 use minijinja::{State, Value};
 use std::cmp::Ordering;
 
-/// Applies a filter, if it is one of these.
-pub(super) fn apply(
-    state: &State,
-    name: &str,
-    value: &Value,
-    arguments: &Arguments,
-) -> Result<Option<Value>> {
-    for part in [single, arranged, grouped] {
-        if let Some(result) = part(state, name, value, arguments)? {
-            return Ok(Some(result));
-        }
-    }
-    Ok(None)
-}
+/// These filters, by kind.
+pub(super) const GROUPS: &[Group] = &[single, arranged, grouped];
 
 /// Filters that give one value.
 fn single(state: &State, name: &str, value: &Value, arguments: &Arguments) -> Result<Option<Value>> {
