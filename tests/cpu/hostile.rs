@@ -1,6 +1,7 @@
 //! Templates that mean harm: each ends in time and room, on a stack as small as the wasm's.
 
-use crate::templates::{cases, render};
+use crate::common;
+use crate::templates::render;
 use minke::Error;
 use serde_json::{Value, json};
 use std::io::{Read, Write};
@@ -22,12 +23,13 @@ fn hostile() -> Vec<(String, String)> {
             all.push((format!("{head} {link} {tail}, {n} links"), format!("{head}{}{tail}", link.repeat(n))));
         }
     }
-    let files = cases().map(|cases| common_files(&cases.join("fuzz"))).unwrap_or_default();
+    let cases = common::cases_dir("hostile templates that fuzzing found");
+    let files = cases.map(|cases| found_files(&cases.join("fuzz"))).unwrap_or_default();
     all.extend(files);
     all
 }
 
-fn common_files(folder: &Path) -> Vec<(String, String)> {
+fn found_files(folder: &Path) -> Vec<(String, String)> {
     let entries = std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path());
     let templates = entries.filter(|path| {
         path.file_name()
@@ -35,8 +37,7 @@ fn common_files(folder: &Path) -> Vec<(String, String)> {
             .is_some_and(|n| n.starts_with('t') && n.ends_with(".json"))
     });
     let read = |path: PathBuf| {
-        let text = std::fs::read_to_string(&path).expect("a template");
-        let json: Value = serde_json::from_str(&text).expect("JSON");
+        let json: Value = common::json(&path);
         (path.display().to_string(), json["template"].as_str().expect("a template").to_owned())
     };
     templates.map(read).collect()

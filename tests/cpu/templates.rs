@@ -7,7 +7,7 @@ use minke::engine::{ChatRequest, TextParts};
 use minke::tokenizer::Tokenizer;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 pub fn render(source: &str, context: Value) -> minke::Result<String> {
     let now = "2025-01-01T00:00:00".parse().unwrap();
@@ -124,16 +124,10 @@ impl Case {
     }
 }
 
-pub fn cases() -> Option<PathBuf> {
-    let cases = Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/cases");
-    cases.is_dir().then_some(cases)
-}
-
 #[test]
 fn the_cases_of_bug_reports_render() {
-    let Some(folder) = cases() else { return };
-    let cases = std::fs::read_to_string(folder.join("templates.json")).expect("cases");
-    let cases: Vec<Case> = serde_json::from_str(&cases).expect("cases");
+    let Some(dir) = common::cases_dir("templates of bug reports") else { return };
+    let cases: Vec<Case> = common::json(&dir.join("templates.json"));
     let mut wrong = Vec::new();
     for case in &cases {
         let prompt = case.prompt();
