@@ -132,6 +132,12 @@ fn now() -> f64 {
     performance_now()
 }
 
+/// Has a panic's words reach the page: as an exception, which ends the engine as the trap would.
+#[wasm_bindgen(start)]
+fn start() {
+    std::panic::set_hook(Box::new(|panic| wasm_bindgen::throw_str(&panic.to_string())));
+}
+
 /// The engine's version.
 #[wasm_bindgen]
 pub fn version() -> String {

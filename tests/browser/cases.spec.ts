@@ -3,6 +3,7 @@
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Page } from '@playwright/test';
 import { string, write } from '../../scripts/gguf.mjs';
 import { root } from '../../scripts/setup.mjs';
 import { expect, test, vectors } from './fixtures';
@@ -176,4 +177,38 @@ test('scripted models reply, and a device without memory says so', async ({ page
   }
   console.log(`where ${missed.size} sizes of memory end:`, [...missed]);
   expect(missed.size).toBeGreaterThan(4);
+});
+
+/** Runs stream.mjs, which is written for Node, in a page: what it printed, and its exit status. */
+async function runStream(page: Page, app: string): Promise<{ printed: string[]; status: number }> {
+  const imports = { 'node:url': 'data:text/javascript,export const pathToFileURL = (path) => path;' };
+  const html = `<!doctype html>
+    <script type="importmap">${JSON.stringify({ imports })}</script>
+    <script>
+      const printed = [];
+      console.log = (line) => printed.push(line);
+      const ran = new Promise((resolve) => {
+        globalThis.process = { argv: ['', '', '/dist/engine.js'], exit: (status) => resolve({ printed, status }) };
+      });
+    </script>
+    <script type="module" src="stream.mjs"></script>`;
+  await page.route('**/stream.html', (route) => route.fulfill({ contentType: 'text/html', body: html }));
+  await page.route('**/stream.mjs', (route) => route.fulfill({ path: join(folder, 'stream.mjs') }));
+  await page.goto(`${app}stream.html`);
+  return page.evaluate<{ printed: string[]; status: number }>('ran');
+}
+
+test('streams have their shape, and a spoiled one is rejected', async ({ page, app }) => {
+  skipWithoutCases();
+  const { printed, status } = await runStream(page, app);
+  expect(printed).toEqual([expect.stringMatching(/^(\d{2,})\/\1 right$/)]);
+  expect(status).toBe(0);
+
+  await page.route('**/dist/chat.js', async (route) => {
+    const response = await route.fetch();
+    await route.fulfill({ response, body: (await response.text()).replace(`role: 'assistant', content: ''`, '') });
+  });
+  const spoiled = await runStream(page, app);
+  expect(spoiled.printed.at(0)).toContain('the role comes first');
+  expect(spoiled.status).toBe(1);
 });

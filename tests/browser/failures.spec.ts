@@ -5,6 +5,7 @@ import { chromium, type Page } from '@playwright/test';
 import type * as Minke from 'minke';
 import { chromiumArgs, chromium as chromiumPath, root } from '../../scripts/setup.mjs';
 import { expect, test } from './fixtures';
+import * as golden from './golden';
 
 /** A wasm function that traps, as a panic does. */
 const TRAP = `new WebAssembly.Instance(new WebAssembly.Module(new Uint8Array([
@@ -368,6 +369,18 @@ test('a trap in the engine’s wasm ends it with its device, and the next one an
   }, worker);
   expect(disposed).toEqual(['done', 'AbortError aborted: the engine was disposed']);
   await expect.poll(times).toBe(2);
+});
+
+test('a panic in wasm gives its words and its place', async ({ page, golden: url }) => {
+  await golden.open(page, url);
+  const words = await page.evaluate(() => {
+    try {
+      return window.golden.panics('planted');
+    } catch (error) {
+      return String(error);
+    }
+  });
+  expect(words).toMatch(/golden\/main\.rs:\d+:\d+:\nplanted$/);
 });
 
 test('a lost device says so, and changes nothing of what is remembered', async ({ app }) => {

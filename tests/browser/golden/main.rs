@@ -28,6 +28,12 @@ fn to_js(value: &impl Serialize) -> Result<JsValue> {
     Ok(value.serialize(&serde_wasm_bindgen::Serializer::json_compatible())?)
 }
 
+/// A bug, as the engine has none to show.
+#[wasm_bindgen]
+pub fn panics(words: &str) {
+    panic!("{words}");
+}
+
 /// The package's options.
 #[derive(Deserialize)]
 struct Options {
