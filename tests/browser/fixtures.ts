@@ -65,7 +65,7 @@ interface WorkerFixtures {
   golden: string;
   /** Address of an app that installed the package from its tarball; `window.minke` is the package. */
   app: string;
-  /** Address of a server of another origin that answers badly or oddly: /html, /cut, /short, /waits, /gzip, /missing. */
+  /** Address of a server of another origin that answers badly or oddly: /html, /cut, /short, /waits, /slow, /gzip, /missing. */
   hostile: string;
 }
 
@@ -96,6 +96,16 @@ function answerBadly(): ReturnType<typeof createServer> {
       // a tokenizer that is refused; the file's last bytes never come
       response.writeHead(200, { ...cors, 'Content-Length': 98_362_432 });
       response.write(readFileSync(join(vectors, 'refuse/tokenizer-t5.gguf')).subarray(0, -32));
+    } else if (request.url === '/slow') {
+      // 8 MB a second
+      const file = readFileSync(join(root, '.cache', SMOLLM2));
+      response.writeHead(200, { ...cors, 'Content-Length': file.length });
+      let sent = 0;
+      const timer = setInterval(() => {
+        if (sent < file.length) response.write(file.subarray(sent, (sent += 1_000_000)));
+        else response.end();
+      }, 125);
+      response.on('close', () => clearInterval(timer));
     } else if (request.url === '/gzip') {
       const body = gzipSync(model());
       response.writeHead(200, { ...cors, 'Content-Encoding': 'gzip', 'Content-Length': body.length }).end(body);
