@@ -27,7 +27,7 @@ fn lanes_sum(v: vec4<f32>, lid: u32) -> vec4<f32> {
     return sum;
 }
 
-fn dot_chunk(w: Chunk, v: array<vec4<f32>, 8>, sums: vec2<f32>) -> f32 {
+fn dot_chunk(w: Floats, v: array<vec4<f32>, 8>, sums: vec2<f32>) -> f32 {
     let low = dot(w.q[0], v[0]) + dot(w.q[1], v[1]) + dot(w.q[2], v[2]) + dot(w.q[3], v[3]);
     let high = dot(w.q[4], v[4]) + dot(w.q[5], v[5]) + dot(w.q[6], v[6]) + dot(w.q[7], v[7]);
     return dot(w.d, vec2(low, high)) - dot(w.m, sums);

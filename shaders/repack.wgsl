@@ -30,12 +30,6 @@ fn copy(byte: u32, count: u32, at: u32) {
     for (var i = 0u; i < count; i++) { planes[at + i] = word_at(byte + 4u * i); }
 }
 
-// The low `bits` of four bytes, side by side.
-fn together(bytes: u32, bits: u32) -> u32 {
-    let gap = 8u - bits;
-    return (bytes | (bytes >> gap) | (bytes >> (2u * gap)) | (bytes >> (3u * gap))) & ((1u << (4u * bits)) - 1u);
-}
-
 // The chunk whose first element is e0, of a field that starts at byte `field` (quant.rs, Field), its stride at least 32:
 // the elements have a byte each, all at the same bit, so that a word holds four of them.
 fn gather(field: u32, bits: u32, stride: u32, e0: u32, at: u32) {
@@ -46,13 +40,20 @@ fn gather(field: u32, bits: u32, stride: u32, e0: u32, at: u32) {
     for (var w = 0u; w < bits; w++) {
         var word = 0u;
         for (var i = 0u; i < per; i++) {
-            // the 4-bit plane pairs elements e and e + 16 in a byte
-            let four = select(per * w + i, w + 4u * i, bits == 4u);
-            let elements = (word_at(byte + 4u * four) >> shift) & mask;
-            word |= select(together(elements, bits) << (4u * bits * i), elements << (4u * i), bits == 4u);
+            word |= ((word_at(byte + 4u * (w + bits * i)) >> shift) & mask) << (bits * i);
         }
         planes[at + w] = word;
     }
+}
+
+// A chunk whose 32 elements are the bits of a word.
+fn spread(byte: u32, at: u32) {
+    let bits = word_at(byte);
+    var word = 0u;
+    for (var i = 0u; i < 8u; i++) {
+        word |= ((((bits >> (4u * i)) & 15u) * 0x00204081u) & 0x01010101u) << i;
+    }
+    planes[at] = word;
 }
 
 // The narrow scale of `block` and those that share its word.

@@ -105,8 +105,8 @@ pub const CHUNK: u32 = 32;
 /// Element `e` has its `bits` bits at byte `offset + stride * (e / (stride * per)) + e % stride`,
 /// shifted by `bits * (e / stride % per)`, where `per = 8 / bits` elements share a byte (whole-byte
 /// elements: `per = 1` and byte positions are multiplied by the element's bytes). Each field becomes a
-/// plane of its own on the GPU (shaders/shared/weights.wgsl). With a stride below 32, each chunk lies in the file as in
-/// the plane; else its elements have a byte each.
+/// plane of its own on the GPU (shaders/shared/weights.wgsl). With a stride of 16, and with whole-byte elements, each chunk
+/// lies in the file as in the plane.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Field {
     /// Bits of the element in this field: 1, 2, 4, 8, 16 or 32.
@@ -150,7 +150,7 @@ pub struct Layout {
     pub narrow: Option<NarrowScale>,
     /// The grid that quants index, where they do.
     pub grid: Option<&'static Grid>,
-    /// Stem of `shaders/quant/STEM.wgsl` and of its function `STEM_chunk`.
+    /// Stem of `shaders/quant/STEM.wgsl` and of its function `STEM_chunk`, or `STEM_floats`.
     pub stem: &'static str,
     /// The text of that file.
     pub wgsl: &'static str,
@@ -226,6 +226,11 @@ impl Layout {
     /// Bytes of a repack unit in the file.
     pub fn block_bytes(&self) -> u32 {
         self.ty.block_bytes() * (self.block_len() / self.ty.block_len())
+    }
+
+    /// Whether the weights are floats, and not scaled integers.
+    pub fn is_float(&self) -> bool {
+        self.fields.first().is_some_and(|field| field.bits > 8)
     }
 
     /// Scale words of a block.

@@ -3,7 +3,7 @@ fn f16_pair(w: vec2<u32>) -> vec4<f32> {
     return vec4(f16_low(w.x), f16_high(w.x), f16_low(w.y), f16_high(w.y));
 }
 
-fn f16_chunk(p: Planes, n: u32) -> Chunk {
+fn f16_floats(p: Planes, n: u32) -> Floats {
     let a = wide[p.wide + 4u * n];
     let b = wide[p.wide + 4u * n + 1u];
     let c = wide[p.wide + 4u * n + 2u];
@@ -11,5 +11,5 @@ fn f16_chunk(p: Planes, n: u32) -> Chunk {
     let q = array(
         f16_pair(a.xy), f16_pair(a.zw), f16_pair(b.xy), f16_pair(b.zw),
         f16_pair(c.xy), f16_pair(c.zw), f16_pair(d.xy), f16_pair(d.zw));
-    return Chunk(q, vec2(1.0), vec2(0.0));
+    return Floats(q, vec2(1.0), vec2(0.0));
 }

@@ -6,6 +6,7 @@ fn iq1_s_chunk(p: Planes, n: u32) -> Chunk {
     let at = p.scales + 12u * block;
     let w = words[at + 8u + (sub >> 1u)] >> (16u * (sub & 1u));
     let high = (vec4(w) >> vec4(0u, 3u, 6u, 9u)) & vec4(7u);
-    let q = iq1_quants(p, bytes(words[at + sub]) | (high << vec4(8u)), vec4((w & 0x8000u) != 0u));
-    return Chunk(q, vec2(half_at(p, block) * f32(2u * ((w >> 12u) & 7u) + 1u)), vec2(0.0));
+    let index = bytes(words[at + sub]) | (high << vec4(8u));
+    let d = half_at(p, block) * f32(2u * ((w >> 12u) & 7u) + 1u);
+    return iq1_chunk(p, index, vec4((w & 0x8000u) != 0u), vec2(d));
 }

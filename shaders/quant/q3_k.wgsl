@@ -5,16 +5,10 @@ fn q3_k_scale(p: Planes, block: u32, i: u32) -> f32 {
     return f32(low | (high << 4u)) - 32.0;
 }
 
-fn q3_k_quants(p: Planes, n: u32, j: u32) -> vec4<f32> {
-    return vec4<f32>(twos(p, n, j) | (ones(p, n, j) << vec4(2u))) - vec4(4.0);
-}
-
 fn q3_k_chunk(p: Planes, n: u32) -> Chunk {
+    let q = centred(stacked(twos(p, n), ones(p, n), 2u), 4u);
     let block = n >> 3u;
     let sub = 2u * (n & 7u);
-    let q = array(
-        q3_k_quants(p, n, 0u), q3_k_quants(p, n, 1u), q3_k_quants(p, n, 2u), q3_k_quants(p, n, 3u),
-        q3_k_quants(p, n, 4u), q3_k_quants(p, n, 5u), q3_k_quants(p, n, 6u), q3_k_quants(p, n, 7u));
     let scales = vec2(q3_k_scale(p, block, sub), q3_k_scale(p, block, sub + 1u));
-    return Chunk(q, half_at(p, block) * scales, vec2(0.0));
+    return Chunk(q.low, q.high, half_at(p, block) * scales, vec2(0.0));
 }

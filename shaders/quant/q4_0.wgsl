@@ -1,4 +1,5 @@
 // Q4_0: w = d * (q - 8).
 fn q4_0_chunk(p: Planes, n: u32) -> Chunk {
-    return Chunk(quants4(wide[p.wide + n], 8.0), vec2(half_at(p, n)), vec2(0.0));
+    let q = centred(fours(p, n), 8u);
+    return Chunk(q.low, q.high, vec2(half_at(p, n)), vec2(0.0));
 }

@@ -1,5 +1,6 @@
 // Q4_1: w = d * q + m.
 fn q4_1_chunk(p: Planes, n: u32) -> Chunk {
+    let q = fours(p, n);
     let s = words[p.scales + n];
-    return Chunk(quants4(wide[p.wide + n], 0.0), vec2(f16_low(s)), vec2(-f16_high(s)));
+    return Chunk(q.low, q.high, vec2(f16_low(s)), vec2(-f16_high(s)));
 }

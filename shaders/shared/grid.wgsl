@@ -7,20 +7,27 @@ fn grid_at(p: Planes, i: vec4<u32>) -> vec4<u32> {
     return (pairs >> (16u * (i & vec4(1u)))) & vec4(0xffffu);
 }
 
-// 2-bit values 0 to 3 or, with `half` 1, 4 to 7 of an entry.
-fn grid_twos(entry: u32, half: u32) -> vec4<u32> {
-    return (vec4(entry) >> (vec4(0u, 2u, 4u, 6u) + vec4(8u * half))) & vec4(3u);
+// Four values of 2 bits each as bytes.
+fn spread_twos(v: vec4<u32>) -> vec4<u32> {
+    let pairs = (v | (v << vec4(12u))) & vec4(0x000f000fu);
+    return (pairs | (pairs << vec4(6u))) & vec4(0x03030303u);
 }
 
-fn grid_nibbles(entry: u32) -> vec4<u32> {
-    return (vec4(entry) >> vec4(0u, 4u, 8u, 12u)) & vec4(15u);
+// The values of four entries of 8.
+fn grid_twos(e: vec4<u32>) -> Bytes {
+    let halves = vec4(0u, 8u, 0u, 8u);
+    return Bytes(spread_twos((e.xxyy >> halves) & vec4(0xffu)), spread_twos((e.zzww >> halves) & vec4(0xffu)));
+}
+
+// The values of entries of 4.
+fn grid_nibbles(e: vec4<u32>) -> vec4<u32> {
+    let pairs = (e | (e << vec4(8u))) & vec4(0x00ff00ffu);
+    return (pairs | (pairs << vec4(4u))) & vec4(0x0f0f0f0fu);
 }
 
 // A sign bit for each of 32 weights from 7 for each 8: the eighth makes the number of set bits even.
 fn even_signs(sevens: vec4<u32>) -> u32 {
-    let eighth = (countOneBits(sevens) & vec4(1u)) << vec4(7u);
-    let s = (sevens | eighth) << BYTE_SHIFT;
-    return s.x | s.y | s.z | s.w;
+    return packed(sevens | ((countOneBits(sevens) & vec4(1u)) << vec4(7u)));
 }
 
 // Four times 7 bits of a word.
@@ -28,32 +35,34 @@ fn sevens(w: u32) -> vec4<u32> {
     return (vec4(w) >> vec4(0u, 7u, 14u, 21u)) & vec4(0x7fu);
 }
 
-// Vector j of a chunk, with minus where the sign bit is set.
-fn with_signs(v: vec4<f32>, signs: u32, j: u32) -> vec4<f32> {
-    let bits = (vec4(signs) >> (vec4(0u, 1u, 2u, 3u) + vec4(4u * j))) & vec4(1u);
-    return select(v, -v, bits == vec4(1u));
+// Bytes of 1 to 127, with minus where the lowest four bits of `signs` say so.
+fn with_signs(v: vec4<u32>, signs: vec4<u32>) -> vec4<u32> {
+    let minus = ((signs & vec4(15u)) * 0x00204081u) & vec4(0x01010101u);
+    return (v ^ (minus * 0xffu)) + minus; // no byte carries into the next, as none is 0
+}
+
+// With a sign bit for each weight.
+fn all_signed(low: vec4<u32>, high: vec4<u32>, signs: u32) -> Bytes {
+    let s = vec4(signs);
+    return Bytes(
+        with_signs(low, s >> vec4(0u, 4u, 8u, 12u)), with_signs(high, s >> vec4(16u, 20u, 24u, 28u)));
 }
 
 // IQ2: values 0, 1, 2 stand for 8, 25, 43.
-fn iq2_vector(entry: u32, signs: u32, j: u32) -> vec4<f32> {
-    let q = grid_twos(entry, j & 1u);
-    return with_signs(vec4<f32>(vec4(8u) + 17u * q + (q >> vec4(1u))), signs, j);
+fn iq2_values(v: vec4<u32>) -> vec4<u32> {
+    return vec4(0x08080808u) + 17u * v + ((v >> vec4(1u)) & vec4(0x01010101u));
 }
 
-fn iq2_quants(p: Planes, index: vec4<u32>, signs: u32) -> array<vec4<f32>, 8> {
-    let e = grid_at(p, index);
-    return array(
-        iq2_vector(e.x, signs, 0u), iq2_vector(e.x, signs, 1u), iq2_vector(e.y, signs, 2u), iq2_vector(e.y, signs, 3u),
-        iq2_vector(e.z, signs, 4u), iq2_vector(e.z, signs, 5u), iq2_vector(e.w, signs, 6u), iq2_vector(e.w, signs, 7u));
+fn iq2_quants(p: Planes, index: vec4<u32>, signs: u32) -> Bytes {
+    let v = grid_twos(grid_at(p, index));
+    return all_signed(iq2_values(v.low), iq2_values(v.high), signs);
 }
 
-// IQ1: values 0, 1, 2 stand for -1, 0, 1; each 8 weights have an eighth added or, where `minus`, subtracted.
-fn iq1_quants(p: Planes, index: vec4<u32>, minus: vec4<bool>) -> array<vec4<f32>, 8> {
-    let e = grid_at(p, index);
-    let shift = select(vec4(-0.875), vec4(-1.125), minus);
-    return array(
-        vec4<f32>(grid_twos(e.x, 0u)) + vec4(shift.x), vec4<f32>(grid_twos(e.x, 1u)) + vec4(shift.x),
-        vec4<f32>(grid_twos(e.y, 0u)) + vec4(shift.y), vec4<f32>(grid_twos(e.y, 1u)) + vec4(shift.y),
-        vec4<f32>(grid_twos(e.z, 0u)) + vec4(shift.z), vec4<f32>(grid_twos(e.z, 1u)) + vec4(shift.z),
-        vec4<f32>(grid_twos(e.w, 0u)) + vec4(shift.w), vec4<f32>(grid_twos(e.w, 1u)) + vec4(shift.w));
+// IQ1: values 0, 1, 2 stand for -1, 0, 1; each 8 weights have an eighth added or, where `minus`, subtracted. All in
+// eighths.
+fn iq1_chunk(p: Planes, index: vec4<u32>, minus: vec4<bool>, d: vec2<f32>) -> Chunk {
+    let v = grid_twos(grid_at(p, index));
+    let more = select(vec4(0x02020202u), vec4(0u), minus);
+    let q = centred(Bytes(8u * v.low + more.xxyy, 8u * v.high + more.zzww), 9u);
+    return Chunk(q.low, q.high, 0.125 * d, vec2(0.0));
 }

@@ -1,14 +1,15 @@
-// The 16 values of the non-linear 4-bit formats.
-const IQ4_VALUES = array<f32, 16>(
-    -127.0, -104.0, -83.0, -65.0, -49.0, -35.0, -22.0, -10.0, 1.0, 13.0, 25.0, 38.0, 53.0, 69.0, 89.0, 113.0);
-
-fn iq4_values(i: vec4<u32>) -> vec4<f32> {
-    var table = IQ4_VALUES;
-    return vec4(table[i.x], table[i.y], table[i.z], table[i.w]);
+// The 16 values of the non-linear 4-bit formats, four a word: -127, -104, -83, -65, -49, -35, -22, -10, 1, 13, 25, 38, 53, 69,
+// 89, 113.
+fn iq4_values(nibbles: u32) -> u32 {
+    let i = bytes(nibbles);
+    let negative = select(vec4(0xbfad9881u), vec4(0xf6eaddcfu), (i & vec4(4u)) != vec4(0u));
+    let positive = select(vec4(0x26190d01u), vec4(0x71594535u), (i & vec4(4u)) != vec4(0u));
+    return packed(select(negative, positive, i >= vec4(8u)) >> (8u * (i & vec4(3u))));
 }
 
-fn iq4_quants(v: vec4<u32>) -> array<vec4<f32>, 8> {
-    return array(
-        iq4_values(nibbles(v, 0u)), iq4_values(nibbles(v, 1u)), iq4_values(nibbles(v, 2u)), iq4_values(nibbles(v, 3u)),
-        iq4_values(nibbles(v, 4u)), iq4_values(nibbles(v, 5u)), iq4_values(nibbles(v, 6u)), iq4_values(nibbles(v, 7u)));
+fn iq4_quants(p: Planes, n: u32) -> Bytes {
+    let q = fours(p, n);
+    return Bytes(
+        vec4(iq4_values(q.low.x), iq4_values(q.low.y), iq4_values(q.low.z), iq4_values(q.low.w)),
+        vec4(iq4_values(q.high.x), iq4_values(q.high.y), iq4_values(q.high.z), iq4_values(q.high.w)));
 }

@@ -1,26 +1,58 @@
 // A quantised matrix after repack: planes in one buffer, seen as words and as 16-byte vectors.
-// A chunk is 32 consecutive weights of a row; chunk n of a matrix is number row * (cols / 32) + c.
+// A chunk is 32 consecutive weights of a row; chunk n of a matrix is number row * (cols / 32) + c. A plane of B bits, up to 4,
+// has B words a chunk: byte i of word w has elements 4 * (w + B * k) + i for all k, each at bit B * k.
 
 struct Planes {
     wide: u32,   // first vec4<u32> of the widest plane (4-bit, 8-bit, 16-bit or 32-bit elements)
-    two: u32,    // first word of the 2-bit plane: 2 words a chunk, element e at word e / 16, bit 2 * (e % 16)
-    one: u32,    // first word of the 1-bit plane: 1 word a chunk, element e at bit e
+    two: u32,    // first word of the 2-bit plane
+    one: u32,    // first word of the 1-bit plane
     scales: u32, // first word of the per-block words: scales, and quants that do not lie element by element
     narrow: u32,   // first word of the per-block scales of 16 or 8 bits, several a word
     grid: u32,   // first word of the grid, two entries a word
 }
 
-// 32 weights: weight e is d[e / 16] * q[e] - m[e / 16], with q as vectors of 4.
+// 32 weights: weight e is d[e / 16] * q[e] - m[e / 16], with q as signed bytes, four a word, 16 a vector.
 struct Chunk {
+    low: vec4<u32>,
+    high: vec4<u32>,
+    d: vec2<f32>,
+    m: vec2<f32>,
+}
+
+// The same with q as floats, which also F32, F16 and BF16 have.
+struct Floats {
     q: array<vec4<f32>, 8>,
     d: vec2<f32>,
     m: vec2<f32>,
+}
+
+// 32 bytes, 16 a vector.
+struct Bytes {
+    low: vec4<u32>,
+    high: vec4<u32>,
 }
 
 const BYTE_SHIFT = vec4<u32>(0u, 8u, 16u, 24u);
 
 fn bytes(w: u32) -> vec4<u32> {
     return (vec4(w) >> BYTE_SHIFT) & vec4(0xffu);
+}
+
+// The low bytes of four words as one.
+fn packed(v: vec4<u32>) -> u32 {
+    let b = (v & vec4(0xffu)) << BYTE_SHIFT;
+    return b.x | b.y | b.z | b.w;
+}
+
+fn signed(w: u32) -> vec4<f32> {
+    return vec4<f32>(bitcast<vec4<i32>>(vec4(w) << (vec4(24u) - BYTE_SHIFT)) >> vec4(24u));
+}
+
+fn floats(c: Chunk) -> Floats {
+    let q = array(
+        signed(c.low.x), signed(c.low.y), signed(c.low.z), signed(c.low.w),
+        signed(c.high.x), signed(c.high.y), signed(c.high.z), signed(c.high.w));
+    return Floats(q, c.d, c.m);
 }
 
 fn half_at(p: Planes, block: u32) -> f32 {
@@ -31,40 +63,35 @@ fn scale_byte(p: Planes, at: u32, i: u32) -> u32 {
     return (words[p.scales + at + (i >> 2u)] >> (8u * (i & 3u))) & 0xffu;
 }
 
-// 4-bit plane: one vec4<u32> a chunk, element e < 16 in the low nibble of byte e, e + 16 in the high one.
-fn nibbles(v: vec4<u32>, j: u32) -> vec4<u32> {
-    return (vec4(v[j & 3u]) >> (BYTE_SHIFT + vec4(j & 4u))) & vec4(15u);
-}
-
-fn twos(p: Planes, n: u32, j: u32) -> vec4<u32> {
-    return (vec4(words[p.two + 2u * n + (j >> 2u)]) >> (vec4(0u, 2u, 4u, 6u) + vec4(8u * (j & 3u)))) & vec4(3u);
-}
-
-fn ones(p: Planes, n: u32, j: u32) -> vec4<u32> {
-    return (vec4(words[p.one + n]) >> (vec4(0u, 1u, 2u, 3u) + vec4(4u * j))) & vec4(1u);
-}
-
-// The eight vectors of a 4-bit chunk, minus a centre.
-fn quants4(v: vec4<u32>, centre: f32) -> array<vec4<f32>, 8> {
-    let c = vec4(centre);
-    return array(
-        vec4<f32>(nibbles(v, 0u)) - c, vec4<f32>(nibbles(v, 1u)) - c,
-        vec4<f32>(nibbles(v, 2u)) - c, vec4<f32>(nibbles(v, 3u)) - c,
-        vec4<f32>(nibbles(v, 4u)) - c, vec4<f32>(nibbles(v, 5u)) - c,
-        vec4<f32>(nibbles(v, 6u)) - c, vec4<f32>(nibbles(v, 7u)) - c);
-}
-
-fn five(p: Planes, n: u32, v: vec4<u32>, j: u32, c: vec4<f32>) -> vec4<f32> {
-    return vec4<f32>(nibbles(v, j) | (ones(p, n, j) << vec4(4u))) - c;
-}
-
-// 4-bit plane plus 1-bit plane.
-fn quants5(p: Planes, n: u32, centre: f32) -> array<vec4<f32>, 8> {
+// The elements of the planes of 4, 2 and 1 bits.
+fn fours(p: Planes, n: u32) -> Bytes {
     let v = wide[p.wide + n];
-    let c = vec4(centre);
-    return array(
-        five(p, n, v, 0u, c), five(p, n, v, 1u, c), five(p, n, v, 2u, c), five(p, n, v, 3u, c),
-        five(p, n, v, 4u, c), five(p, n, v, 5u, c), five(p, n, v, 6u, c), five(p, n, v, 7u, c));
+    return Bytes(v & vec4(0x0f0f0f0fu), (v >> vec4(4u)) & vec4(0x0f0f0f0fu));
+}
+
+fn twos(p: Planes, n: u32) -> Bytes {
+    let v = vec2(words[p.two + 2u * n], words[p.two + 2u * n + 1u]).xyxy;
+    return Bytes((v >> vec4(0u, 0u, 2u, 2u)) & vec4(0x03030303u), (v >> vec4(4u, 4u, 6u, 6u)) & vec4(0x03030303u));
+}
+
+fn ones(p: Planes, n: u32) -> Bytes {
+    let v = vec4(words[p.one + n]);
+    return Bytes((v >> vec4(0u, 1u, 2u, 3u)) & vec4(0x01010101u), (v >> vec4(4u, 5u, 6u, 7u)) & vec4(0x01010101u));
+}
+
+// Bytes with those of `upper` on top of their `bits`.
+fn stacked(lower: Bytes, upper: Bytes, bits: u32) -> Bytes {
+    return Bytes(lower.low | (upper.low << vec4(bits)), lower.high | (upper.high << vec4(bits)));
+}
+
+// Bytes of 0 to 127 minus a centre: a weight of 0 must stay 0 however large the value that it is multiplied by.
+fn minus(v: vec4<u32>, centre: u32) -> vec4<u32> {
+    let top = vec4(0x80808080u);
+    return ((v | top) - vec4(centre * 0x01010101u)) ^ top;
+}
+
+fn centred(b: Bytes, centre: u32) -> Bytes {
+    return Bytes(minus(b.low, centre), minus(b.high, centre));
 }
 
 // The 6-bit scale and minimum of sub-block s in Q4_K and Q5_K, times d and dmin.

@@ -38,25 +38,43 @@ pub fn unpack(slab: &Slab, cols: u32, tile: u32, together: usize) -> String {
         let _ = writeln!(planes_of, "if (part == {index}u) {{ return {planes}; }}");
     }
     // once for each format, however many parts have it: compilers copy a function to wherever it is called
-    let mut unpack = String::new();
-    for (i, layout) in stems.iter().enumerate() {
-        let has = |(index, part): (usize, &Part)| {
-            (part.layout.stem == layout.stem).then(|| format!("part == {index}u"))
-        };
-        let parts: Vec<_> = slab.parts.iter().enumerate().filter_map(has).collect();
-        let condition = if i + 1 < stems.len() { parts.join(" || ") } else { "true".into() };
-        let _ = writeln!(unpack, "if ({condition}) {{ return {}_chunk(p, n); }}", layout.stem);
+    let (floats, quants): (Vec<_>, Vec<_>) = stems.into_iter().partition(|layout| layout.is_float());
+    let choice = |layout: &Layout, kind| (parts_with(slab, layout), format!("{}_{kind}(p, n)", layout.stem));
+    let chunks: Vec<_> = quants.iter().map(|layout| choice(layout, "chunk")).collect();
+    let mut values: Vec<_> = floats.iter().map(|layout| choice(layout, "floats")).collect();
+    if !chunks.is_empty() {
+        values.push((String::new(), "floats(chunk_at(part, p, n))".into()));
     }
     // WGSL wants a value on every path; the last `if` of each is always taken
-    let chunks = cols / CHUNK;
+    let n = cols / CHUNK;
     let _ = write!(
         text,
         "fn part_of(group: u32) -> Part {{\n{part_of}return Part(); }}\n\
          fn planes_of(part: u32) -> Planes {{\n{planes_of}return Planes(); }}\n\
-         fn unpack(part: u32, row: u32, c: u32) -> Chunk {{\n\
-         let p = planes_of(part);\nlet n = row * {chunks}u + c;\n{unpack}return Chunk(); }}\n"
+         fn chunk_at(part: u32, p: Planes, n: u32) -> Chunk {{\n{}return Chunk(); }}\n\
+         fn unpack(part: u32, row: u32, c: u32) -> Floats {{\n\
+         let p = planes_of(part);\nlet n = row * {n}u + c;\n{}return Floats(); }}\n",
+        returns(&chunks),
+        returns(&values)
     );
     text
+}
+
+/// The condition that a part has this layout.
+fn parts_with(slab: &Slab, layout: &Layout) -> String {
+    let with = |(index, part): (usize, &Part)| {
+        (part.layout.stem == layout.stem).then(|| format!("part == {index}u"))
+    };
+    slab.parts.iter().enumerate().filter_map(with).collect::<Vec<_>>().join(" || ")
+}
+
+/// Returns the value of the first condition that holds; the last is taken to.
+fn returns(choices: &[(String, String)]) -> String {
+    let line = |(i, (condition, value)): (usize, &(String, String))| {
+        let condition = if i + 1 < choices.len() { condition } else { "true" };
+        format!("if ({condition}) {{ return {value}; }}\n")
+    };
+    choices.iter().enumerate().map(line).collect()
 }
 
 /// What the repack kernel needs for a format: `fields(start, e0, chunk)` and `scales(start, at)`, which copy a chunk's bit
@@ -71,9 +89,10 @@ pub fn repack(layout: &Layout) -> String {
         };
         let (bits, offset, stride) = (field.bits, field.offset, field.stride);
         let at = format!("params.{plane} + {bits}u * chunk");
-        let _ = match stride < CHUNK {
-            true => writeln!(fields, "copy(start + {offset}u + e0 / 8u * {bits}u, {bits}u, {at});"),
-            false => writeln!(fields, "gather(start + {offset}u, {bits}u, {stride}u, e0, {at});"),
+        let _ = match (stride < CHUNK, bits) {
+            (true, 1) => writeln!(fields, "spread(start + {offset}u + e0 / 8u, {at});"),
+            (true, _) => writeln!(fields, "copy(start + {offset}u + e0 / 8u * {bits}u, {bits}u, {at});"),
+            (false, _) => writeln!(fields, "gather(start + {offset}u, {bits}u, {stride}u, e0, {at});"),
         };
     }
     let mut scales = String::new();
