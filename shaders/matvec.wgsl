@@ -2,7 +2,7 @@
 // matrix is gate and up, and y[row] = silu(gate[row] . x) * (up[row] . x) (Shazeer 2020).
 //
 // LANES invocations share OUTPUTS rows (with GATED of each part): each unpacks every LANES-th chunk of 32 weights, and the
-// rows share what was read of x. Constants: LANES (8 or 64), OUTPUTS (1, 2 or, without GATED, 4), CHUNKS (chunks a row),
+// rows share what was read of x. Constants: LANES (8, 32 or 64), OUTPUTS (1, 2 or, without GATED, 4), CHUNKS (chunks a row),
 // ROWS (of the matrix), BIAS, ACCUMULATE, NORM, EPS, GATED; generated: part_of, unpack.
 
 @group(0) @binding(0) var<storage, read> wide: array<vec4<u32>>;
@@ -21,8 +21,9 @@ fn lanes_sum(v: vec4<f32>, lid: u32) -> vec4<f32> {
     if (LANES > 8u) {
         if ((lid & 7u) == 0u) { clusters[lid >> 3u] = sum; }
         workgroupBarrier();
-        sum = clusters[0];
-        for (var i = 1u; i < 8u; i++) { sum += clusters[i]; }
+        let first = lid / LANES * (LANES / 8u);
+        sum = clusters[first];
+        for (var i = 1u; i < LANES / 8u; i++) { sum += clusters[first + i]; }
     }
     return sum;
 }

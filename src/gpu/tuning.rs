@@ -1,4 +1,4 @@
-//! Choices that change how fast a device computes, never what. `model/tune.rs` makes them by measurement.
+//! Choices that change how fast a device computes, never what. `model/autotune.rs` makes them by measurement.
 
 /// Which way each kernel takes that has more than one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -6,7 +6,7 @@
 pub struct Tuning {
     /// How a matrix is multiplied by a batch.
     pub matmul: Tile,
-    /// Invocations that keep the device busy: of a matrix with few rows, each row gets more of them.
+    /// Invocations that keep the device busy: of a matrix with few rows, each row gets more of them. 0: any number.
     pub invocations: u32,
     /// How one token's attention is split.
     pub attention: Splits,

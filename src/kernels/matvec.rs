@@ -47,7 +47,7 @@ impl<'a> From<&'a Buffer> for Input<'a> {
 /// The rows that a set of invocations takes together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowTile {
-    /// Invocations that share rows, 8 or a whole workgroup.
+    /// Invocations that share rows: 8, 32 or a whole workgroup.
     lanes: u32,
     /// The rows that they share.
     rows: u32,
@@ -60,16 +60,20 @@ const MOST_GROUPS: u32 = 65_535;
 
 impl RowTile {
     /// From the fewest invocations for a row to the most.
-    pub const ALL: [Self; 3] =
-        [Self { lanes: 8, rows: 4 }, Self { lanes: 8, rows: 1 }, Self { lanes: WORKGROUP, rows: 1 }];
+    pub const ALL: [Self; 4] = [
+        Self { lanes: 8, rows: 4 },
+        Self { lanes: 32, rows: 4 },
+        Self { lanes: 32, rows: 1 },
+        Self { lanes: WORKGROUP, rows: 1 },
+    ];
 
     /// The first that keeps the device busy, as far as each invocation has a chunk to unpack and one dispatch has so
     /// many workgroups.
     pub fn of(gpu: &Gpu, w: &Matrix) -> Self {
-        let fits = |tile: &&Self| tile.lanes <= (w.cols / CHUNK).max(8) && tile.groups(w) <= MOST_GROUPS;
+        let fits = |tile: &&Self| tile.lanes <= (w.cols / CHUNK).max(32) && tile.groups(w) <= MOST_GROUPS;
         let busy = |tile: &Self| tile.invocations(w) >= gpu.caps().tuning.invocations;
         let mut last = Self::ALL[0];
-        for tile in Self::ALL.iter().filter(fits) {
+        for tile in Self::in_use(gpu).iter().filter(fits) {
             last = *tile;
             if busy(tile) {
                 break;
@@ -78,9 +82,10 @@ impl RowTile {
         last
     }
 
-    /// All that [`RowTile::of`] may say.
+    /// All that [`RowTile::of`] may say of a usual matrix. Where few invocations suffice there is one way; else a row never
+    /// gets as few as 8, whose loads would wait for each other in a loop that is four times as long.
     pub fn in_use(gpu: &Gpu) -> &'static [Self] {
-        if gpu.caps().tuning.invocations == 0 { &Self::ALL[..1] } else { &Self::ALL }
+        if gpu.caps().tuning.invocations == 0 { &Self::ALL[..1] } else { &Self::ALL[1..] }
     }
 
     /// Rows of a part that a workgroup and that a set of lanes takes, with so many parts together.

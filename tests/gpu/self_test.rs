@@ -164,7 +164,7 @@ fn wrong_kernels_are_caught_however_tuned() {
     let many_cores = Tuning { invocations: 1, ..Tuning::default() };
     let options = tuned(
         |label, s| match label {
-            "matvec" if s.contains("const LANES: u32 = 64u") => replace(s, "sum += clusters[i]", ""),
+            "matvec" if s.contains("const LANES: u32 = 64u") => replace(s, "sum += clusters[first + i]", ""),
             _ => s,
         },
         many_cores,
