@@ -27,17 +27,22 @@ pub mod shared {
     pub const SILU: &str = include_str!("../../shaders/shared/silu.wgsl");
     /// Rotary embedding.
     pub const ROPE: &str = include_str!("../../shaders/shared/rope.wgsl");
-    /// Sum and maximum over a workgroup.
-    pub const REDUCE: &str = include_str!("../../shaders/shared/reduce.wgsl");
-    /// Sum over 8 lanes by subgroup shuffles.
-    pub const CLUSTER_SUBGROUP: &str = include_str!("../../shaders/shared/cluster_subgroup.wgsl");
-    /// Sum over 8 lanes through workgroup memory.
-    pub const CLUSTER_WORKGROUP: &str = include_str!("../../shaders/shared/cluster_workgroup.wgsl");
 }
 
 /// The file of `shaders/shared/` that sums over 8 lanes.
 pub fn cluster(caps: &Caps) -> &'static str {
-    if caps.subgroups { shared::CLUSTER_SUBGROUP } else { shared::CLUSTER_WORKGROUP }
+    match caps.subgroups {
+        true => include_str!("../../shaders/shared/cluster_subgroup.wgsl"),
+        false => include_str!("../../shaders/shared/cluster_workgroup.wgsl"),
+    }
+}
+
+/// The file of `shaders/shared/` that has the sum and the maximum over a workgroup.
+pub fn reduce(caps: &Caps) -> &'static str {
+    match caps.subgroups {
+        true => include_str!("../../shaders/shared/reduce_subgroup.wgsl"),
+        false => include_str!("../../shaders/shared/reduce_workgroup.wgsl"),
+    }
 }
 
 /// The text of a kernel: header, `const NAME: u32 = VALUE;` lines, extra declarations, then `parts`.

@@ -57,7 +57,7 @@ pub fn decode_attention(
     let scale = shader::float(1.0 / (heads.head_dim as f32).sqrt());
     let extra = format!("const EPS: f32 = {};\nconst SCALE: f32 = {scale};\n", shader::float(params.eps));
     let kernel = include_str!("../../shaders/decode_attention.wgsl");
-    let parts = [shared::BATCH, shared::REDUCE, shared::ROPE, &generated::kv(heads.kv), kernel];
+    let parts = [shared::BATCH, shader::reduce(gpu.caps()), shared::ROPE, &generated::kv(heads.kv), kernel];
     let source = shader::compose(gpu.caps(), &constants, &extra, &parts);
     let mut binds = buffers.read_binds().to_vec();
     binds.push(Bind::Read(buffers.qkv));
@@ -70,7 +70,7 @@ pub fn decode_attention(
 /// Joins the parts to f32 `[n_head][head_dim]`.
 pub fn combine(gpu: &Gpu, heads: Heads, [partial, batch, out]: [&Buffer; 3]) -> Dispatch {
     let tiling = Tiling::of(heads, gpu.caps().tuning.attention);
-    let parts = [shared::BATCH, shared::REDUCE, include_str!("../../shaders/combine.wgsl")];
+    let parts = [shared::BATCH, shader::reduce(gpu.caps()), include_str!("../../shaders/combine.wgsl")];
     let mut constants = heads.constants();
     constants.push(("TILES", tiling.tiles));
     let source = shader::compose(gpu.caps(), &constants, "", &parts);

@@ -137,7 +137,8 @@ pub fn matvec_tiled<'a>(
     let mut dispatches = Vec::new();
     for slab in &w.slabs {
         let kernel = include_str!("../../shaders/matvec.wgsl");
-        let parts = [shader::cluster(gpu.caps()), shared::BATCH, shared::REDUCE, shared::SILU, kernel];
+        let parts =
+            [shader::cluster(gpu.caps()), shared::BATCH, shader::reduce(gpu.caps()), shared::SILU, kernel];
         let extra = format!("const EPS: f32 = {eps};\n{}", generated::unpack(slab, w.cols, tile, together));
         let source = shader::compose(gpu.caps(), &constants, &extra, &parts);
         let binds = [

@@ -10,7 +10,7 @@ pub const RING: u32 = 64;
 pub const NOT_A_TOKEN: u32 = u32::MAX;
 
 /// Parts of the vocabulary, each a workgroup's, of which all of a GPU's cores get some.
-const SPANS: u32 = 64;
+const SPANS: u32 = 256;
 /// Tokens of a span that lie together, and invocations of its workgroup.
 const BLOCK: u32 = 64;
 /// Invocations of the last kernel's only workgroup.

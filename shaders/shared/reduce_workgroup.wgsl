@@ -1,4 +1,4 @@
-// Sum and maximum over a workgroup of 64, the same value in every invocation.
+// Sum and maximum over a workgroup of 64, the same value in every invocation, without subgroups.
 var<workgroup> reduce_scratch: array<f32, 64>;
 
 fn four(i: u32) -> vec4<f32> {
