@@ -53,6 +53,12 @@ pub struct RowTile {
     rows: u32,
 }
 
+impl std::fmt::Display for RowTile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} lanes x {}", self.lanes, self.rows)
+    }
+}
+
 /// Invocations of a workgroup.
 const WORKGROUP: u32 = 64;
 /// Workgroups of a dispatch along an axis (WebGPU, maxComputeWorkgroupsPerDimension).
@@ -67,19 +73,22 @@ impl RowTile {
         Self { lanes: WORKGROUP, rows: 1 },
     ];
 
-    /// The first that keeps the device busy, as far as each invocation has a chunk to unpack and one dispatch has so
-    /// many workgroups.
+    /// The first of those that fit that keeps the device busy.
     pub fn of(gpu: &Gpu, w: &Matrix) -> Self {
-        let fits = |tile: &&Self| tile.lanes <= (w.cols / CHUNK).max(32) && tile.groups(w) <= MOST_GROUPS;
         let busy = |tile: &Self| tile.invocations(w) >= gpu.caps().tuning.invocations;
         let mut last = Self::ALL[0];
-        for tile in Self::in_use(gpu).iter().filter(fits) {
+        for tile in Self::in_use(gpu).iter().filter(|tile| tile.fits(w)) {
             last = *tile;
             if busy(tile) {
                 break;
             }
         }
         last
+    }
+
+    /// Whether invocations have a chunk to unpack, up to 32 of them, and one dispatch has so many workgroups.
+    pub fn fits(self, w: &Matrix) -> bool {
+        self.lanes <= (w.cols / CHUNK).max(32) && self.groups(w) <= MOST_GROUPS
     }
 
     /// All that [`RowTile::of`] may say of a usual matrix. Where few invocations suffice there is one way; else a row never

@@ -103,8 +103,25 @@ async fn measured(
 
 /// Tries one token's attention to [`POSITIONS`] positions.
 async fn splits(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, budget: &mut Budget) -> Result<Splits> {
-    let heads = heads(config, kv);
     let positions = POSITIONS.min(KvCache::most_positions(gpu, &cache_layers(config, kv)));
+    let ways = match gpu.caps().cpu {
+        true => [Splits::Few, Splits::Many],
+        false => [Splits::Many, Splits::Few],
+    };
+    let extent = Extent { tokens: 1, positions: positions as u32 };
+    fastest(gpu, &ways, extent, attention_of_one(gpu, config, kv, positions)?, budget).await
+}
+
+/// One token's attention to so many positions, of zeros, in each way.
+pub fn attention_of_one(
+    gpu: &Gpu,
+    config: &ModelConfig,
+    kv: KvTypes,
+    positions: usize,
+) -> Result<impl Fn(Splits) -> Vec<Dispatch>> {
+    let (heads, rope_params) = (heads(config, kv), rope_params(config));
+    let has_norms = config.architecture == Architecture::Qwen3;
+    let gpu = gpu.clone();
     let bytes = |n: usize| (4 * n) as u64;
     let table = gpu.buffer("tuning", rope::table_bytes(config.rope.n_rot, positions))?;
     let batch = gpu.buffer_with("tuning", bytemuck::cast_slice(&[positions as u32 - 1, 1, 0, 0]))?;
@@ -112,28 +129,22 @@ async fn splits(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, budget: &mut Budge
     let cache = |position: u64| gpu.buffer("tuning", positions as u64 * position);
     let (k_cache, v_cache) = (cache(heads.key_bytes())?, cache(heads.value_bytes())?);
     let norm = gpu.buffer("tuning", bytes(heads.head_dim))?;
-    let buffers = HeadBuffers {
-        table: &table,
-        batch: &batch,
-        head_norms: (config.architecture == Architecture::Qwen3).then_some((&norm, &norm)),
-        qkv: &qkv,
-        k_cache: &k_cache,
-        v_cache: &v_cache,
-    };
     let partial = gpu.buffer("tuning", partial_bytes(heads, positions))?;
-    let ways = match gpu.caps().cpu {
-        true => [Splits::Few, Splits::Many],
-        false => [Splits::Many, Splits::Few],
-    };
-    let attend = |attention| {
+    Ok(move |attention| {
         let gpu = gpu.with_tuning(Tuning { attention, ..Tuning::default() });
+        let buffers = HeadBuffers {
+            table: &table,
+            batch: &batch,
+            head_norms: has_norms.then_some((&norm, &norm)),
+            qkv: &qkv,
+            k_cache: &k_cache,
+            v_cache: &v_cache,
+        };
         vec![
-            decode_attention(&gpu, heads, rope_params(config), buffers, &partial),
+            decode_attention(&gpu, heads, rope_params, buffers, &partial),
             combine(&gpu, heads, [&partial, &batch, &qkv]),
         ]
-    };
-    let extent = Extent { tokens: 1, positions: positions as u32 };
-    fastest(gpu, &ways, extent, attend, budget).await
+    })
 }
 
 /// The first of `ways`, or another that is clearly faster, as far as there is time to try.

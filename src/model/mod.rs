@@ -15,8 +15,8 @@ pub use load::{ByteSource, Progress, load, read_header};
 
 use crate::config::ModelConfig;
 use crate::gpu::{Gpu, Tuning};
-use crate::kernels::rope;
-use crate::kernels::rope::Heads;
+use crate::kernels::Matrix;
+use crate::kernels::rope::{self, Heads};
 use crate::kv_type::KvTypes;
 use crate::{Error, Result};
 use kv_cache::{KvCache, PositionBytes};
@@ -159,9 +159,14 @@ impl Model {
         &self.cache_layers
     }
 
+    /// The matrices that a token is multiplied by, in the order of their use.
+    pub fn matrices(&self) -> impl Iterator<Item = &Matrix> {
+        self.weights.matrices()
+    }
+
     /// Bytes of weights read for one decoded token.
     pub fn bytes_per_token(&self) -> u64 {
-        self.weights.bytes_per_token()
+        self.matrices().map(Matrix::bytes).sum()
     }
 
     /// The buffers that all conversations share.

@@ -64,9 +64,9 @@ impl Weights {
         Ok((Self { token_embd, layers, output_norm, output, output_bias }, build.destinations))
     }
 
-    /// Bytes of weights read for one decoded token: all matrices but the embedding, unless it is tied.
-    pub fn bytes_per_token(&self) -> u64 {
-        self.output.bytes() + self.layers.iter().map(dense::Layer::bytes_per_token).sum::<u64>()
+    /// The matrices that a token is multiplied by, in the order of their use: all but the embedding, unless it is tied.
+    pub fn matrices(&self) -> impl Iterator<Item = &Matrix> {
+        self.layers.iter().flat_map(dense::Layer::matrices).chain([&*self.output])
     }
 }
 

@@ -75,9 +75,9 @@ impl Layer {
         })
     }
 
-    /// Bytes of weights read for one decoded token.
-    pub fn bytes_per_token(&self) -> u64 {
-        [&self.qkv, &self.attn_output, &self.gate_up, &self.down].iter().map(|w| w.bytes()).sum()
+    /// Its matrices, in the order of their use.
+    pub fn matrices(&self) -> [&Matrix; 4] {
+        [&self.qkv, &self.attn_output, &self.gate_up, &self.down]
     }
 
     /// One token: six dispatches, where no matrix is cut.

@@ -2,6 +2,7 @@
 
 mod calibrate;
 mod table;
+mod variants;
 
 use crate::Shared;
 use crate::source::{file_error, load};
@@ -32,6 +33,9 @@ pub struct Bench {
     /// Repetitions
     #[arg(short, default_value_t = 5)]
     r: usize,
+    /// Also time each way that a matvec, a matmul or a token's attention can go on this device
+    #[arg(long)]
+    variants: bool,
     /// Keep the numbers in benches/records/DATE-NAME.json
     #[arg(long, value_name = "NAME")]
     record: Option<String>,
@@ -47,6 +51,9 @@ struct Kernels {
     decode: Vec<Row>,
     /// Of the prompt's last [`MAX_BATCH`] tokens, through the layers.
     prefill: Vec<Row>,
+    /// Each way that kernels can go, if that was wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variants: Option<Vec<Row>>,
 }
 
 impl Bench {
@@ -92,7 +99,11 @@ impl Bench {
         let first = self.p.saturating_sub(MAX_BATCH);
         let prefill = table::measure(context, &prompt[first..], first, self.r, &ceilings).await?;
         let decode = table::measure(context, &prompt[..1], self.p, self.r, &ceilings).await?;
-        Ok((ceilings, Kernels { decode, prefill }))
+        let variants = match self.variants {
+            true => Some(variants::measure(context.model(), self.p, self.r, &ceilings).await?),
+            false => None,
+        };
+        Ok((ceilings, Kernels { decode, prefill, variants }))
     }
 
     async fn speeds(&self, context: &mut Context, prompt: &[u32]) -> Result<Value> {
@@ -181,8 +192,10 @@ fn greedy() -> SamplingParams {
 /// The report for people: tables instead of JSON where there are any.
 fn words(mut report: Value, kernels: Option<Kernels>) -> String {
     let tables = match kernels {
-        Some(Kernels { decode, prefill }) => {
-            [table::text("decode", &decode), table::text("prefill", &prefill)].join("\n")
+        Some(Kernels { decode, prefill, variants }) => {
+            let tables = [("decode", Some(decode)), ("prefill", Some(prefill)), ("variants", variants)];
+            let texts = tables.into_iter().filter_map(|(title, rows)| Some(table::text(title, &rows?)));
+            texts.collect::<Vec<_>>().join("\n")
         }
         None => "no table of kernels: the adapter has no timestamp queries".into(),
     };

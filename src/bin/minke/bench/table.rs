@@ -5,7 +5,7 @@ use minke::Result;
 use minke::context::{Context, Timing};
 use serde::Serialize;
 
-/// The dispatches of one label, whatever the layer: together they read more than a cache holds.
+/// The dispatches of one label, or of one way, whatever the layer: together they read more than a cache holds.
 #[derive(Debug, Serialize)]
 pub struct Row {
     kernel: String,
@@ -47,17 +47,29 @@ fn row(label: &str, repetitions: &[Vec<Timing>], ceilings: &Ceilings) -> Row {
     let total = |run: &[Timing]| run.iter().map(|t| t.microseconds).sum::<f64>();
     runs.sort_by(|a, b| total(a).total_cmp(&total(b)));
     let median = &runs[runs.len() / 2];
-    let microseconds = total(median);
-    let gb_s = per_nanosecond(median.iter().map(|t| t.bytes).sum(), microseconds);
-    let gflop_s = per_nanosecond(median.iter().map(|t| t.flops).sum(), microseconds);
-    Row {
-        kernel: label.into(),
-        dispatches: median.len(),
-        microseconds,
-        gb_s,
-        gflop_s,
-        percent_of_bandwidth: ceilings.percent_of_bandwidth(gb_s),
-        percent_of_fp32: ceilings.percent_of_fp32(gflop_s),
+    let work = median.iter().fold((0, 0), |(bytes, flops), t| (bytes + t.bytes, flops + t.flops));
+    Row::new(label.into(), median.len(), total(median), work, ceilings)
+}
+
+impl Row {
+    /// Of so many dispatches, which together took so long for so many bytes and operations.
+    pub fn new(
+        kernel: String,
+        dispatches: usize,
+        microseconds: f64,
+        (bytes, flops): (u64, u64),
+        ceilings: &Ceilings,
+    ) -> Self {
+        let [gb_s, gflop_s] = [bytes, flops].map(|amount| per_nanosecond(amount, microseconds));
+        Self {
+            kernel,
+            dispatches,
+            microseconds,
+            gb_s,
+            gflop_s,
+            percent_of_bandwidth: ceilings.percent_of_bandwidth(gb_s),
+            percent_of_fp32: ceilings.percent_of_fp32(gflop_s),
+        }
     }
 }
 
@@ -65,7 +77,7 @@ fn row(label: &str, repetitions: &[Vec<Timing>], ceilings: &Ceilings) -> Row {
 pub fn text(title: &str, rows: &[Row]) -> String {
     let line = |name: &str, cells: [String; 6]| {
         let [dispatches, time, gb_s, of_bandwidth, gflop_s, of_fp32] = cells;
-        format!("{name:<20}{dispatches:>11}{time:>11}{gb_s:>9}{of_bandwidth:>16}{gflop_s:>10}{of_fp32:>11}\n")
+        format!("{name:<36}{dispatches:>11}{time:>11}{gb_s:>9}{of_bandwidth:>16}{gflop_s:>10}{of_fp32:>11}\n")
     };
     let head = ["dispatches", "us", "GB/s", "% of bandwidth", "GFLOP/s", "% of fp32"];
     let mut text = line(title, head.map(String::from));

@@ -1,0 +1,121 @@
+//! Each way that a matvec, a matmul or a token's attention can go, timed on this device with the model's own matrices.
+
+use super::calibrate::Ceilings;
+use super::table::Row;
+use minke::Result;
+use minke::gpu::{Buffer, Dispatch, Extent, Gpu, Splits, Tile, Tuning};
+use minke::kernels::matmul::{FEW_TOKENS, matmul, matmul_few};
+use minke::kernels::matvec::{Input, Norm, Output, RowTile, matvec_tiled};
+use minke::kernels::{BATCH_HEADER, Matrix};
+use minke::model::autotune::attention_of_one;
+use minke::model::{MAX_BATCH, Model};
+
+/// What is multiplied, and where the result goes: zeros, which change no time.
+struct Buffers {
+    x: Buffer,
+    y: Buffer,
+    batch: Buffer,
+}
+
+impl Buffers {
+    fn new(model: &Model) -> Result<Self> {
+        let gpu = model.gpu();
+        let most = |of: fn(&Matrix) -> u32| model.matrices().map(of).max().unwrap_or(0);
+        let floats = |n: u32, tokens: usize| gpu.buffer("variants", 4 * u64::from(n) * tokens as u64);
+        let layers = model.matrices().filter(|w| !is_output(w)).map(|w| w.rows).max().unwrap_or(0);
+        let y = (layers as usize * MAX_BATCH).max((most(|w| w.rows) * FEW_TOKENS) as usize);
+        Ok(Self {
+            x: floats(most(|w| w.cols), MAX_BATCH)?,
+            y: floats(y as u32, 1)?,
+            batch: gpu.buffer("variants", 4 * (BATCH_HEADER + MAX_BATCH) as u64)?,
+        })
+    }
+
+    fn set_tokens(&self, gpu: &Gpu, tokens: u32) {
+        gpu.write(&self.batch, 4, bytemuck::bytes_of(&tokens));
+    }
+}
+
+/// The last matrix, of which a prompt needs one row.
+fn is_output(w: &Matrix) -> bool {
+    matches!(w.name, "output" | "token_embd")
+}
+
+/// All ways: matvecs of every matrix, products of 8 and of 512 tokens with those of the layers, and a token's attention to
+/// `positions`.
+pub async fn measure(
+    model: &Model,
+    positions: usize,
+    repetitions: usize,
+    ceilings: &Ceilings,
+) -> Result<Vec<Row>> {
+    let gpu = model.gpu();
+    let buffers = Buffers::new(model)?;
+    let mut names: Vec<&str> = Vec::new();
+    model.matrices().for_each(|w| {
+        if !names.contains(&w.name) {
+            names.push(w.name)
+        }
+    });
+    let mut rows = Vec::new();
+    let mut time = async |label: String, pass: Vec<Dispatch>, extent: Extent| -> Result<()> {
+        rows.push(timed(gpu, label, &pass, extent, repetitions, ceilings).await?);
+        Ok(())
+    };
+    for name in names {
+        let matrices = || model.matrices().filter(|w| w.name == name);
+        for tile in RowTile::ALL.into_iter().filter(|tile| matrices().all(|w| tile.fits(w))) {
+            let pass = matrices().flat_map(|w| one_token(gpu, w, &buffers, tile)).collect();
+            time(format!("matvec {name}, {tile}"), pass, Extent::from(1)).await?;
+        }
+        if matrices().any(is_output) {
+            continue;
+        }
+        let output = Output { bias: None, accumulate: false, y: &buffers.y };
+        for tile in Tile::ALL {
+            let gpu = gpu.with_tuning(Tuning { matmul: tile, ..gpu.caps().tuning });
+            for (kernel, product, tokens) in [
+                ("matmul_few", matmul_few as minke::kernels::matmul::Product, FEW_TOKENS),
+                ("matmul", matmul, MAX_BATCH as u32),
+            ] {
+                buffers.set_tokens(&gpu, tokens);
+                let pass =
+                    matrices().flat_map(|w| product(&gpu, w, &buffers.x, &buffers.batch, output)).collect();
+                time(format!("{kernel} {name}, {tile:?}").to_lowercase(), pass, Extent::from(tokens)).await?;
+            }
+        }
+    }
+    let attention = attention_of_one(gpu, &model.config, model.kv(), positions)?;
+    for splits in Splits::ALL {
+        let extent = Extent { tokens: 1, positions: positions as u32 };
+        let pass = (0..model.config.n_layer).flat_map(|_| attention(splits)).collect();
+        time(format!("attention, {splits:?}").to_lowercase(), pass, extent).await?;
+    }
+    Ok(rows)
+}
+
+/// As the model multiplies by that matrix, but for biases.
+fn one_token(gpu: &Gpu, w: &Matrix, buffers: &Buffers, tile: RowTile) -> Vec<Dispatch> {
+    let Buffers { x, y, batch } = buffers;
+    let normed = is_output(w) || matches!(w.name, "qkv" | "gate_up");
+    let norm = normed.then_some(Norm { weight: x, eps: 1e-6, batch });
+    let output = Output { bias: None, accumulate: !normed, y };
+    matvec_tiled(gpu, w, Input { x, norm }, output, tile)
+}
+
+/// The row of a pass.
+async fn timed(
+    gpu: &Gpu,
+    label: String,
+    pass: &[Dispatch],
+    extent: Extent,
+    repetitions: usize,
+    ceilings: &Ceilings,
+) -> Result<Row> {
+    let mut times = gpu.time(&vec![pass; repetitions + 1], extent).await?.split_off(1); // without the one that compiles
+    times.sort_by(f64::total_cmp);
+    let work = pass.iter().fold((0, 0), |(bytes, flops), dispatch| {
+        (bytes + dispatch.work.bytes.at(extent), flops + dispatch.work.flops.at(extent))
+    });
+    Ok(Row::new(label, pass.len(), times[times.len() / 2], work, ceilings))
+}
