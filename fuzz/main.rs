@@ -1,6 +1,6 @@
 //! Random inputs to what reads other people's: `cargo run --release --example fuzz -- TARGET (--runs N | --seconds S)`.
 //!
-//! The targets are header, template, tokenizer, reply and request. Inputs are seeds (those in ../shared/cases where that
+//! The targets are header, template, tokenizer, reply and request, or all of them, one after the other. Inputs are seeds (those in ../shared/cases where that
 //! stands beside the checkout, and a few from here) with random changes, by numbers from a fixed generator. A panic or a
 //! broken rule ends the run, and tells which input it was.
 
@@ -64,29 +64,36 @@ fn main() -> ExitCode {
         eprintln!("fuzz TARGET (--runs N | --seconds S)");
         return ExitCode::from(2);
     };
-    let Some((_, make)) = targets::ALL.iter().find(|(target, _)| *target == name) else {
+    let wanted: Vec<_> = targets::ALL.iter().filter(|target| name == "all" || name == target.0).collect();
+    if wanted.is_empty() {
         let known: Vec<_> = targets::ALL.iter().map(|(target, _)| *target).collect();
-        eprintln!("fuzz: no target {name:?}, but {}", known.join(", "));
+        eprintln!("fuzz: no target {name:?}, but all and {}", known.join(", "));
         return ExitCode::from(2);
-    };
+    }
     // a stack as small as wasm's
     let run = move || {
-        let mut target = make();
-        let start = Instant::now();
-        let (mut runs, mut slowest) = (0u64, Duration::ZERO);
-        while match limit {
-            Limit::Runs(n) => runs < n,
-            Limit::Time(time) => start.elapsed() < time,
-        } {
-            runs += 1;
-            let began = Instant::now();
-            target(&mut Random(runs.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1));
-            slowest = slowest.max(began.elapsed());
+        for (name, make) in wanted {
+            run(name, make(), &limit);
         }
-        println!("{name}: {runs} runs in {:?}, the slowest {slowest:?}", start.elapsed());
     };
     match std::thread::Builder::new().stack_size(1 << 20).spawn(run).map(std::thread::JoinHandle::join) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         _ => ExitCode::FAILURE,
     }
+}
+
+/// Runs a target as often, or as long, as it should.
+fn run(name: &str, mut target: targets::Target, limit: &Limit) {
+    let start = Instant::now();
+    let (mut runs, mut slowest) = (0u64, Duration::ZERO);
+    while match limit {
+        Limit::Runs(n) => runs < *n,
+        Limit::Time(time) => start.elapsed() < *time,
+    } {
+        runs += 1;
+        let began = Instant::now();
+        target(&mut Random(runs.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1));
+        slowest = slowest.max(began.elapsed());
+    }
+    println!("{name}: {runs} runs in {:?}, the slowest {slowest:?}", start.elapsed());
 }

@@ -168,13 +168,8 @@ async function nativePhases() {
   ];
 }
 
-/** As in fuzz/targets.rs. */
-const FUZZ_TARGETS = ['header', 'template', 'tokenizer', 'reply', 'request'];
-
-function fuzz() {
-  for (const target of FUZZ_TARGETS)
-    run('cargo', ['run', ...CARGO, '--quiet', '--example', 'fuzz', '--', target, '--seconds', '60'], CLIPPY);
-}
+const fuzz = () =>
+  run('cargo', ['run', ...CARGO, '--quiet', '--example', 'fuzz', '--', 'all', '--seconds', '60'], CLIPPY);
 
 /** And the examples in the documentation. */
 const testsWithoutGpu = async () => [await nativeTests('--test', 'cpu'), await nativeTests('--doc')];

@@ -7,5 +7,5 @@ fn iq2_s_chunk(p: Planes, n: u32) -> Chunk {
     let high = (vec4(scale_byte(p, 20u * block, 64u + sub)) >> vec4(0u, 2u, 4u, 6u)) & vec4(3u);
     let q = iq2_quants(p, bytes(words[at]) | (high << vec4(8u)), words[at + 8u]);
     let scales = vec2(scale_byte(p, 20u * block, 72u + sub)) >> vec2(0u, 4u);
-    return Chunk(q.low, q.high, half_at(p, block) * (vec2<f32>(scales & vec2(15u)) + 0.5) * 0.25, vec2(0.0));
+    return Chunk(q, half_at(p, block) * (vec2<f32>(scales & vec2(15u)) + 0.5) * 0.25, vec2(0.0));
 }

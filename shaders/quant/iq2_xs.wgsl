@@ -8,5 +8,5 @@ fn iq2_xs_chunk(p: Planes, n: u32) -> Chunk {
     let group = vec4(w.x & 0xffffu, w.x >> 16u, w.y & 0xffffu, w.y >> 16u);
     let q = iq2_quants(p, group & vec4(511u), even_signs(group >> vec4(9u)));
     let scales = vec2(scale_byte(p, 18u * block, 64u + sub)) >> vec2(0u, 4u);
-    return Chunk(q.low, q.high, half_at(p, block) * (vec2<f32>(scales & vec2(15u)) + 0.5) * 0.25, vec2(0.0));
+    return Chunk(q, half_at(p, block) * (vec2<f32>(scales & vec2(15u)) + 0.5) * 0.25, vec2(0.0));
 }

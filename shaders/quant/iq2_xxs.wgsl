@@ -3,5 +3,5 @@
 fn iq2_xxs_chunk(p: Planes, n: u32) -> Chunk {
     let w = words[p.scales + 2u * n + 1u];
     let q = iq2_quants(p, bytes(words[p.scales + 2u * n]), even_signs(sevens(w)));
-    return Chunk(q.low, q.high, vec2(half_at(p, n >> 3u) * (f32(w >> 28u) + 0.5) * 0.25), vec2(0.0));
+    return Chunk(q, vec2(half_at(p, n >> 3u) * (f32(w >> 28u) + 0.5) * 0.25), vec2(0.0));
 }

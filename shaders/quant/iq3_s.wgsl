@@ -11,5 +11,5 @@ fn iq3_s_chunk(p: Planes, n: u32) -> Chunk {
     let b = grid_at(p, bytes(words[at + 2u * sub + 1u]) | ((high >> vec4(4u)) & vec4(256u)));
     let q = all_signed(2u * grid_nibbles(a) + vec4(0x01010101u), 2u * grid_nibbles(b) + vec4(0x01010101u), s);
     let scale = (words[at + 26u] >> (4u * sub)) & 15u;
-    return Chunk(q.low, q.high, vec2(half_at(p, block) * f32(2u * scale + 1u)), vec2(0.0));
+    return Chunk(q, vec2(half_at(p, block) * f32(2u * scale + 1u)), vec2(0.0));
 }

@@ -7,5 +7,5 @@ fn iq4_xs_chunk(p: Planes, n: u32) -> Chunk {
     let low = (words[at + 1u] >> (4u * s)) & 15u;
     let high = (head >> (16u + 2u * s)) & 3u;
     let d = f16_low(head) * (f32(low | (high << 4u)) - 32.0);
-    return Chunk(q.low, q.high, vec2(d), vec2(0.0));
+    return Chunk(q, vec2(d), vec2(0.0));
 }

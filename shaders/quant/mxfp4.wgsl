@@ -14,5 +14,5 @@ fn mxfp4_chunk(p: Planes, n: u32) -> Chunk {
     let d = bitcast<f32>(select((e - 1u) << 23u, 0x200000u << e, e < 2u));
     let low = vec4(mxfp4_values(v.low.x), mxfp4_values(v.low.y), mxfp4_values(v.low.z), mxfp4_values(v.low.w));
     let high = vec4(mxfp4_values(v.high.x), mxfp4_values(v.high.y), mxfp4_values(v.high.z), mxfp4_values(v.high.w));
-    return Chunk(low, high, vec2(d), vec2(0.0));
+    return Chunk(Bytes(low, high), vec2(d), vec2(0.0));
 }

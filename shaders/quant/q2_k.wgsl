@@ -5,5 +5,5 @@ fn q2_k_chunk(p: Planes, n: u32) -> Chunk {
     let sub = 2u * (n & 7u);
     let s = vec2(scale_byte(p, 5u * block, sub), scale_byte(p, 5u * block, sub + 1u));
     let d = words[p.scales + 5u * block + 4u];
-    return Chunk(q.low, q.high, f16_low(d) * vec2<f32>(s & vec2(15u)), f16_high(d) * vec2<f32>(s >> vec2(4u)));
+    return Chunk(q, f16_low(d) * vec2<f32>(s & vec2(15u)), f16_high(d) * vec2<f32>(s >> vec2(4u)));
 }

@@ -10,5 +10,5 @@ fn q3_k_chunk(p: Planes, n: u32) -> Chunk {
     let block = n >> 3u;
     let sub = 2u * (n & 7u);
     let scales = vec2(q3_k_scale(p, block, sub), q3_k_scale(p, block, sub + 1u));
-    return Chunk(q.low, q.high, half_at(p, block) * scales, vec2(0.0));
+    return Chunk(q, half_at(p, block) * scales, vec2(0.0));
 }

@@ -2,5 +2,5 @@
 fn q4_1_chunk(p: Planes, n: u32) -> Chunk {
     let q = fours(p, n);
     let s = words[p.scales + n];
-    return Chunk(q.low, q.high, vec2(f16_low(s)), vec2(-f16_high(s)));
+    return Chunk(q, vec2(f16_low(s)), vec2(-f16_high(s)));
 }

@@ -2,5 +2,5 @@
 fn q4_k_chunk(p: Planes, n: u32) -> Chunk {
     let q = fours(p, n);
     let s = scale_min_k4(p, n);
-    return Chunk(q.low, q.high, s.xx, s.yy);
+    return Chunk(q, s.xx, s.yy);
 }

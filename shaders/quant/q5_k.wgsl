@@ -2,5 +2,5 @@
 fn q5_k_chunk(p: Planes, n: u32) -> Chunk {
     let q = stacked(fours(p, n), ones(p, n), 4u);
     let s = scale_min_k4(p, n);
-    return Chunk(q.low, q.high, s.xx, s.yy);
+    return Chunk(q, s.xx, s.yy);
 }

@@ -25,5 +25,5 @@ fn tq1_0_chunk(p: Planes, n: u32) -> Chunk {
     let high = vec4(
         tq1_0_digits(at, e + 16u), tq1_0_digits(at, e + 20u), tq1_0_digits(at, e + 24u), tq1_0_digits(at, e + 28u));
     let q = centred(Bytes(low, high), 1u);
-    return Chunk(q.low, q.high, vec2(half_at(p, n >> 3u)), vec2(0.0));
+    return Chunk(q, vec2(half_at(p, n >> 3u)), vec2(0.0));
 }

@@ -64,5 +64,5 @@ fn iq1_chunk(p: Planes, index: vec4<u32>, minus: vec4<bool>, d: vec2<f32>) -> Ch
     let v = grid_twos(grid_at(p, index));
     let more = select(vec4(0x02020202u), vec4(0u), minus);
     let q = centred(Bytes(8u * v.low + more.xxyy, 8u * v.high + more.zzww), 9u);
-    return Chunk(q.low, q.high, 0.125 * d, vec2(0.0));
+    return Chunk(q, 0.125 * d, vec2(0.0));
 }

@@ -11,25 +11,24 @@ struct Planes {
     grid: u32,   // first word of the grid, two entries a word
 }
 
-// 32 weights: weight e is d[e / 16] * q[e] - m[e / 16], with q as signed bytes, four a word, 16 a vector.
-struct Chunk {
+// 32 bytes: bytes 0 to 15, four a word, and 16 to 31.
+struct Bytes {
     low: vec4<u32>,
     high: vec4<u32>,
+}
+
+// 32 weights: weight e is d[e / 16] * q[e] - m[e / 16], with q as signed bytes.
+struct Chunk {
+    q: Bytes,
     d: vec2<f32>,
     m: vec2<f32>,
 }
 
-// The same with q as floats, which also F32, F16 and BF16 have.
+// The same with q as floats, in vectors of 4: also the form of F32, F16 and BF16.
 struct Floats {
     q: array<vec4<f32>, 8>,
     d: vec2<f32>,
     m: vec2<f32>,
-}
-
-// 32 bytes, 16 a vector.
-struct Bytes {
-    low: vec4<u32>,
-    high: vec4<u32>,
 }
 
 const BYTE_SHIFT = vec4<u32>(0u, 8u, 16u, 24u);
@@ -50,8 +49,8 @@ fn signed(w: u32) -> vec4<f32> {
 
 fn floats(c: Chunk) -> Floats {
     let q = array(
-        signed(c.low.x), signed(c.low.y), signed(c.low.z), signed(c.low.w),
-        signed(c.high.x), signed(c.high.y), signed(c.high.z), signed(c.high.w));
+        signed(c.q.low.x), signed(c.q.low.y), signed(c.q.low.z), signed(c.q.low.w),
+        signed(c.q.high.x), signed(c.q.high.y), signed(c.q.high.z), signed(c.q.high.w));
     return Floats(q, c.d, c.m);
 }
 
@@ -79,7 +78,7 @@ fn ones(p: Planes, n: u32) -> Bytes {
     return Bytes((v >> vec4(0u, 1u, 2u, 3u)) & vec4(0x01010101u), (v >> vec4(4u, 5u, 6u, 7u)) & vec4(0x01010101u));
 }
 
-// Bytes with those of `upper` on top of their `bits`.
+// Bytes of so many bits, and above those the ones of `upper`.
 fn stacked(lower: Bytes, upper: Bytes, bits: u32) -> Bytes {
     return Bytes(lower.low | (upper.low << vec4(bits)), lower.high | (upper.high << vec4(bits)));
 }

@@ -31,7 +31,7 @@ pub fn attention(gpu: &Gpu, heads: Heads, [qkv, k_cache, v_cache, batch, out]: [
 pub(super) fn work(heads: Heads) -> Work {
     let q = (heads.n_head * heads.head_dim) as u64;
     Work {
-        bytes: Amount { per_position: heads.position_bytes(), per_token: 8 * q, ..Amount::default() },
+        bytes: Amount { per_position: heads.key_value_bytes(), per_token: 8 * q, ..Amount::default() },
         flops: Amount { per_pair: 4 * q, ..Amount::default() },
     }
 }

@@ -30,7 +30,7 @@ impl Heads {
     }
 
     /// Bytes of one position's keys and values in one layer.
-    pub fn position_bytes(&self) -> u64 {
+    pub fn key_value_bytes(&self) -> u64 {
         self.key_bytes() + self.value_bytes()
     }
 
@@ -128,7 +128,7 @@ pub fn rope(gpu: &Gpu, heads: Heads, params: RopeParams, buffers: HeadBuffers) -
     binds.extend([buffers.qkv, buffers.k_cache, buffers.v_cache].map(Bind::Write));
     let groups = (heads.n_head + 2 * heads.n_kv_head) as u32;
     let (q, kv) = ((heads.n_head * heads.head_dim) as u64, (heads.n_kv_head * heads.head_dim) as u64);
-    let cached = heads.position_bytes();
+    let cached = heads.key_value_bytes();
     let work = Work {
         bytes: Amount { per_token: 4 * (2 * q + 2 * kv) + cached, ..Amount::default() },
         flops: Amount { per_token: 3 * (q + kv), ..Amount::default() }, // two products and a sum an element

@@ -4,6 +4,7 @@ use crate::common;
 use minke::Error;
 use minke::chat::template::ChatTemplate;
 use minke::engine::{ChatRequest, TextParts};
+use minke::gguf::HeaderParser;
 use minke::tokenizer::Tokenizer;
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
@@ -106,7 +107,7 @@ impl Case {
         let mut tokenizer: Tokenizer = common::gguf::tokenizer(&common::gguf::spm(&tokens))?;
         tokenizer.bos = bos.map(|_| 1);
         tokenizer.eos = Some(if bos.is_some() { 2 } else { 1 });
-        let text = TextParts { tokenizer, template: Some(ChatTemplate::new(&self.template)) };
+        let text = TextParts { tokenizer, template: Ok(ChatTemplate::new(&self.template)) };
         let now = "2025-01-01T00:00:00".parse().unwrap();
         let mut fields = Map::from_iter([("messages".into(), self.messages.clone().into())]);
         fields.extend(self.tools.clone().map(|tools| ("tools".into(), tools)));
@@ -168,4 +169,25 @@ fn a_template_is_read_when_it_is_needed() {
     let template = ChatTemplate::new("line one\n{% if %}");
     let error = template.render(json!({}), std::iter::empty(), "2025-01-01T00:00:00".parse().unwrap());
     assert!(error.expect_err("a syntax error").to_string().contains("line 2"));
+}
+
+/// Who does not chat needs no template: what is wrong with it, or that there is none, is said when it is to render.
+#[test]
+fn a_template_that_is_none_hinders_nobody_else() {
+    let now = "2025-01-01T00:00:00".parse().unwrap();
+    for (value, words) in [
+        (None, "tokenizer.chat_template"),
+        (Some(common::gguf::uint(7)), "tokenizer.chat_template"),
+        (Some(common::gguf::text("{% if %}")), "template"),
+    ] {
+        let mut file = common::gguf::spm(&[("<unk>", 2), ("a", 1)]);
+        if let Some(value) = value {
+            file.set("tokenizer.chat_template", value);
+        }
+        let header = HeaderParser::default().push(&file.header()).unwrap().expect("a header");
+        let text = TextParts::from_metadata(&header.metadata).expect("a tokenizer");
+        let request = Map::from_iter([("messages".into(), json!([{"role": "user", "content": "a"}]))]);
+        let error = text.render(&ChatRequest::from_json(request).unwrap().chat, true, now).expect_err(words);
+        assert!(error.to_string().contains(words), "{error}");
+    }
 }
