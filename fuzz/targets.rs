@@ -337,7 +337,7 @@ fn request() -> Target {
     let tokenizer = Tokenizer::from_metadata(&parse(&file).expect("a header").metadata).expect("a tokenizer");
     let template =
         ChatTemplate::new("{% for m in messages %}{{ m.content }}{{ m | tojson }}{% endfor %}{{ tools }}");
-    let parts = TextParts { tokenizer, template: Ok(template) };
+    let parts = TextParts { tokenizer, template: Some(template) };
     let now = "2025-01-01T00:00:00".parse().expect("a time");
     Box::new(move |random| {
         let field = |random: &mut Random| ((*random.pick(&fields)).to_owned(), random.pick(&values).clone());

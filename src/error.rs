@@ -5,7 +5,7 @@
 pub type Result<T> = std::result::Result<T, Error>;
 
 /// Everything that can go wrong. [`Error::code`] gives a short stable name for programs.
-#[derive(Clone, Debug, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The bytes do not start with the GGUF magic.

@@ -41,7 +41,7 @@ pub struct Engine {
     context: Context,
     /// The vocabulary.
     pub tokenizer: Tokenizer,
-    template: Result<ChatTemplate>,
+    template: Option<ChatTemplate>,
     /// The tags that the vocabulary has as tokens.
     tags: Vec<Tag>,
 }
@@ -64,7 +64,8 @@ impl Engine {
 
     /// The prompt for a chat. Control tokens inside messages are only text; earlier reasoning is dropped.
     pub fn chat_prompt(&self, chat: &Chat, now: jiff::civil::DateTime) -> Result<Prompt> {
-        let template = self.template.as_ref().map_err(Clone::clone)?;
+        let template =
+            self.template.as_ref().ok_or_else(|| Error::MetadataMissing { key: TEMPLATE.into() })?;
         let prompt = chat.render(template, &self.tokenizer, true, now)?;
         let mut tokens = self.tokenizer.encode_marked(prompt.marked(), Special::Parse, prompt.mark)?;
         self.add_bos(&mut tokens);
@@ -167,16 +168,15 @@ const TEMPLATE: &str = "tokenizer.chat_template";
 pub struct TextParts {
     /// The vocabulary.
     pub tokenizer: Tokenizer,
-    /// The chat template, or why there is none: only who chats needs one.
-    pub template: Result<ChatTemplate>,
+    /// The chat template, where the file has one.
+    pub template: Option<ChatTemplate>,
 }
 
 impl TextParts {
     /// Reads both from the metadata.
     pub fn from_metadata(metadata: &Metadata) -> Result<Self> {
-        let missing = || Error::MetadataMissing { key: TEMPLATE.into() };
-        let template =
-            metadata.str(TEMPLATE).and_then(|text| text.map(ChatTemplate::new).ok_or_else(missing));
+        // something else in its place is no template, which only a chat needs
+        let template = metadata.str(TEMPLATE).ok().flatten().map(ChatTemplate::new);
         Ok(Self { tokenizer: Tokenizer::from_metadata(metadata)?, template })
     }
 
@@ -187,7 +187,8 @@ impl TextParts {
         add_generation_prompt: bool,
         now: jiff::civil::DateTime,
     ) -> Result<String> {
-        let template = self.template.as_ref().map_err(Clone::clone)?;
+        let template =
+            self.template.as_ref().ok_or_else(|| Error::MetadataMissing { key: TEMPLATE.into() })?;
         Ok(chat.render(template, &self.tokenizer, add_generation_prompt, now)?.text())
     }
 }

@@ -107,7 +107,7 @@ impl Case {
         let mut tokenizer: Tokenizer = common::gguf::tokenizer(&common::gguf::spm(&tokens))?;
         tokenizer.bos = bos.map(|_| 1);
         tokenizer.eos = Some(if bos.is_some() { 2 } else { 1 });
-        let text = TextParts { tokenizer, template: Ok(ChatTemplate::new(&self.template)) };
+        let text = TextParts { tokenizer, template: Some(ChatTemplate::new(&self.template)) };
         let now = "2025-01-01T00:00:00".parse().unwrap();
         let mut fields = Map::from_iter([("messages".into(), self.messages.clone().into())]);
         fields.extend(self.tools.clone().map(|tools| ("tools".into(), tools)));

@@ -53,7 +53,7 @@ fn tokenizer(header: &Header) -> Value {
             "eos": t.eos,
             "add_bos": t.add_bos,
             "end_ids": t.end_ids(),
-            "chat_template": text.template.is_ok(),
+            "chat_template": text.template.is_some(),
         })
     };
     let error = |error: Error| json!({ "error": error.to_string(), "code": error.code() });
