@@ -4,7 +4,7 @@ use super::calibrate::Ceilings;
 use super::table::Row;
 use minke::Result;
 use minke::gpu::{Buffer, Dispatch, Extent, Gpu, Splits, Tile, Tuning};
-use minke::kernels::matmul::{FEW_TOKENS, matmul, matmul_few};
+use minke::kernels::matmul::{FEW_TOKENS, Product, matmul, matmul_few};
 use minke::kernels::matvec::{Input, Norm, Output, RowTile, matvec_tiled};
 use minke::kernels::{BATCH_HEADER, Matrix};
 use minke::model::autotune::attention_of_one;
@@ -23,7 +23,7 @@ impl Buffers {
         let most = |of: fn(&Matrix) -> u32| model.matrices().map(of).max().unwrap_or(0);
         let floats = |n: u32, tokens: usize| gpu.buffer("variants", 4 * u64::from(n) * tokens as u64);
         let layers = model.matrices().filter(|w| !is_output(w)).map(|w| w.rows).max().unwrap_or(0);
-        let y = (layers as usize * MAX_BATCH).max((most(|w| w.rows) * FEW_TOKENS) as usize);
+        let y = (layers as usize * MAX_BATCH).max(most(|w| w.rows) as usize);
         Ok(Self {
             x: floats(most(|w| w.cols), MAX_BATCH)?,
             y: floats(y as u32, 1)?,
@@ -74,10 +74,9 @@ pub async fn measure(
         let output = Output { bias: None, accumulate: false, y: &buffers.y };
         for tile in Tile::ALL {
             let gpu = gpu.with_tuning(Tuning { matmul: tile, ..gpu.caps().tuning });
-            for (kernel, product, tokens) in [
-                ("matmul_few", matmul_few as minke::kernels::matmul::Product, FEW_TOKENS),
-                ("matmul", matmul, MAX_BATCH as u32),
-            ] {
+            for (kernel, product, tokens) in
+                [("matmul_few", matmul_few as Product, FEW_TOKENS), ("matmul", matmul, MAX_BATCH as u32)]
+            {
                 buffers.set_tokens(&gpu, tokens);
                 let pass =
                     matrices().flat_map(|w| product(&gpu, w, &buffers.x, &buffers.batch, output)).collect();
