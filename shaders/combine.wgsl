@@ -1,38 +1,63 @@
 // Joins the parts that decode_attention.wgsl left: out = sum(exp(most - largest) acc) / sum(exp(most - largest) sum).
-// A workgroup a head (group.x) and four vectors of it (group.y), so that many share what a long context leaves.
-// Constants: N_HEAD, HEAD_DIM, TILES.
+// A workgroup 32 elements, of each vector of which 16 invocations share the splits. Constants: WORKGROUP (128), N_HEAD,
+// HEAD_DIM, TILES, FIXED (whether out is in fixed point).
 
 @group(0) @binding(0) var<storage, read> partial: array<vec4<f32>>; // [splits][N_HEAD][HEAD_DIM + 4]
 @group(0) @binding(1) var<storage, read> batch: array<u32>;
-@group(0) @binding(2) var<storage, read_write> out: array<vec4<f32>>; // [N_HEAD][HEAD_DIM]
+@group(0) @binding(2) var<storage, read_write> out: array<vec4<u32>>; // [N_HEAD][HEAD_DIM], f32 or blocks of fixed.wgsl
 
 const D4 = HEAD_DIM / 4u;
-const SLICES = 16u;
+const VECS = 8u;
+const SLICES = WORKGROUP / VECS;
 
-var<workgroup> slices: array<vec4<f32>, 64>;
+struct Share {
+    acc: vec4<f32>,
+    most: f32, // the largest score
+    sum: f32,
+}
 
-@compute @workgroup_size(64)
+var<workgroup> outputs: array<vec4<f32>, WORKGROUP>;
+var<workgroup> of_slices: array<vec2<f32>, WORKGROUP>; // largest score and sum
+
+fn together(a: Share, b: Share) -> Share {
+    let most = max(a.most, b.most);
+    let x = exp(a.most - most);
+    let y = exp(b.most - most);
+    return Share(x * a.acc + y * b.acc, most, x * a.sum + y * b.sum);
+}
+
+@compute @workgroup_size(WORKGROUP)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let splits = batch_pos() / (64u * TILES) + 1u;
-    var most = -3.0e38;
-    for (var s = lid; s < splits; s += 64u) { most = max(most, partial[(s * N_HEAD + group.x) * (D4 + 1u) + D4].x); }
-    most = group_max(most, lid);
-    let d = 4u * group.y + lid % 4u;
-    var acc = vec4(0.0);
-    var sum = 0.0;
-    for (var s = lid / 4u; s < splits; s += SLICES) {
-        let at = (s * N_HEAD + group.x) * (D4 + 1u);
+    let v = VECS * group.x + lid % VECS;
+    let head = min(v / D4, N_HEAD - 1u);
+    var share = Share(vec4(0.0), -3.0e38, 0.0);
+    for (var s = lid / VECS; s < splits; s += SLICES) {
+        let at = (s * N_HEAD + head) * (D4 + 1u);
         let part = partial[at + D4]; // the largest score and the sum
-        let scale = exp(part.x - most);
-        acc += scale * partial[at + min(d, D4 - 1u)];
-        sum += scale * part.y;
+        share = together(share, Share(partial[at + v % D4], part.x, part.y));
     }
-    // every slice has its own sum, the same in all its invocations
-    sum = group_sum(select(0.0, sum, lid % 4u == 0u), lid);
-    slices[lid] = acc;
+    outputs[lid] = share.acc;
+    of_slices[lid] = vec2(share.most, share.sum);
     workgroupBarrier();
-    if (lid < 4u && d < D4) {
-        for (var s = 1u; s < SLICES; s++) { acc += slices[lid + 4u * s]; }
-        out[group.x * D4 + d] = acc / sum;
+    if (lid < VECS) {
+        for (var s = 1u; s < SLICES; s++) {
+            let other = of_slices[lid + VECS * s];
+            share = together(share, Share(outputs[lid + VECS * s], other.x, other.y));
+        }
+        let value = share.acc / share.sum;
+        if (FIXED == 1u) {
+            outputs[lid] = value;
+        } else if (v < N_HEAD * D4) {
+            out[v] = bitcast<vec4<u32>>(value);
+        }
+    }
+    if (FIXED == 1u) {
+        workgroupBarrier();
+        if (lid == 0u) {
+            let block = fixed_block(array(
+                outputs[0], outputs[1], outputs[2], outputs[3], outputs[4], outputs[5], outputs[6], outputs[7]));
+            for (var i = 0u; i < BLOCK; i++) { out[BLOCK * group.x + i] = block[i]; }
+        }
     }
 }

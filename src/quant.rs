@@ -233,6 +233,12 @@ impl Layout {
         self.fields.first().is_some_and(|field| field.bits > 8)
     }
 
+    /// Whether each half of a chunk has a scale of its own.
+    pub fn has_scales_of_16(&self) -> bool {
+        use GgmlType::{IQ1_M, IQ2_S, IQ2_XS, Q2_K, Q3_K, Q6_K};
+        matches!(self.ty, Q2_K | Q3_K | Q6_K | IQ1_M | IQ2_XS | IQ2_S)
+    }
+
     /// Scale words of a block.
     pub fn scale_words(&self) -> u32 {
         self.scales.iter().map(|run| run.1).sum()

@@ -1,5 +1,6 @@
-// Sum and maximum over a workgroup of 64, the same value in every invocation; needs subgroups of at least 8.
-var<workgroup> reduce_scratch: array<f32, 8>; // of clusters of 8 neighbouring lanes
+// Sum and maximum over a workgroup, the same value in every invocation; needs subgroups of at least 8.
+// Constants: WORKGROUP.
+var<workgroup> reduce_scratch: array<f32, WORKGROUP / 8u>; // of clusters of 8 neighbouring lanes
 
 fn group_sum(v: f32, lid: u32) -> f32 {
     var sum = v;
@@ -10,7 +11,7 @@ fn group_sum(v: f32, lid: u32) -> f32 {
     if ((lid & 7u) == 0u) { reduce_scratch[lid >> 3u] = sum; }
     workgroupBarrier();
     sum = reduce_scratch[0];
-    for (var i = 1u; i < 8u; i++) { sum += reduce_scratch[i]; }
+    for (var i = 1u; i < WORKGROUP / 8u; i++) { sum += reduce_scratch[i]; }
     return sum;
 }
 
@@ -23,6 +24,6 @@ fn group_max(v: f32, lid: u32) -> f32 {
     if ((lid & 7u) == 0u) { reduce_scratch[lid >> 3u] = most; }
     workgroupBarrier();
     most = reduce_scratch[0];
-    for (var i = 1u; i < 8u; i++) { most = max(most, reduce_scratch[i]); }
+    for (var i = 1u; i < WORKGROUP / 8u; i++) { most = max(most, reduce_scratch[i]); }
     return most;
 }

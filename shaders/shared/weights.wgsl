@@ -31,22 +31,6 @@ struct Floats {
     m: vec2<f32>,
 }
 
-const BYTE_SHIFT = vec4<u32>(0u, 8u, 16u, 24u);
-
-fn bytes(w: u32) -> vec4<u32> {
-    return (vec4(w) >> BYTE_SHIFT) & vec4(0xffu);
-}
-
-// The low bytes of four words as one.
-fn packed(v: vec4<u32>) -> u32 {
-    let b = (v & vec4(0xffu)) << BYTE_SHIFT;
-    return b.x | b.y | b.z | b.w;
-}
-
-fn signed(w: u32) -> vec4<f32> {
-    return vec4<f32>(bitcast<vec4<i32>>(vec4(w) << (vec4(24u) - BYTE_SHIFT)) >> vec4(24u));
-}
-
 fn floats(c: Chunk) -> Floats {
     let q = array(
         signed(c.q.low.x), signed(c.q.low.y), signed(c.q.low.z), signed(c.q.low.w),

@@ -43,6 +43,18 @@ pub struct Caps {
     pub tuning: Tuning,
 }
 
+impl Caps {
+    /// Most neighbouring invocations, up to 32, that are sure to be in one subgroup: a power of two. 8 where there are no
+    /// subgroups, and workgroup memory does the same.
+    pub fn cluster(&self) -> u32 {
+        match (self.subgroups, self.subgroup_sizes.0) {
+            (true, 32..) => 32,
+            (true, 16..) => 16,
+            _ => 8,
+        }
+    }
+}
+
 /// The adapter, device and tier for `options`.
 pub(super) async fn open(options: &GpuOptions) -> Result<(wgpu::Device, wgpu::Queue, Caps)> {
     let adapter = adapter(options).await?;

@@ -15,7 +15,7 @@ pub use buffer::Buffer;
 pub use caps::{Caps, GpuOptions};
 pub use dispatch::{Amount, Bind, Dispatch, Extent, Groups, Work};
 pub use read::PendingRead;
-pub use tuning::{Splits, Tile, Tuning};
+pub use tuning::{Dots, Splits, Tile, Tuning};
 
 use crate::{Error, Result};
 use buffer::Live;

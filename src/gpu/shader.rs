@@ -7,6 +7,8 @@ use std::fmt::Write;
 pub mod shared {
     /// Exact decoding of half-precision bits.
     pub const HALF: &str = include_str!("../../shaders/shared/half.wgsl");
+    /// Bytes of a word.
+    pub const BYTES: &str = include_str!("../../shaders/shared/bytes.wgsl");
     /// The planes of a repacked matrix.
     pub const WEIGHTS: &str = include_str!("../../shaders/shared/weights.wgsl");
     /// Values of the IQ4 formats.
@@ -21,6 +23,10 @@ pub mod shared {
     pub const SAMPLER: &str = include_str!("../../shaders/shared/sampler.wgsl");
     /// The logits after bias and penalties.
     pub const ADJUSTED: &str = include_str!("../../shaders/shared/adjusted.wgsl");
+    /// Activations in fixed point.
+    pub const FIXED: &str = include_str!("../../shaders/shared/fixed.wgsl");
+    /// A chunk of weights and its product with a block of those.
+    pub const DOT_FIXED: &str = include_str!("../../shaders/shared/dot_fixed.wgsl");
     /// A chunk of weights and its product with a token's.
     pub const DOT_CHUNK: &str = include_str!("../../shaders/shared/dot_chunk.wgsl");
     /// The gate's function.
@@ -29,7 +35,7 @@ pub mod shared {
     pub const ROPE: &str = include_str!("../../shaders/shared/rope.wgsl");
 }
 
-/// The file of `shaders/shared/` that sums over 8 lanes.
+/// The file of `shaders/shared/` that sums over neighbouring lanes.
 pub fn cluster(caps: &Caps) -> &'static str {
     match caps.subgroups {
         true => include_str!("../../shaders/shared/cluster_subgroup.wgsl"),

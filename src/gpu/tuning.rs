@@ -10,6 +10,24 @@ pub struct Tuning {
     pub invocations: u32,
     /// How one token's attention is split.
     pub attention: Splits,
+    /// How a token's activations are multiplied by quantised weights.
+    pub dots: Dots,
+}
+
+/// What products of a token's activations and quantised weights are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Dots {
+    /// Floats.
+    #[default]
+    Floats,
+    /// Four bytes at once: for devices that have such an instruction.
+    Bytes,
+}
+
+impl Dots {
+    /// Both.
+    pub const ALL: [Self; 2] = [Self::Floats, Self::Bytes];
 }
 
 /// Where a matmul keeps the weights that it has unpacked.

@@ -1,10 +1,12 @@
 //! Attention of one token, its positions split over workgroups.
 
 use super::attention;
+use super::fixed::Form;
 use super::generated;
 use super::rope::{HeadBuffers, Heads, RopeParams};
 use crate::gpu::shader::{self, shared};
 use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Splits, Work};
+use crate::quant::CHUNK;
 
 /// Positions of a tile.
 const TILE: u32 = 64;
@@ -53,7 +55,7 @@ pub fn decode_attention(
 ) -> Dispatch {
     let tiling = Tiling::of(heads, gpu.caps().tuning.attention);
     let mut constants = buffers.constants(heads, params);
-    constants.extend([("HEADS", tiling.heads), ("TILES", tiling.tiles)]);
+    constants.extend([("WORKGROUP", 64), ("HEADS", tiling.heads), ("TILES", tiling.tiles)]);
     let scale = shader::float(1.0 / (heads.head_dim as f32).sqrt());
     let extra = format!("const EPS: f32 = {};\nconst SCALE: f32 = {scale};\n", shader::float(params.eps));
     let kernel = include_str!("../../shaders/decode_attention.wgsl");
@@ -67,16 +69,15 @@ pub fn decode_attention(
     gpu.dispatch("decode_attention", source, &binds, groups).doing(attention::work(heads))
 }
 
-/// Joins the parts to f32 `[n_head][head_dim]`.
-pub fn combine(gpu: &Gpu, heads: Heads, [partial, batch, out]: [&Buffer; 3]) -> Dispatch {
+/// Joins the parts to `[n_head][head_dim]` in a form: [`Form::Fixed`] for heads whose dimensions together are a multiple of 32.
+pub fn combine(gpu: &Gpu, heads: Heads, form: Form, [partial, batch, out]: [&Buffer; 3]) -> Dispatch {
     let tiling = Tiling::of(heads, gpu.caps().tuning.attention);
-    let parts = [shared::BATCH, shader::reduce(gpu.caps()), include_str!("../../shaders/combine.wgsl")];
+    let parts = [shared::BATCH, shared::BYTES, shared::FIXED, include_str!("../../shaders/combine.wgsl")];
     let mut constants = heads.constants();
-    constants.push(("TILES", tiling.tiles));
+    constants.extend([("WORKGROUP", 128), ("TILES", tiling.tiles), ("FIXED", (form == Form::Fixed).into())]);
     let source = shader::compose(gpu.caps(), &constants, "", &parts);
     let binds = [Bind::Read(partial), Bind::Read(batch), Bind::Write(out)];
-    let fours = (heads.head_dim as u32 / 4).div_ceil(4);
-    let groups = [Groups::Fixed(heads.n_head as u32), Groups::Fixed(fours)];
+    let groups = [Groups::Fixed(((heads.n_head * heads.head_dim) as u32).div_ceil(CHUNK)), Groups::Fixed(1)];
     let floats = (heads.n_head * (heads.head_dim + 4)) as u64 / u64::from(tiling.positions());
     let work = Work {
         bytes: Amount { per_position: 4 * floats, ..Amount::default() },

@@ -1,5 +1,6 @@
 //! Embedding rows of the batch's tokens.
 
+use super::fixed::Form;
 use super::{Matrix, generated};
 use crate::gpu::shader::shared;
 use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Work, shader};
@@ -16,7 +17,7 @@ pub fn embed(gpu: &Gpu, table: &Matrix, batch: &Buffer, x: &Buffer) -> Vec<Dispa
         let source = shader::compose(
             gpu.caps(),
             &constants,
-            &generated::unpack(slab, table.cols, 1, 1),
+            &generated::unpack(slab, table.cols, 1, 1, Form::Floats),
             &[shared::BATCH, include_str!("../../shaders/embed.wgsl")],
         );
         let binds = [Bind::Read(&slab.buffer), Bind::Read(&slab.buffer), Bind::Read(batch), Bind::Write(x)];

@@ -1,25 +1,18 @@
 //! All WGSL that Rust writes, but for constants: what depends on a matrix's formats, and on the types of the KV cache.
 
+use super::fixed::Form;
 use super::matrix::{Part, Slab};
 use crate::gpu::shader::shared;
 use crate::kv_type::{KvType, KvTypes};
 use crate::quant::{CHUNK, Layout, Planes};
 use std::fmt::Write;
 
-/// What a kernel over a slab needs: the unpack functions of the parts' formats, `unpack(part,
-/// row, c)` and, for workgroups of `tile` rows of `together` parts at once, `part_of(workgroup)`: the first of them.
-pub fn unpack(slab: &Slab, cols: u32, tile: u32, together: usize) -> String {
-    let mut text = format!("{}\n{}\n", shared::HALF, shared::WEIGHTS);
-    let mut stems: Vec<_> = slab.parts.iter().map(|part| part.layout).collect();
-    stems.sort_by_key(|layout| layout.stem);
-    stems.dedup_by_key(|layout| layout.stem);
-    if stems.iter().any(|layout| layout.stem.starts_with("iq4")) {
-        text.push_str(shared::IQ4);
-    }
-    if stems.iter().any(|layout| layout.grid.is_some()) {
-        text.push_str(shared::GRID);
-    }
-    stems.iter().for_each(|layout| text.push_str(layout.wgsl));
+/// What a kernel over a slab needs: the unpack functions of the parts' formats, `unpack(part, row, c)` or, for activations in
+/// fixed point, `chunk(part, row, c)`, and, for workgroups of `tile` rows of `together` parts at once, `part_of(workgroup)`:
+/// the first of them.
+pub fn unpack(slab: &Slab, cols: u32, tile: u32, together: usize, form: Form) -> String {
+    let stems = layouts(slab);
+    let mut text = files(&stems);
     text.push_str("struct Part { index: u32, rows: u32, out: u32, first_group: u32 }\n");
     // writing to a String cannot fail
     let (mut part_of, mut planes_of) = (String::new(), String::new());
@@ -38,6 +31,7 @@ pub fn unpack(slab: &Slab, cols: u32, tile: u32, together: usize) -> String {
         let _ = writeln!(planes_of, "if (part == {index}u) {{ return {planes}; }}");
     }
     // once for each format, however many parts have it: compilers copy a function to wherever it is called
+    let halves = stems.iter().any(|layout| layout.has_scales_of_16());
     let (floats, quants): (Vec<_>, Vec<_>) = stems.into_iter().partition(|layout| layout.is_float());
     let choice = |layout: &Layout, kind| (parts_with(slab, layout), format!("{}_{kind}(p, n)", layout.stem));
     let chunks: Vec<_> = quants.iter().map(|layout| choice(layout, "chunk")).collect();
@@ -51,12 +45,44 @@ pub fn unpack(slab: &Slab, cols: u32, tile: u32, together: usize) -> String {
         text,
         "fn part_of(group: u32) -> Part {{\n{part_of}return Part(); }}\n\
          fn planes_of(part: u32) -> Planes {{\n{planes_of}return Planes(); }}\n\
-         fn chunk_at(part: u32, p: Planes, n: u32) -> Chunk {{\n{}return Chunk(); }}\n\
-         fn unpack(part: u32, row: u32, c: u32) -> Floats {{\n\
-         let p = planes_of(part);\nlet n = row * {n}u + c;\n{}return Floats(); }}\n",
+         fn chunk_at(part: u32, p: Planes, n: u32) -> Chunk {{\n{}return Chunk(); }}\n",
         returns(&chunks),
-        returns(&values)
     );
+    let _ = match form {
+        Form::Floats => write!(
+            text,
+            "fn unpack(part: u32, row: u32, c: u32) -> Floats {{\n\
+             let p = planes_of(part);\nlet n = row * {n}u + c;\n{}return Floats(); }}\n",
+            returns(&values)
+        ),
+        Form::Fixed => write!(
+            text,
+            "const HALVES = {halves};\n\
+             fn chunk(part: u32, row: u32, c: u32) -> Chunk {{\n\
+             return chunk_at(part, planes_of(part), row * {n}u + c); }}\n"
+        ),
+    };
+    text
+}
+
+/// The layouts of a slab's parts, each once.
+fn layouts(slab: &Slab) -> Vec<&'static Layout> {
+    let mut layouts: Vec<_> = slab.parts.iter().map(|part| part.layout).collect();
+    layouts.sort_by_key(|layout| layout.stem);
+    layouts.dedup_by_key(|layout| layout.stem);
+    layouts
+}
+
+/// The files that these layouts need.
+fn files(layouts: &[&Layout]) -> String {
+    let mut text = [shared::HALF, shared::BYTES, shared::WEIGHTS, ""].join("\n");
+    if layouts.iter().any(|layout| layout.stem.starts_with("iq4")) {
+        text.push_str(shared::IQ4);
+    }
+    if layouts.iter().any(|layout| layout.grid.is_some()) {
+        text.push_str(shared::GRID);
+    }
+    layouts.iter().for_each(|layout| text.push_str(layout.wgsl));
     text
 }
 

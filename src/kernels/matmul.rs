@@ -1,5 +1,6 @@
 //! Matrix times the batch's vectors: every projection of a prompt.
 
+use super::fixed::Form;
 use super::matvec::Output;
 use super::{Matrix, generated};
 use crate::gpu::shader::{self, shared};
@@ -69,6 +70,8 @@ fn product(
     kernel: &Kernel,
 ) -> Vec<Dispatch> {
     let constants = [
+        ("WORKGROUP", 64),
+        ("CLUSTER", 8),
         ("CHUNKS", w.cols / CHUNK),
         ("ROWS", w.rows),
         ("BIAS", output.bias.is_some().into()),
@@ -77,8 +80,8 @@ fn product(
     let parts = [&[shared::BATCH, shared::PRODUCT], kernel.parts].concat();
     let mut dispatches = Vec::new();
     for slab in &w.slabs {
-        let source =
-            shader::compose(gpu.caps(), &constants, &generated::unpack(slab, w.cols, kernel.rows, 1), &parts);
+        let unpack = generated::unpack(slab, w.cols, kernel.rows, 1, Form::Floats);
+        let source = shader::compose(gpu.caps(), &constants, &unpack, &parts);
         let binds = [
             Bind::Read(&slab.buffer),
             Bind::Read(&slab.buffer),

@@ -119,6 +119,11 @@ impl Matrix {
         Ok(Self { name: "weights", rows: out, cols, slabs, arrangement })
     }
 
+    /// Whether some of the weights are floats, and not scaled integers.
+    pub fn has_floats(&self) -> bool {
+        self.slabs.iter().flat_map(|slab| &slab.parts).any(|part| part.layout.is_float())
+    }
+
     /// Bytes of weights on the GPU.
     pub fn bytes(&self) -> u64 {
         self.slabs.iter().map(|slab| slab.buffer.size()).sum()
@@ -167,7 +172,11 @@ impl Plan {
         let Some(first) = columns.first() else { return Ok(()) };
         let mut row = 0;
         while row < first.rows {
-            let fit = self.rows_that_fit(columns).min(first.rows - row);
+            let mut fit = self.rows_that_fit(columns).min(first.rows - row);
+            // a workgroup may leave a block of 32 outputs of paired rows, which so lie in one slab
+            if columns.len() > 1 && fit < first.rows - row {
+                fit -= fit % 32;
+            }
             if fit == 0 {
                 self.next_slab(first.name)?;
                 continue;

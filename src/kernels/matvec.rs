@@ -1,9 +1,10 @@
 //! Matrix times vector: every projection of a decoded token.
 
+use super::fixed::Form;
 use super::matrix::Arrangement;
 use super::{Matrix, generated};
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Work};
+use crate::gpu::{Amount, Bind, Buffer, Caps, Dispatch, Gpu, Groups, Work};
 use crate::quant::CHUNK;
 
 /// What happens to the product, shared with [`super::matmul`].
@@ -13,14 +14,24 @@ pub struct Output<'a> {
     pub bias: Option<&'a Buffer>,
     /// Whether y is added to (a residual) instead of overwritten.
     pub accumulate: bool,
-    /// f32 `[tokens][rows]`, or `[rows / 2]` of a paired matrix and one token.
+    /// f32 `[tokens][rows]`, or of a paired matrix and one token `[rows / 2]` of `form`.
     pub y: &'a Buffer,
+    /// [`Form::Fixed`] only of a paired matrix and one token.
+    pub form: Form,
+}
+
+impl<'a> Output<'a> {
+    /// y as floats, with neither bias nor residual.
+    pub fn to(y: &'a Buffer) -> Self {
+        Self { bias: None, accumulate: false, y, form: Form::Floats }
+    }
 }
 
 /// What is multiplied.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
-    /// f32 `[cols]`; with a norm `[tokens][cols]`, of which the row whose logits are wanted is taken.
+    /// `[cols]` in the form of the [`RowTile`]; with a norm f32 `[tokens][cols]`, of which the row whose logits are wanted is
+    /// taken.
     pub x: &'a Buffer,
     /// What normalises it first.
     pub norm: Option<Norm<'a>>,
@@ -44,40 +55,70 @@ impl<'a> From<&'a Buffer> for Input<'a> {
     }
 }
 
-/// The rows that a set of invocations takes together.
+/// How the rows of a matrix are shared out.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RowTile {
+    /// How x is multiplied.
+    pub form: Form,
+    /// Invocations of a workgroup.
+    workgroup: u32,
     /// Invocations that share rows: 8, 32 or a whole workgroup.
     lanes: u32,
     /// The rows that they share.
     rows: u32,
+    /// How often they do.
+    rounds: u32,
 }
 
 impl std::fmt::Display for RowTile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} lanes x {}", self.lanes, self.rows)
+        let Self { form, workgroup, lanes, rows, rounds } = self;
+        let form = if *form == Form::Fixed { ", bytes" } else { "" };
+        write!(f, "{lanes} lanes of {workgroup} x {rows} x {rounds}{form}")
     }
 }
 
-/// Invocations of a workgroup.
-const WORKGROUP: u32 = 64;
 /// Workgroups of a dispatch along an axis (WebGPU, maxComputeWorkgroupsPerDimension).
 const MOST_GROUPS: u32 = 65_535;
+/// Outputs that a workgroup leaves as a block in fixed point.
+const BLOCK_ROWS: u32 = 32;
+
+const fn floats(lanes: u32, rows: u32) -> RowTile {
+    RowTile { form: Form::Floats, workgroup: 64, lanes, rows, rounds: 1 }
+}
+
+const fn bytes(workgroup: u32, lanes: u32, rows: u32, rounds: u32) -> RowTile {
+    RowTile { form: Form::Fixed, workgroup, lanes, rows, rounds }
+}
 
 impl RowTile {
-    /// From the fewest invocations for a row to the most.
-    pub const ALL: [Self; 4] = [
-        Self { lanes: 8, rows: 4 },
-        Self { lanes: 32, rows: 4 },
-        Self { lanes: 32, rows: 1 },
-        Self { lanes: WORKGROUP, rows: 1 },
+    /// With floats from the fewest invocations for a row to the most, then with bytes.
+    pub const ALL: [Self; 8] = [
+        floats(8, 4),
+        floats(32, 4),
+        floats(32, 1),
+        floats(64, 1),
+        bytes(128, 32, 1, 1),
+        bytes(128, 32, 2, 1),
+        bytes(128, 128, 2, 1),
+        bytes(256, 32, 2, 4),
     ];
+    /// Those with floats.
+    pub const FLOATS: [Self; 4] = [Self::ALL[0], Self::ALL[1], Self::ALL[2], Self::ALL[3]];
+
+    /// How the rows of `w` are shared out, which is multiplied by x in `form`.
+    pub fn of(gpu: &Gpu, w: &Matrix, form: Form) -> Self {
+        match form {
+            Form::Floats => Self::of_floats(gpu, w),
+            Form::Fixed => Self::of_bytes(w),
+        }
+    }
 
     /// The first of those that fit that keeps the device busy.
-    pub fn of(gpu: &Gpu, w: &Matrix) -> Self {
+    fn of_floats(gpu: &Gpu, w: &Matrix) -> Self {
         let busy = |tile: &Self| tile.invocations(w) >= gpu.caps().tuning.invocations;
         let mut last = Self::ALL[0];
-        for tile in Self::in_use(gpu).iter().filter(|tile| tile.fits(w)) {
+        for tile in Self::in_use(gpu, Form::Floats).iter().filter(|tile| tile.fits(w)) {
             last = *tile;
             if busy(tile) {
                 break;
@@ -86,27 +127,48 @@ impl RowTile {
         last
     }
 
+    /// What was fastest for matrices of such shapes on an H200 (26 November 2026): long rows are shared by a whole workgroup,
+    /// where there are many rows each set of lanes takes two, and a gated product leaves blocks.
+    fn of_bytes(w: &Matrix) -> Self {
+        let [one_row, two_rows, long_rows, paired] = [4, 5, 6, 7].map(|i| Self::ALL[i]);
+        match w.arrangement {
+            Arrangement::Paired => paired,
+            Arrangement::Stacked if w.cols > 128 * CHUNK && w.rows < 8192 => long_rows,
+            Arrangement::Stacked if w.rows < 8192 => one_row,
+            Arrangement::Stacked => two_rows,
+        }
+    }
+
     /// Whether invocations have a chunk to unpack, up to 32 of them, and one dispatch has so many workgroups.
     pub fn fits(self, w: &Matrix) -> bool {
-        self.lanes <= (w.cols / CHUNK).max(32) && self.groups(w) <= MOST_GROUPS
+        let form = self.form == Form::Floats || !w.has_floats();
+        form && self.lanes <= (w.cols / CHUNK).max(32) && self.groups(w) <= MOST_GROUPS
     }
 
-    /// All that [`RowTile::of`] may say of a usual matrix. Where few invocations suffice there is one way; else a row never
-    /// gets as few as 8, whose loads would wait for each other in a loop that is four times as long.
-    pub fn in_use(gpu: &Gpu) -> &'static [Self] {
-        if gpu.caps().tuning.invocations == 0 { &Self::ALL[..1] } else { &Self::ALL[1..] }
+    /// All that [`RowTile::of`] may say of a usual matrix. Where few invocations suffice there is one way with floats; else a
+    /// row never gets as few as 8, whose loads would wait for each other in a loop that is four times as long.
+    pub fn in_use(gpu: &Gpu, form: Form) -> &'static [Self] {
+        match form {
+            Form::Fixed => &Self::ALL[4..],
+            Form::Floats if gpu.caps().tuning.invocations == 0 => &Self::ALL[..1],
+            Form::Floats => &Self::ALL[1..4],
+        }
     }
 
-    /// Rows of a part that a workgroup and that a set of lanes takes, with so many parts together.
-    fn tile(self, together: usize) -> (u32, u32) {
-        let outputs = (self.rows / together as u32).max(1);
-        (WORKGROUP / self.lanes * outputs, outputs)
+    /// Rows of a part that a set of lanes takes at once, with so many parts together.
+    fn outputs(self, together: usize) -> u32 {
+        (self.rows / together as u32).max(1)
+    }
+
+    /// Rows of a part that a workgroup takes, with so many parts together.
+    fn group_rows(self, together: usize) -> u32 {
+        self.workgroup / self.lanes * self.outputs(together) * self.rounds
     }
 
     /// Workgroups of the largest slab's dispatch.
     fn groups(self, w: &Matrix) -> u32 {
         let together = w.arrangement.together();
-        let groups = w.slabs.iter().map(|slab| slab.groups(self.tile(together).0, together));
+        let groups = w.slabs.iter().map(|slab| slab.groups(self.group_rows(together), together));
         groups.max().unwrap_or(0)
     }
 
@@ -116,9 +178,13 @@ impl RowTile {
     }
 }
 
-/// `y = W x`, or `silu(gate x) * (up x)` where gate and up are paired; one dispatch a slab.
+/// `y = W x`, or `silu(gate x) * (up x)` where gate and up are paired; one dispatch a slab. x has the form that [`Form::of`]
+/// says.
 pub fn matvec<'a>(gpu: &Gpu, w: &Matrix, input: impl Into<Input<'a>>, output: Output) -> Vec<Dispatch> {
-    matvec_tiled(gpu, w, input, output, RowTile::of(gpu, w))
+    let input = input.into();
+    let form = Form::of(gpu, w);
+    let form = if input.norm.is_some() { form.normed(gpu, w.cols) } else { form };
+    matvec_tiled(gpu, w, input, output, RowTile::of(gpu, w, form))
 }
 
 /// The same in a given way.
@@ -127,14 +193,22 @@ pub fn matvec_tiled<'a>(
     w: &Matrix,
     input: impl Into<Input<'a>>,
     output: Output,
-    row_tile: RowTile,
+    tile: RowTile,
 ) -> Vec<Dispatch> {
     let Input { x, norm } = input.into();
     let together = w.arrangement.together();
-    let (tile, outputs) = row_tile.tile(together);
+    // every workgroup writes a block
+    let rounds = match output.form {
+        Form::Floats => tile.rounds,
+        Form::Fixed => BLOCK_ROWS / (tile.group_rows(together) / tile.rounds),
+    };
+    let tile = RowTile { rounds, ..tile };
     let constants = [
-        ("LANES", row_tile.lanes),
-        ("OUTPUTS", outputs),
+        ("WORKGROUP", tile.workgroup),
+        ("LANES", tile.lanes),
+        ("CLUSTER", tile.lanes.min(gpu.caps().cluster())),
+        ("OUTPUTS", tile.outputs(together)),
+        ("ROUNDS", tile.rounds),
         ("CHUNKS", w.cols / CHUNK),
         ("ROWS", w.rows),
         ("BIAS", output.bias.is_some().into()),
@@ -143,13 +217,13 @@ pub fn matvec_tiled<'a>(
         ("GATED", (w.arrangement == Arrangement::Paired).into()),
     ];
     let eps = shader::float(norm.map_or(0.0, |norm| norm.eps));
+    let parts = parts(gpu.caps(), tile.form, norm.is_some(), output.form);
     let mut dispatches = Vec::new();
     for slab in &w.slabs {
-        let kernel = include_str!("../../shaders/matvec.wgsl");
-        let parts =
-            [shader::cluster(gpu.caps()), shared::BATCH, shader::reduce(gpu.caps()), shared::SILU, kernel];
-        let extra = format!("const EPS: f32 = {eps};\n{}", generated::unpack(slab, w.cols, tile, together));
-        let source = shader::compose(gpu.caps(), &constants, &extra, &parts);
+        let rows = tile.group_rows(together);
+        let unpack = generated::unpack(slab, w.cols, rows, together, tile.form);
+        let source =
+            shader::compose(gpu.caps(), &constants, &format!("const EPS: f32 = {eps};\n{unpack}"), &parts);
         let binds = [
             Bind::Read(&slab.buffer),
             Bind::Read(&slab.buffer),
@@ -159,7 +233,7 @@ pub fn matvec_tiled<'a>(
             Bind::Read(norm.map_or(x, |norm| norm.weight)),
             Bind::Read(norm.map_or(x, |norm| norm.batch)),
         ];
-        let groups = [Groups::Fixed(slab.groups(tile, together)), Groups::Fixed(1)];
+        let groups = [Groups::Fixed(slab.groups(rows, together)), Groups::Fixed(1)];
         let [rows, outputs] = [1, together].map(|together| u64::from(slab.groups(1, together)));
         let cols = u64::from(w.cols);
         let work = Work {
@@ -169,4 +243,27 @@ pub fn matvec_tiled<'a>(
         dispatches.push(gpu.dispatch("matvec", source, &binds, groups).on(w.name).doing(work));
     }
     dispatches
+}
+
+/// The files that the kernel consists of: how x is multiplied, and where y goes.
+fn parts(caps: &Caps, form: Form, has_norm: bool, output: Form) -> Vec<&'static str> {
+    let mut parts = vec![shader::cluster(caps), shared::BATCH, shader::reduce(caps), shared::SILU];
+    if (form, output) != (Form::Floats, Form::Floats) {
+        parts.push(shared::FIXED);
+    }
+    match (form, has_norm) {
+        (Form::Floats, _) => parts.push(include_str!("../../shaders/shared/matvec_floats.wgsl")),
+        (Form::Fixed, false) => {
+            parts.extend([shared::DOT_FIXED, include_str!("../../shaders/shared/matvec_fixed.wgsl")]);
+        }
+        (Form::Fixed, true) => {
+            parts.extend([shared::DOT_FIXED, include_str!("../../shaders/shared/matvec_normed.wgsl")]);
+        }
+    }
+    parts.push(match output {
+        Form::Floats => include_str!("../../shaders/shared/output_floats.wgsl"),
+        Form::Fixed => include_str!("../../shaders/shared/output_fixed.wgsl"),
+    });
+    parts.push(include_str!("../../shaders/matvec.wgsl"));
+    parts
 }

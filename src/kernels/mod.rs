@@ -4,6 +4,7 @@
 pub mod attention;
 pub mod decode_attention;
 pub mod embed;
+pub mod fixed;
 mod generated;
 pub mod matmul;
 pub mod matrix;

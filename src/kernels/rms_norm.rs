@@ -15,7 +15,7 @@ pub fn rms_norm_of(gpu: &Gpu, n: usize, eps: f32, rows: &Buffer, buffers: [&Buff
 
 fn norm(gpu: &Gpu, n: usize, eps: f32, rows: Option<&Buffer>, [x, weight, y]: [&Buffer; 3]) -> Dispatch {
     let extra = format!("const EPS: f32 = {};\n", shader::float(eps));
-    let constants = [("N4", n as u32 / 4), ("SOME_ROWS", rows.is_some().into())];
+    let constants = [("WORKGROUP", 64), ("N4", n as u32 / 4), ("SOME_ROWS", rows.is_some().into())];
     let parts = [shared::BATCH, shader::reduce(gpu.caps()), include_str!("../../shaders/rms_norm.wgsl")];
     let source = shader::compose(gpu.caps(), &constants, &extra, &parts);
     let binds = [Bind::Read(x), Bind::Read(weight), Bind::Write(y), Bind::Read(rows.unwrap_or(x))];

@@ -4,8 +4,10 @@ use super::Clock;
 use super::kv_cache::KvCache;
 use super::program::{cache_layers, heads, rope_params};
 use crate::config::{Architecture, ModelConfig};
-use crate::gpu::{Dispatch, Extent, Gpu, Splits, Tile, Tuning};
+use crate::gpu::shader::{self, shared};
+use crate::gpu::{Bind, Dispatch, Dots, Extent, Gpu, Groups, Splits, Tile, Tuning};
 use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
+use crate::kernels::fixed::Form;
 use crate::kernels::matmul::{TILE_TOKENS, matmul};
 use crate::kernels::matvec::{Output, RowTile, matvec_tiled};
 use crate::kernels::rope::{self, HeadBuffers};
@@ -15,7 +17,7 @@ use crate::quant::GgmlType;
 use crate::{Error, Result};
 
 /// Milliseconds that trials may take.
-pub const BUDGET_MS: f64 = 300.0;
+pub const BUDGET_MS: f64 = 100.0;
 /// Milliseconds of work that are long enough to be timed: a browser's clock has steps of 1.
 const TRIAL_MS: f64 = 8.0;
 /// How long a conversation one token's attention is tried with: in a short one it costs little either way.
@@ -73,7 +75,8 @@ async fn measured(
     batch[1] = TILE_TOKENS;
     let batch = gpu.buffer_with("tuning", bytemuck::cast_slice(&batch))?;
     // as the model does, which so finds compiled what is chosen
-    let output = Output { bias: None, accumulate: true, y: &y };
+    let output = Output { accumulate: true, ..Output::to(&y) };
+    let dots = dots(gpu, budget).await?;
 
     // what is likely best goes first, as it may be all that there is time for
     let tiles = match gpu.caps().cpu {
@@ -85,20 +88,39 @@ async fn measured(
         matmul(&gpu, &matrix, &x, &batch, output)
     };
     let tile = fastest(gpu, &tiles, TILE_TOKENS, multiply, budget).await?;
+    let attention = splits(gpu, config, kv, budget).await?;
     let multiply = |tile| matvec_tiled(gpu, &matrix, &x, output, tile);
-    let mut row_tiles = RowTile::ALL;
-    let few = gpu.caps().cpu || !gpu.caps().subgroups;
-    if !few {
+    let mut row_tiles = RowTile::FLOATS;
+    if !gpu.caps().cpu && gpu.caps().subgroups {
         row_tiles.reverse();
     }
-    let row_tile = fastest(gpu, &row_tiles, 1, multiply, budget).await?;
+    // with bytes, only what is left of floats goes this way
+    let ways = if dots == Dots::Bytes { &row_tiles[..1] } else { &row_tiles[..] };
+    let row_tile = fastest(gpu, ways, 1, multiply, budget).await?;
     let invocations = match row_tile {
-        tile if tile == RowTile::ALL[0] => 0,
+        tile if tile == RowTile::FLOATS[0] => 0,
         tile if tile == row_tiles[0] => BUSY,
         tile => tile.invocations(&matrix).min(BUSY),
     };
-    let attention = splits(gpu, config, kv, budget).await?;
-    Ok(Tuning { matmul: tile, invocations, attention })
+    Ok(Tuning { matmul: tile, invocations, attention, dots })
+}
+
+/// Tries the arithmetic of a matvec's innermost loop: some devices have an instruction for products of four bytes, on others
+/// it takes many. Where WGSL has no such function the kernel is refused.
+async fn dots(gpu: &Gpu, budget: &mut Budget) -> Result<Dots> {
+    const WORDS: u32 = 256;
+    let words: Vec<u32> = (1..=WORDS).map(|i| i.wrapping_mul(2_654_435_761)).collect();
+    let words = gpu.buffer_with("tuning", bytemuck::cast_slice(&words))?;
+    let parts = [shared::BYTES, include_str!("../../shaders/bench/dots.wgsl")];
+    let multiply = |dots| {
+        let constants = [("BYTES", (dots == Dots::Bytes).into()), ("WORDS", WORDS)];
+        let source = shader::compose(gpu.caps(), &constants, "", &parts);
+        vec![gpu.dispatch("dots", source, &[Bind::Write(&words)], [Groups::Fixed(256), Groups::Fixed(1)])]
+    };
+    match fastest(gpu, &Dots::ALL, 1, multiply, budget).await {
+        Err(Error::Shader { .. }) => Ok(Dots::Floats),
+        dots => dots,
+    }
 }
 
 /// Tries one token's attention to [`POSITIONS`] positions.
@@ -142,7 +164,7 @@ pub fn attention_of_one(
         };
         vec![
             decode_attention(&gpu, heads, rope_params, buffers, &partial),
-            combine(&gpu, heads, [&partial, &batch, &qkv]),
+            combine(&gpu, heads, Form::Floats, [&partial, &batch, &qkv]),
         ]
     })
 }

@@ -103,7 +103,8 @@ impl State {
     }
 }
 
-/// Buffers between kernels, f32, `[MAX_BATCH][..]`: their contents last for a pass, so all conversations share them.
+/// Buffers between kernels, f32, `[MAX_BATCH][..]`, of one token in the form that the next matrix takes, which needs no more
+/// room: their contents last for a pass, so all conversations share them.
 #[derive(Debug)]
 pub struct Scratch {
     /// The residual stream, `[n_embd]`.
@@ -207,7 +208,7 @@ impl<'a> Graph<'a> {
     }
 
     fn logits(&self) -> Output<'a> {
-        Output { bias: self.weights.output_bias.as_ref(), accumulate: false, y: &self.scratch.logits }
+        Output { bias: self.weights.output_bias.as_ref(), ..Output::to(&self.scratch.logits) }
     }
 
     /// logits = W_output norm(x[row]) for each of the wanted rows.

@@ -3,6 +3,7 @@
 
 pub mod attention;
 pub mod dequantise;
+pub mod fixed;
 pub mod kv;
 pub mod matmul;
 pub mod rms_norm;

@@ -140,7 +140,7 @@ test('scripted models reply, and a device without memory says so', async ({ page
   await golden.open(page, url);
   await golden.openEngine(page, {
     noSubgroups: true,
-    tuning: { matmul: 'registers', invocations: 0, attention: 'few' },
+    tuning: { matmul: 'registers', invocations: 0, attention: 'few', dots: 'floats' },
   });
   const cases = readCases<ReplyCase[]>('replies.json').filter(({ open }) => !open);
   const models = new Set(cases.map(({ model }) => model));

@@ -409,7 +409,7 @@ test('a lost device says so, and changes nothing of what is remembered', async (
   expect(await reply).toMatch(lost);
 
   // with what is kept nothing is measured: the self-test comes at once
-  const tuning = '{"matmul":"workgroup","invocations":54321,"attention":"few"}';
+  const tuning = '{"matmul":"workgroup","invocations":54321,"attention":"few","dots":"floats"}';
   expect(await kept(tuning)).toBe(tuning);
   const submitted = changed(`
     const { submit } = GPUQueue.prototype;

@@ -37,7 +37,7 @@ interface Row {
 export const chromiumRows = (
   JSON.parse(readFileSync(join(root, 'tests/coverage.json'), 'utf8')) as { chromium: Row[] }
 ).chromium.map((row) =>
-  full && row.formats.length > 0 ? { ...row, row_tiles: [0, 1, 2, 3], formats: stems('kernels') } : row,
+  full && row.formats.length > 0 ? { ...row, row_tiles: [0, 1, 2, 3, 4, 5, 6, 7], formats: stems('kernels') } : row,
 );
 
 /** The names of a folder's vectors. */

@@ -25,7 +25,7 @@ test('createEngine and chat.completions in OpenAI shapes', async ({ page, app, h
       progress.push(event);
       if (event.phase !== 'ready') times.push(performance.now());
     };
-    const tuning = { matmul: 'registers', invocations: 0, attention: 'few' } as const;
+    const tuning = { matmul: 'registers', invocations: 0, attention: 'few', dots: 'floats' } as const;
     window.engine = await window.minke.createEngine({ model, nCtx: 512, tuning, onProgress });
     return { progress, times, info: window.engine.info };
   }, `${hostile}/slow`);
@@ -137,7 +137,7 @@ function withTemplate(template: string): string {
 }
 
 /** Nothing is ever measured so. */
-const OTHER_TUNING = { matmul: 'workgroup', invocations: 54_321, attention: 'few' } as const;
+const OTHER_TUNING = { matmul: 'workgroup', invocations: 54_321, attention: 'few', dots: 'floats' } as const;
 
 test('what a request or a caller asks for is done, or refused by name', async ({ page, app }) => {
   await page.goto(app);

@@ -107,7 +107,7 @@ async function measure(page: Page, { name, url, cases }: Tiny, options: DeviceOp
 for (const row of chromiumRows) {
   const { noSubgroups = false, defaultLimits = false, tuning } = row.options;
   const limits = defaultLimits ? 'default' : 'adapter';
-  const tier = `subgroups ${noSubgroups ? 'no' : 'yes'}, limits ${limits}, matmul ${tuning?.matmul}`;
+  const tier = `subgroups ${noSubgroups ? 'no' : 'yes'}, limits ${limits}, matmul ${tuning?.matmul}, dots ${tuning?.dots}`;
 
   /** Opens the tier's device; skips the test where the adapter has none. */
   const openTier = async (page: Page, url: string): Promise<string> => {

@@ -2,7 +2,9 @@
 
 use super::Options;
 use minke::config::Architecture;
-use minke::gpu::{Gpu, Splits, Tile};
+use minke::gpu::{Dots, Gpu, Splits, Tile};
+use minke::kernels::Matrix;
+use minke::kernels::fixed::Form;
 use minke::kernels::matvec::RowTile;
 use minke::kv_type::{KvType, KvTypes};
 use minke::quant::GgmlType;
@@ -52,8 +54,17 @@ impl Row {
         can
     }
 
-    pub fn row_tile(&self, case: usize) -> RowTile {
-        RowTile::ALL[self.row_tiles[case % self.row_tiles.len()]]
+    /// For a matrix that is the number `case` of those of the row: one of the row's tiles for floats, and where the matrix
+    /// has none one of those for bytes.
+    pub fn row_tiles(&self, case: usize, w: &Matrix) -> Vec<RowTile> {
+        let of = |form: Form| {
+            let tiles = self.row_tiles.iter().map(|i| RowTile::ALL[*i]).filter(|tile| tile.form == form);
+            tiles.collect::<Vec<_>>()
+        };
+        let (floats, bytes) = (of(Form::Floats), of(Form::Fixed));
+        let some = |tiles: &[RowTile]| tiles.get(case % tiles.len().max(1)).copied();
+        let bytes = if w.has_floats() { None } else { some(&bytes) };
+        some(&floats).into_iter().chain(bytes).collect()
     }
 
     /// The row without a value; None where it is one that a row has only one of.
@@ -78,6 +89,7 @@ impl Row {
             format!("tier {}", self.tier()),
             format!("matmul {:?}", tuning.matmul),
             format!("attention {:?}", tuning.attention),
+            format!("dots {:?}", tuning.dots),
         ]);
         values.extend(self.row_tiles.iter().map(|tile| format!("row_tile {tile}")));
         values.extend(
@@ -98,6 +110,7 @@ pub fn universe() -> BTreeSet<String> {
     let mut all: BTreeSet<_> = tiers.into_iter().flatten().collect();
     all.extend(Tile::ALL.map(|tile| format!("matmul {tile:?}")));
     all.extend(Splits::ALL.map(|splits| format!("attention {splits:?}")));
+    all.extend(Dots::ALL.map(|dots| format!("dots {dots:?}")));
     all.extend((0..RowTile::ALL.len()).map(|i| format!("row_tile {i}")));
     all.extend(KvType::ALL.into_iter().flat_map(|kv| [format!("keys {kv}"), format!("values {kv}")]));
     all.extend(Architecture::ALL.map(|architecture| format!("architecture {}", architecture.name())));

@@ -106,14 +106,16 @@ pub fn tier_row(gpu: &Gpu, limits: &GpuOptions, kv: KvTypes) -> String {
     let caps = gpu.caps();
     let subgroups = if caps.subgroups { "yes" } else { "no" };
     let limits = if limits.default_limits { "default" } else { "adapter" };
-    let (tile, splits) = (caps.tuning.matmul, caps.tuning.attention);
-    let tier = format!("subgroups {subgroups:<3} | limits {limits} | tile {tile:?}, splits {splits:?}");
+    let Tuning { matmul, attention, dots, .. } = caps.tuning;
+    let tuning = format!("tile {matmul:?}, splits {attention:?}, dots {dots:?}");
+    let tier = format!("subgroups {subgroups:<3} | limits {limits} | {tuning}");
     format!("| {} | {tier} | {kv} |", caps.adapter)
 }
 
 /// Where a test is about no tier: as a load would find it on a CPU by trying, but without trying.
 pub fn options() -> Options {
-    Options::default().tuned(Tuning { matmul: Tile::Registers, invocations: 0, attention: Splits::Few })
+    let tuning = Tuning { matmul: Tile::Registers, attention: Splits::Few, ..Tuning::default() };
+    Options::default().tuned(tuning)
 }
 
 /// How much wider the bounds on logits are than with an f32 cache: f16 by golden/README.md, tolerances. A step of Q8_0

@@ -3,7 +3,7 @@
 use crate::common::{self, Options};
 use minke::config::ModelConfig;
 use minke::gguf::HeaderParser;
-use minke::gpu::{Splits, Tile, Tuning};
+use minke::gpu::{Dots, Splits, Tile, Tuning};
 use minke::kv_type::KvTypes;
 use minke::model::autotune::{BUDGET_MS, autotune};
 use minke::quant::GgmlType;
@@ -48,7 +48,7 @@ fn the_faster_way_is_taken() {
         _ => s,
     };
     let chosen = tuned(by_default, f64::INFINITY, common::now);
-    assert_eq!(chosen, Tuning { matmul: Tile::Workgroup, invocations: 0, attention: Splits::Many });
+    assert_eq!(chosen, Tuning { dots: chosen.dots, ..Tuning::default() });
 
     let other = |label: &str, s| match label {
         "matmul" => slow(s, "w_tile"),
@@ -93,13 +93,14 @@ fn without_time_nothing_is_tried() {
     };
     let none = |label: &str, _| panic!("{label} was compiled");
     let Tuning { invocations, .. } = tuned(none, 0.0, common::now);
-    assert_eq!(tuned(none, 0.0, common::now), Tuning { matmul, invocations, attention });
+    assert_eq!(tuned(none, 0.0, common::now), Tuning { matmul, invocations, attention, dots: Dots::Floats });
 }
 
 /// What is told is taken as it is, without a trial.
 #[test]
 fn a_load_that_is_told_does_not_try() {
-    let told = Tuning { matmul: Tile::Registers, invocations: 12_345, attention: Splits::Few };
+    let told =
+        Tuning { matmul: Tile::Registers, invocations: 12_345, attention: Splits::Few, dots: Dots::Bytes };
     let path = common::vectors_dir().join(MODEL);
     let model = common::load(&path, &Options::default().tuned(told), Some(64)).expect("a model");
     assert_eq!(model.gpu().caps().tuning, told);

@@ -5,6 +5,7 @@ use crate::common::{self, Options, coverage};
 use minke::gpu::{Buffer, Extent, Gpu, Splits, Tuning};
 use minke::kernels::attention::attention;
 use minke::kernels::decode_attention::{combine, decode_attention, partial_bytes};
+use minke::kernels::fixed::Form;
 use minke::kernels::matmul::{matmul, matmul_few};
 use minke::kernels::matvec::{Output, RowTile, matvec, matvec_tiled};
 use minke::kernels::repack::Repack;
@@ -94,7 +95,7 @@ fn check_products(what: &str, got: &[f32], case: &Case, factors: &[f32]) {
 }
 
 /// `few`: also the kernel for few tokens, which unpacks as the others do.
-fn check(gpu: &Gpu, case: &Case, w: &Matrix, tile: RowTile, few: bool) {
+fn check(gpu: &Gpu, case: &Case, w: &Matrix, tiles: &[RowTile], few: bool) {
     let what = format!("{} {}", case.ty, case.kind);
     let x: Vec<f32> = bytemuck::pod_collect_to_vec(&common::hex(&case.x_f32_hex));
     // as many tokens as fill more than one tile
@@ -105,11 +106,23 @@ fn check(gpu: &Gpu, case: &Case, w: &Matrix, tile: RowTile, few: bool) {
     let y = gpu.buffer("y", 4 * tokens as u64 * u64::from(case.rows)).unwrap();
     let n = case.rows as usize;
 
-    let output = Output { bias: None, accumulate: false, y: &y };
-    let vector = matvec_tiled(gpu, w, &x, output, tile);
-    gpu.submit(&vector, 1);
-    let what_vector = format!("matvec {what} {tile:?}");
-    assert_close(&what_vector, &read(gpu, &y, n), case.y.iter().copied(), &case.y_abs);
+    let output = Output::to(&y);
+    let x_fixed = gpu.buffer("x in fixed point", x.size()).unwrap();
+    let fixed = |xs: &[f32]| {
+        let blocks = reference::fixed::blocks(&xs[..case.cols as usize]);
+        gpu.write(&x_fixed, 0, bytemuck::cast_slice(&blocks));
+    };
+    fixed(&xs);
+    let mut of_one = Vec::new();
+    for tile in tiles {
+        let x = if tile.form == Form::Fixed { &x_fixed } else { &x };
+        let dispatches = matvec_tiled(gpu, w, x, output, *tile);
+        gpu.submit(&dispatches, 1);
+        let what = format!("matvec {tile}");
+        let got = read(gpu, &y, n);
+        assert_close(&format!("{what} {}", case.kind), &got, case.y.iter().copied(), &case.y_abs);
+        of_one.push((what, tile.form, dispatches, 1));
+    }
 
     let mut batch = vec![0u32; BATCH_HEADER];
     batch[1] = tokens as u32;
@@ -144,12 +157,18 @@ fn check(gpu: &Gpu, case: &Case, w: &Matrix, tile: RowTile, few: bool) {
     let mut xs = xs;
     xs.chunks_mut(cols).for_each(|x| (x[1], x[cols - 1]) = (1e5, -1e5));
     gpu.write(&x, 0, bytemuck::cast_slice(&xs));
+    fixed(&xs);
+    // beside an outlier a block keeps less of the other values, which show where its weight is 0
+    let kept = reference::fixed::values(&reference::fixed::blocks(&xs[..cols]));
     let xs: Vec<f64> = xs.iter().map(|v| f64::from(*v)).collect();
-    let (y_want, y_abs) = minke::reference::matmul::matmul(&want, cols, &xs);
-    for (kernel, dispatches, tokens) in [("matvec", &vector, 1), ("matmul", &vectors, tokens)] {
-        gpu.submit(dispatches, tokens as u32);
+    let of_floats = reference::matmul::matmul(&want, cols, &xs);
+    let of_bytes = reference::matmul::matmul(&want, cols, &kept);
+    let all = ("matmul".to_owned(), Form::Floats, vectors, tokens);
+    for (kernel, form, dispatches, tokens) in of_one.into_iter().chain([all]) {
+        gpu.submit(&dispatches, tokens as u32);
         let got = read(gpu, &y, tokens * n);
-        assert_close(&format!("{kernel} {what} outliers"), &got, y_want.iter().copied(), &y_abs);
+        let (want, abs) = if form == Form::Fixed { &of_bytes } else { &of_floats };
+        assert_close(&format!("{kernel} {what} outliers"), &got, want.iter().copied(), abs);
     }
 }
 
@@ -169,7 +188,8 @@ fn formats_agree_with_golden() {
             for case in common::vectors::<Vec<Case>>(&format!("kernels/{ty}.json")) {
                 let limit = gpu.caps().max_binding;
                 let matrix = load(&gpu, std::slice::from_ref(&case), limit);
-                check(&gpu, &case, &matrix, row.row_tile(i), i % 3 == 0 || coverage::full());
+                let tiles = row.row_tiles(i, &matrix);
+                check(&gpu, &case, &matrix, &tiles, i % 3 == 0 || coverage::full());
             }
         }
         block_on(gpu.finish()).expect("no device error");
@@ -218,8 +238,12 @@ fn check_mixed(gpu: &Gpu, cases: &[Case]) {
     let matrix = load(gpu, &twice, limit);
     let y = gpu.buffer("y", 4 * u64::from(matrix.rows)).unwrap();
     for (i, case) in cases.iter().enumerate() {
-        let x = gpu.buffer_with("x", &common::hex(&case.x_f32_hex)).unwrap();
-        gpu.submit(&matvec(gpu, &matrix, &x, Output { bias: None, accumulate: false, y: &y }), 1);
+        let mut x = common::hex(&case.x_f32_hex);
+        if Form::of(gpu, &matrix) == Form::Fixed {
+            x = bytemuck::cast_slice(&reference::fixed::blocks(&bytemuck::pod_collect_to_vec(&x))).to_vec();
+        }
+        let x = gpu.buffer_with("x", &x).unwrap();
+        gpu.submit(&matvec(gpu, &matrix, &x, Output::to(&y)), 1);
         let got = read(gpu, &y, matrix.rows as usize);
         for before in [&twice[..i], &twice[..cases.len() + i]] {
             let row = before.iter().map(|case| case.rows as usize).sum::<usize>();
@@ -261,7 +285,7 @@ fn a_matrix_larger_than_a_binding_is_cut_by_rows() {
             let limit = rows * row_bytes + grid_bytes(ty) + 128;
             let matrix = load(&gpu, std::slice::from_ref(&case), limit);
             assert!(matrix.slabs.len() > 1, "{ty}: {} rows in one buffer", case.rows);
-            check(&gpu, &case, &matrix, RowTile::ALL[0], false);
+            check(&gpu, &case, &matrix, &RowTile::ALL[..1], false);
         }
     }
     let gpu = Options::default().open().with_max_binding(64);
@@ -303,7 +327,7 @@ fn attend(gpu: &Gpu, heads: Heads, qkv: &[f32], inv_freq: &[f64]) -> Vec<f32> {
         };
         let dispatches = if n == 1 {
             let parts = decode_attention(gpu, heads, params, buffers, &partial);
-            [parts, combine(gpu, heads, [&partial, &batch, &y])]
+            [parts, combine(gpu, heads, Form::Floats, [&partial, &batch, &y])]
         } else {
             let turned = rope::rope(gpu, heads, params, buffers);
             [turned, attention(gpu, heads, [&qkv, &k_cache, &v_cache, &batch, &y])]

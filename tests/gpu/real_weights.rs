@@ -74,7 +74,7 @@ fn a_thousand_rows_of_real_weights_agree() {
     let mut batch = vec![0u32; BATCH_HEADER];
     batch[1] = TOKENS as u32;
     let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&batch)).expect("batch");
-    let output = Output { bias: None, accumulate: false, y: &out };
+    let output = Output::to(&out);
     for (kernel, tokens) in [("matvec", 1), ("matmul", TOKENS)] {
         let dispatches = match tokens {
             1 => matvec(&gpu, &matrix, &x, output),

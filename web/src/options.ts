@@ -29,10 +29,11 @@ function isKv(value: unknown): boolean {
 }
 
 export function isTuning(value: unknown): value is Tuning {
-  const { matmul, invocations, attention } = Object(value) as { [key in keyof Tuning]: unknown };
+  const { matmul, invocations, attention, dots } = Object(value) as { [key in keyof Tuning]: unknown };
   return (
     (matmul === 'workgroup' || matmul === 'registers') &&
     (attention === 'many' || attention === 'few') &&
+    (dots === 'floats' || dots === 'bytes') &&
     typeof invocations === 'number' &&
     Number.isInteger(invocations) &&
     invocations >= 0 &&

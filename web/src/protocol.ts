@@ -43,6 +43,8 @@ export interface Tuning {
   invocations: number;
   /** Over how many workgroups the positions that a token attends to are split. */
   attention: 'many' | 'few';
+  /** How a token's activations are multiplied by quantised weights. */
+  dots: 'floats' | 'bytes';
 }
 
 /** Facts about the loaded model and the device it runs on. */

@@ -5,6 +5,7 @@ use crate::gpu::{Buffer, Dispatch};
 use crate::kernels::Matrix;
 use crate::kernels::attention::attention;
 use crate::kernels::decode_attention::{combine, decode_attention};
+use crate::kernels::fixed::Form;
 use crate::kernels::matmul::Product;
 use crate::kernels::matrix::Arrangement::{Paired, Stacked};
 use crate::kernels::matvec::{Output, matvec};
@@ -87,9 +88,11 @@ impl Layer {
         let mut all = matvec(gpu, &self.qkv, graph.normed(&self.attn_norm), self.to_qkv(graph));
         let buffers = self.head_buffers(graph, cache);
         all.push(decode_attention(gpu, heads, rope_params, buffers, partial));
-        all.push(combine(gpu, heads, [partial, &state.batch, &a.heads]));
+        let form = Form::of(gpu, &self.attn_output);
+        all.push(combine(gpu, heads, form, [partial, &state.batch, &a.heads]));
         all.extend(matvec(gpu, &self.attn_output, &a.heads, self.to_attn_output(graph)));
-        let gated = Output { bias: self.gate_up_bias.as_ref(), accumulate: false, y: &a.gated };
+        let form = Form::of(gpu, &self.down);
+        let gated = Output { bias: self.gate_up_bias.as_ref(), form, ..Output::to(&a.gated) };
         all.extend(matvec(gpu, &self.gate_up, graph.normed(&self.ffn_norm), gated));
         all.extend(matvec(gpu, &self.down, &a.gated, self.to_down(graph)));
         all
@@ -105,7 +108,7 @@ impl Layer {
         all.push(attention(gpu, heads, [&a.qkv, &cache.keys, &cache.values, &state.batch, &a.heads]));
         all.extend(project(&self.attn_output, &a.heads, self.to_attn_output(graph)));
         all.push(graph.norm(&self.ffn_norm));
-        let gate_up = Output { bias: self.gate_up_bias.as_ref(), accumulate: false, y: &a.gate_up };
+        let gate_up = Output { bias: self.gate_up_bias.as_ref(), ..Output::to(&a.gate_up) };
         all.extend(project(&self.gate_up, &a.normed, gate_up));
         all.push(swiglu(gpu, graph.config.n_ff, &a.gate_up, &a.gated));
         all.extend(project(&self.down, &a.gated, self.to_down(graph)));
@@ -113,15 +116,16 @@ impl Layer {
     }
 
     fn to_qkv<'a>(&'a self, graph: &Graph<'a>) -> Output<'a> {
-        Output { bias: self.qkv_bias.as_ref(), accumulate: false, y: &graph.scratch.qkv }
+        Output { bias: self.qkv_bias.as_ref(), ..Output::to(&graph.scratch.qkv) }
     }
 
     fn to_attn_output<'a>(&'a self, graph: &Graph<'a>) -> Output<'a> {
-        Output { bias: self.attn_output_bias.as_ref(), accumulate: true, y: &graph.scratch.x }
+        let bias = self.attn_output_bias.as_ref();
+        Output { bias, accumulate: true, ..Output::to(&graph.scratch.x) }
     }
 
     fn to_down<'a>(&'a self, graph: &Graph<'a>) -> Output<'a> {
-        Output { bias: self.down_bias.as_ref(), accumulate: true, y: &graph.scratch.x }
+        Output { bias: self.down_bias.as_ref(), accumulate: true, ..Output::to(&graph.scratch.x) }
     }
 
     fn head_buffers<'a>(&'a self, graph: &Graph<'a>, cache: &'a LayerCache) -> HeadBuffers<'a> {

@@ -6,6 +6,7 @@ use crate::Result;
 use crate::config::ModelConfig;
 use crate::gpu::{Buffer, Gpu};
 use crate::kernels::embed::embed;
+use crate::kernels::fixed::{BLOCK_WORDS, Form};
 use crate::kernels::matmul::{matmul, matmul_few};
 use crate::kernels::matrix::Arrangement;
 use crate::kernels::matvec::{Input, Norm, Output, RowTile, matvec, matvec_tiled};
@@ -15,7 +16,7 @@ use crate::kernels::swiglu::swiglu;
 use crate::kernels::{BATCH_HEADER, Matrix};
 use crate::kv_type::KvTypes;
 use crate::model::gpu_sampler::{GpuSampler, SamplerScratch};
-use crate::quant::{GgmlType, Layout};
+use crate::quant::{CHUNK, GgmlType, Layout};
 use crate::reference;
 use crate::sampler::{Sampler, SamplingParams};
 use std::ops::Range;
@@ -46,20 +47,43 @@ struct Case {
     /// An error of `bound` times its scale is fine.
     scale: Vec<f64>,
     bound: f64,
-    /// Whether the values are u32 instead of f32.
-    integers: bool,
+    values: Values,
+}
+
+/// How values lie in a buffer.
+#[derive(Clone, Copy)]
+enum Values {
+    Floats,
+    Integers,
+    /// From the first block on.
+    Fixed,
+}
+
+impl Values {
+    fn of(form: Form) -> Self {
+        match form {
+            Form::Floats => Self::Floats,
+            Form::Fixed => Self::Fixed,
+        }
+    }
 }
 
 impl Case {
     fn bytes(&self) -> Range<u64> {
-        4 * self.first as u64..4 * (self.first + self.want.len()) as u64
+        let (first, end) = (self.first as u64, (self.first + self.want.len()) as u64);
+        match self.values {
+            Values::Fixed => 0..(4 * BLOCK_WORDS) as u64 * end.div_ceil(u64::from(CHUNK)),
+            _ => 4 * first..4 * end,
+        }
     }
 
     /// The first of the values that is off (or no number at all): the kernel, and how far.
     fn check(&self, bytes: &[u8]) -> Option<(String, String)> {
-        let got = match self.integers {
-            true => bytemuck::pod_collect_to_vec(bytes).into_iter().map(|v: u32| f64::from(v)).collect(),
-            false => doubles(&bytemuck::pod_collect_to_vec(bytes)),
+        let words = || bytemuck::pod_collect_to_vec::<u8, u32>(bytes);
+        let got = match self.values {
+            Values::Integers => words().into_iter().map(f64::from).collect(),
+            Values::Floats => doubles(&bytemuck::pod_collect_to_vec(bytes)),
+            Values::Fixed => reference::fixed::values(&words()).split_off(self.first),
         };
         let off = |(i, ((got, want), scale)): (usize, ((&f64, &f64), &f64))| {
             let error = (got - want).abs();
@@ -81,13 +105,19 @@ pub async fn run(
     let mut random = Random(1);
     let repack = Repack::new(gpu)?;
     let mut cases = Vec::new();
-    let layouts: Vec<_> = types.iter().filter_map(|ty| ty.layout()).collect();
-    // how rows are shared out has nothing to do with their format
-    let mut row_tiles = RowTile::in_use(gpu);
-    for layouts in layouts.chunks(MIXED) {
-        cases.extend(weights(gpu, &repack, layouts, row_tiles, &mut random).await?);
-        row_tiles = &row_tiles[..1];
+    let mut layouts: Vec<_> = types.iter().filter_map(|ty| ty.layout()).collect();
+    // a matrix with floats is never multiplied by bytes
+    layouts.sort_by_key(|layout| layout.is_float());
+    for kind in layouts.chunk_by(|a, b| a.is_float() == b.is_float()) {
+        // how rows are shared out has nothing to do with their format
+        let mut all_ways = true;
+        for layouts in kind.chunks(MIXED) {
+            cases.extend(weights(gpu, &repack, config, layouts, all_ways, &mut random).await?);
+            all_ways = false;
+        }
     }
+    let quants: Vec<_> = layouts.iter().copied().filter(|layout| !layout.is_float()).collect();
+    let layouts = if quants.is_empty() { layouts } else { quants };
     cases.extend(gated(gpu, &repack, config, &layouts, &mut random).await?);
     cases.push(norm(gpu, config, &mut random)?);
     cases.push(gate(gpu, config, &mut random)?);
@@ -175,8 +205,9 @@ fn batch(gpu: &Gpu, pos: usize, n: usize) -> Result<Buffer> {
 async fn weights(
     gpu: &Gpu,
     repack: &Repack,
+    config: &ModelConfig,
     layouts: &[&'static Layout],
-    row_tiles: &[RowTile],
+    all_ways: bool,
     random: &mut Random,
 ) -> Result<Vec<Case>> {
     let tensors: Vec<_> = layouts.iter().map(|layout| ("self-test", layout.ty, ROWS as u32)).collect();
@@ -201,15 +232,17 @@ async fn weights(
         *want += bias + before;
         *scale += bias.abs() + before.abs();
     }
+    let x_fixed = gpu.buffer_with("x", bytemuck::cast_slice(&reference::fixed::blocks(&x[..COLS])))?;
     let (x, bias) = (floats(gpu, "x", &x)?, floats(gpu, "bias", &bias)?);
     let all = floats(gpu, "y", &before)?;
     fn output<'a>(bias: &'a Buffer, y: &'a Buffer) -> Output<'a> {
-        Output { bias: Some(bias), accumulate: true, y }
+        Output { bias: Some(bias), accumulate: true, ..Output::to(y) }
     }
     let mut cases = vec![by_format(ROWS * COLS, embed)];
-    for tile in row_tiles {
+    for tile in row_tiles(gpu, config, &matrix, all_ways) {
         let one = floats(gpu, "y", &before[..rows])?;
-        gpu.submit(&matvec_tiled(gpu, &matrix, &x, output(&bias, &one), *tile), 1);
+        let x = if tile.form == Form::Fixed { &x_fixed } else { &x };
+        gpu.submit(&matvec_tiled(gpu, &matrix, x, output(&bias, &one), tile), 1);
         let matvec = case("matvec", one, want[..rows].to_vec(), scale[..rows].to_vec(), SUM_BOUND);
         cases.push(by_format(ROWS, matvec));
     }
@@ -222,6 +255,17 @@ async fn weights(
     gpu.submit(&product, MANY_TOKENS as u32);
     cases.push(by_format(ROWS, case("matmul", all, want, scale, SUM_BOUND)));
     Ok(cases)
+}
+
+/// The ways that rows of such a matrix are shared out for this model, or one of them in each form.
+fn row_tiles(gpu: &Gpu, config: &ModelConfig, w: &Matrix, all_ways: bool) -> Vec<RowTile> {
+    let form = Form::of(gpu, w);
+    let mut forms = vec![form, form.normed(gpu, config.n_embd as u32)];
+    forms.dedup();
+    let in_use = |form| {
+        &RowTile::in_use(gpu, form)[..if all_ways { 8 } else { 1 }.min(RowTile::in_use(gpu, form).len())]
+    };
+    forms.into_iter().flat_map(in_use).copied().collect()
 }
 
 /// A token's matvec of gate and up, of two of the formats, with the norm before it and the gate after it.
@@ -251,10 +295,13 @@ async fn gated(
     let scale = (0..ROWS).map(error).collect();
     let (weight, bias) = (floats(gpu, "weight", &weight)?, floats(gpu, "bias", &bias)?);
     let norm = Norm { weight: &weight, eps: config.rms_eps, batch: &batch(gpu, 0, TOKENS)? };
-    let (x, y) = (floats(gpu, "x", &x)?, gpu.buffer("y", 4 * ROWS as u64)?);
-    let output = Output { bias: Some(&bias), accumulate: false, y: &y };
+    let form = Form::of(gpu, &matrix);
+    let blocks = ROWS.div_ceil(CHUNK as usize);
+    let (x, y) = (floats(gpu, "x", &x)?, gpu.buffer("y", 4 * (BLOCK_WORDS * blocks) as u64)?);
+    let output = Output { bias: Some(&bias), form, ..Output::to(&y) };
     gpu.submit(&matvec(gpu, &matrix, Input { x: &x, norm: Some(norm) }, output), 1);
-    Ok(Some(case("matvec with norm and gate", y, want, scale, 4.0 * SUM_BOUND)))
+    let case = case("matvec with norm and gate", y, want, scale, 4.0 * SUM_BOUND);
+    Ok(Some(Case { values: Values::of(form), ..case }))
 }
 
 /// Random weights, repacked; their values, row by row.
@@ -286,7 +333,7 @@ fn case(kernel: &str, output: Buffer, want: Vec<f64>, scale: Vec<f64>, bound: f6
         want,
         scale,
         bound,
-        integers: false,
+        values: Values::Floats,
     }
 }
 
@@ -344,5 +391,5 @@ fn choice(gpu: &Gpu) -> Result<Case> {
     on_gpu.start(gpu, &params, sampler.seed());
     gpu.submit(std::iter::repeat_n(&dispatches, want.len()).flatten(), 1);
     let scale = vec![0.0; want.len()];
-    Ok(Case { integers: true, ..case("sample", on_gpu.sampled, want, scale, 0.0) })
+    Ok(Case { values: Values::Integers, ..case("sample", on_gpu.sampled, want, scale, 0.0) })
 }

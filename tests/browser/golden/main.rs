@@ -11,9 +11,10 @@ use minke::gguf::{Header, HeaderParser};
 use minke::gpu::{Gpu, GpuOptions};
 use minke::kernels::matvec::{Output, RowTile, matvec_tiled};
 use minke::kernels::repack::Repack;
-use minke::kernels::{BATCH_HEADER, Matrix, embed::embed, matmul::matmul};
+use minke::kernels::{BATCH_HEADER, Matrix, embed::embed, fixed::Form, matmul::matmul};
 use minke::model::ModelOptions;
 use minke::quant::GgmlType;
+use minke::reference::fixed;
 use minke::tokenizer::Special;
 use serde::{Deserialize, Serialize};
 use std::io::Cursor;
@@ -169,7 +170,7 @@ impl GoldenKernels {
     }
 
     /// Three Float32Arrays of a matrix of `rows` x `cols` weights with the blocks `raw`: matvec of the first
-    /// `cols` values of `x`, by [`RowTile::ALL`]`[row_tile]`; matmul of all of `x`, a token each `cols` values; and the embeddings of as many
+    /// `cols` values of `x`, by [`RowTile::ALL`]`[row_tile]`, or of float weights another; matmul of all of `x`, a token each `cols` values; and the embeddings of as many
     /// tokens of the ids 0, 1, ..., `rows` - 1, 0, ...
     pub async fn run(
         &self,
@@ -191,12 +192,18 @@ impl GoldenKernels {
         batch[1] = tokens;
         batch.extend((0..tokens).map(|t| t % rows));
         let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&batch))?;
+        let tile = RowTile::ALL[row_tile];
+        let tile = if w.has_floats() { RowTile::FLOATS[row_tile % 4] } else { tile };
+        let one = match tile.form {
+            Form::Floats => gpu.buffer_with("x", bytemuck::cast_slice(&x))?,
+            Form::Fixed => gpu.buffer_with("x", bytemuck::cast_slice(&fixed::blocks(&x[..cols as usize])))?,
+        };
         let x = gpu.buffer_with("x", bytemuck::cast_slice(&x))?;
         let y = gpu.buffer("y", 4 * u64::from(tokens * rows.max(cols)))?;
-        let output = Output { bias: None, accumulate: false, y: &y };
+        let output = Output::to(&y);
         let results = Array::new();
         for (dispatches, n_tokens, n) in [
-            (matvec_tiled(gpu, &w, &x, output, RowTile::ALL[row_tile]), 1, rows),
+            (matvec_tiled(gpu, &w, &one, output, tile), 1, rows),
             (matmul(gpu, &w, &x, &batch, output), tokens, tokens * rows),
             (embed(gpu, &w, &batch, &y), tokens, tokens * cols),
         ] {

@@ -6,6 +6,7 @@ use minke::kernels::Matrix;
 use minke::kernels::attention::attention;
 use minke::kernels::decode_attention::{combine, decode_attention};
 use minke::kernels::embed::embed;
+use minke::kernels::fixed::Form;
 use minke::kernels::matmul::{matmul, matmul_few};
 use minke::kernels::matrix::Arrangement;
 use minke::kernels::matvec::{Input, Norm, Output, RowTile, matvec_tiled};
@@ -49,13 +50,14 @@ async fn matrices(gpu: &Gpu, repack: &Repack, ty: GgmlType, any: &Buffer) -> Res
     let norm = Norm { weight: any, eps: 1e-6, batch: any };
     let normed = Input { x: any, norm: Some(norm) };
     for (bias, accumulate) in [(None, false), (Some(any), true)] {
-        let output = Output { bias, accumulate, y: any };
+        let output = Output { bias, accumulate, ..Output::to(any) };
         matmul(gpu, &w, any, any, output);
         matmul_few(gpu, &w, any, any, output);
-        for tile in RowTile::ALL {
+        for tile in RowTile::ALL.into_iter().filter(|tile| tile.fits(&paired)) {
             matvec_tiled(gpu, &w, any, output, tile);
             matvec_tiled(gpu, &w, normed, output, tile);
-            matvec_tiled(gpu, &paired, normed, Output { accumulate: false, ..output }, tile);
+            let output = Output { accumulate: false, form: tile.form, ..output };
+            matvec_tiled(gpu, &paired, normed, output, tile);
         }
     }
     Ok(())
@@ -72,7 +74,7 @@ fn heads(gpu: &Gpu, any: &Buffer) {
             HeadBuffers { table: any, batch: any, head_norms, qkv: any, k_cache: any, v_cache: any };
         rope(gpu, heads, params, buffers);
         decode_attention(gpu, heads, params, buffers, any);
-        combine(gpu, heads, [any; 3]);
+        [Form::Floats, Form::Fixed].map(|form| combine(gpu, heads, form, [any; 3]));
         attention(gpu, heads, [any; 5]);
     }
 }

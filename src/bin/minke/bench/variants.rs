@@ -71,7 +71,7 @@ pub async fn measure(
         if matrices().any(is_output) {
             continue;
         }
-        let output = Output { bias: None, accumulate: false, y: &buffers.y };
+        let output = Output::to(&buffers.y);
         for tile in Tile::ALL {
             let gpu = gpu.with_tuning(Tuning { matmul: tile, ..gpu.caps().tuning });
             for (kernel, product, tokens) in
@@ -98,7 +98,7 @@ fn one_token(gpu: &Gpu, w: &Matrix, buffers: &Buffers, tile: RowTile) -> Vec<Dis
     let Buffers { x, y, batch } = buffers;
     let normed = is_output(w) || matches!(w.name, "qkv" | "gate_up");
     let norm = normed.then_some(Norm { weight: x, eps: 1e-6, batch });
-    let output = Output { bias: None, accumulate: !normed, y };
+    let output = Output { accumulate: !normed, ..Output::to(y) };
     matvec_tiled(gpu, w, Input { x, norm }, output, tile)
 }
 

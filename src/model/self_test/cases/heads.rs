@@ -1,11 +1,12 @@
 //! RoPE, head norms, the KV cache and attention.
 
-use super::{Case, Random, batch, case, doubles, floats, most};
+use super::{Case, Random, Values, batch, case, doubles, floats, most};
 use crate::Result;
 use crate::config::{Architecture, ModelConfig};
-use crate::gpu::{Buffer, Extent, Gpu};
+use crate::gpu::{Buffer, Dots, Extent, Gpu};
 use crate::kernels::attention::attention;
 use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
+use crate::kernels::fixed::Form;
 use crate::kernels::rope::{self, HeadBuffers, Heads, rope};
 use crate::kv_type::{KvType, KvTypes};
 use crate::model::program;
@@ -31,7 +32,8 @@ pub fn heads(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, random: &mut Random) 
         norms: norms.then(|| (random.floats(shape.head_dim), random.floats(shape.head_dim))),
         inv_freq: config.rope.inv_freq(None),
     };
-    let [many, one] = inputs.submit(gpu)?;
+    let form = if gpu.caps().tuning.dots == Dots::Bytes { Form::Fixed } else { Form::Floats };
+    let [many, one] = inputs.submit(gpu, form)?;
     // The twin keeps keys and values as the cache does, but one at the middle between two that the cache can keep may
     // become either; an output is a mean over more than 200 positions, and so far less than that step off.
     let bound = 1e-4 + reference::kv::step(kv.keys).max(reference::kv::step(kv.values));
@@ -45,7 +47,10 @@ pub fn heads(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, random: &mut Random) 
     let last = shape.n_head - 1;
     let ends = [(BATCHES[0], 0), (LAST - 1, last / 2), (LAST - 1, last)];
     let many = ends.map(|(position, h)| case("rope and attention", &many, BATCHES[0], position, h));
-    let one = [0, last].map(|h| case("decode_attention and combine", &one, LAST, LAST, h));
+    let one = [0, last].map(|h| Case {
+        values: Values::of(form),
+        ..case("decode_attention and combine", &one, LAST, LAST, h)
+    });
     Ok(many.into_iter().chain(one).collect())
 }
 
@@ -62,7 +67,7 @@ struct HeadInputs<'a> {
 
 impl HeadInputs<'_> {
     /// Puts all batches into the cache. Attention's output for the last two, `[tokens][n_head][head_dim]`.
-    fn submit(&self, gpu: &Gpu) -> Result<[Buffer; 2]> {
+    fn submit(&self, gpu: &Gpu, form: Form) -> Result<[Buffer; 2]> {
         let (shape, config) = (self.shape, self.config);
         let table = floats(gpu, "table", &rope::table(&self.inv_freq, config.rope.mscale, POSITIONS))?;
         let cache = |what: &str, position: u64| gpu.buffer(what, POSITIONS as u64 * position);
@@ -90,7 +95,7 @@ impl HeadInputs<'_> {
             let extent = Extent { tokens: n as u32, positions: (pos + n) as u32 };
             if pos == LAST {
                 let attend = decode_attention(gpu, shape, params, buffers, &partial);
-                gpu.submit([&attend, &combine(gpu, shape, [&partial, &batch, &one])], extent);
+                gpu.submit([&attend, &combine(gpu, shape, form, [&partial, &batch, &one])], extent);
             } else {
                 gpu.submit([&rope(gpu, shape, params, buffers)], extent);
             }
