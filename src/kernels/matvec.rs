@@ -72,9 +72,11 @@ pub struct RowTile {
 
 impl std::fmt::Display for RowTile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let Self { form, workgroup, lanes, rows, rounds } = self;
-        let form = if *form == Form::Fixed { ", bytes" } else { "" };
-        write!(f, "{lanes} lanes of {workgroup} x {rows} x {rounds}{form}")
+        let Self { form, workgroup, lanes, rows, .. } = self;
+        match form {
+            Form::Floats => write!(f, "{lanes} lanes x {rows}"),
+            Form::Fixed => write!(f, "{lanes} of {workgroup} lanes x {rows}, bytes"),
+        }
     }
 }
 

@@ -43,7 +43,7 @@ pub async fn autotune(
     now: Clock,
     budget: f64,
 ) -> Result<Tuning> {
-    let mut budget = Budget { now, end: now() + budget, longest: 0.0 };
+    let mut budget = Budget::new(now, budget);
     match measured(gpu, config, kv, ty, &mut budget).await {
         Err(Error::DeviceLost { reason }) => Err(Error::DeviceLost { reason }),
         // nobody needs what this driver rejects or has no memory for: the self-test sees to the usual way
@@ -53,11 +53,19 @@ pub async fn autotune(
 }
 
 /// The time that is left.
-struct Budget {
+#[derive(Debug)]
+pub struct Budget {
     now: Clock,
     end: f64,
     /// Milliseconds of the longest trial so far: most of it is compiling, which cannot be broken off.
     longest: f64,
+}
+
+impl Budget {
+    /// So many milliseconds from now on.
+    pub fn new(now: Clock, milliseconds: f64) -> Self {
+        Self { now, end: now() + milliseconds, longest: 0.0 }
+    }
 }
 
 async fn measured(
@@ -76,7 +84,8 @@ async fn measured(
     let batch = gpu.buffer_with("tuning", bytemuck::cast_slice(&batch))?;
     // as the model does, which so finds compiled what is chosen
     let output = Output { accumulate: true, ..Output::to(&y) };
-    let dots = dots(gpu, budget).await?;
+    // a CPU has no use for so many lanes as a product by bytes takes
+    let dots = if gpu.caps().cpu { Dots::Floats } else { dots(gpu, budget).await? };
 
     // what is likely best goes first, as it may be all that there is time for
     let tiles = match gpu.caps().cpu {
@@ -107,7 +116,7 @@ async fn measured(
 
 /// Tries the arithmetic of a matvec's innermost loop: some devices have an instruction for products of four bytes, on others
 /// it takes many. Where WGSL has no such function the kernel is refused.
-async fn dots(gpu: &Gpu, budget: &mut Budget) -> Result<Dots> {
+pub async fn dots(gpu: &Gpu, budget: &mut Budget) -> Result<Dots> {
     const WORDS: u32 = 256;
     let words: Vec<u32> = (1..=WORDS).map(|i| i.wrapping_mul(2_654_435_761)).collect();
     let words = gpu.buffer_with("tuning", bytemuck::cast_slice(&words))?;

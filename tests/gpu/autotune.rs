@@ -5,7 +5,7 @@ use minke::config::ModelConfig;
 use minke::gguf::HeaderParser;
 use minke::gpu::{Dots, Splits, Tile, Tuning};
 use minke::kv_type::KvTypes;
-use minke::model::autotune::{BUDGET_MS, autotune};
+use minke::model::autotune::{self, BUDGET_MS, Budget, autotune};
 use minke::quant::GgmlType;
 use pollster::block_on;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -48,7 +48,7 @@ fn the_faster_way_is_taken() {
         _ => s,
     };
     let chosen = tuned(by_default, f64::INFINITY, common::now);
-    assert_eq!(chosen, Tuning { dots: chosen.dots, ..Tuning::default() });
+    assert_eq!(chosen, Tuning::default());
 
     let other = |label: &str, s| match label {
         "matmul" => slow(s, "w_tile"),
@@ -59,6 +59,25 @@ fn the_faster_way_is_taken() {
     let chosen = tuned(other, f64::INFINITY, common::now);
     assert_eq!((chosen.matmul, chosen.attention), (Tile::Registers, Splits::Few));
     assert!(chosen.invocations > 0);
+}
+
+/// What is chosen of products by floats and by bytes.
+fn dots(patch: fn(&str, String) -> String) -> Dots {
+    let gpu = Options::default().patched(patch).open();
+    block_on(autotune::dots(&gpu, &mut Budget::new(common::now, f64::INFINITY))).expect("a choice")
+}
+
+#[test]
+fn the_faster_products_are_taken() {
+    fn slow(source: String, bytes: u32) -> String {
+        let words = "i < WORDS;";
+        assert!(source.contains(words));
+        let this = source.contains(&format!("const BYTES: u32 = {bytes}u"));
+        if this { source.replace(words, "i < 100u * WORDS;") } else { source }
+    }
+    assert_eq!(dots(|_, source| slow(source, 0)), Dots::Bytes);
+    assert_eq!(dots(|_, source| slow(source, 1)), Dots::Floats);
+    assert_eq!(dots(|_, source| source.replace("dot4I8Packed", "dot5I8Packed")), Dots::Floats);
 }
 
 #[test]
