@@ -15,6 +15,8 @@ const MEMORY: u32 = 15 << 10;
 
 /// What a workgroup takes.
 struct Tiling {
+    /// Invocations.
+    workgroup: u32,
     /// Query heads that share a key head.
     heads: u32,
     /// Tiles of positions.
@@ -24,13 +26,17 @@ struct Tiling {
 impl Tiling {
     /// As many heads as share a key head, but at most 8, and no more than fit.
     fn of(heads: Heads, splits: Splits) -> Self {
+        let (workgroup, tiles) = match splits {
+            Splits::Many => (256, 1),
+            Splits::Few => (64, 2),
+        };
         let group = (heads.n_head / heads.n_kv_head) as u32;
-        // the query; vectors of parts, and weights, of each position; the largest and the sum of 16 invocations
-        let bytes = |tiles: u32| 4 * (heads.head_dim as u32 + (16 + 4) * TILE / 4 * tiles + 2 * 16);
+        // the query; a vector of each invocation, and weights, of each tile; the largest and the sum of 16 invocations
+        let bytes = |tiles: u32| 4 * (heads.head_dim as u32 + (4 * workgroup + TILE) * tiles + 2 * 16);
         let together =
             (1..=8).rev().find(|n| group.is_multiple_of(*n) && n * bytes(1) <= MEMORY).unwrap_or(1);
-        let two = splits == Splits::Few && together * bytes(2) <= MEMORY;
-        Self { heads: together, tiles: if two { 2 } else { 1 } }
+        let tiles = if together * bytes(tiles) <= MEMORY { tiles } else { 1 };
+        Self { workgroup, heads: together, tiles }
     }
 
     fn positions(&self) -> u32 {
@@ -55,7 +61,7 @@ pub fn decode_attention(
 ) -> Dispatch {
     let tiling = Tiling::of(heads, gpu.caps().tuning.attention);
     let mut constants = buffers.constants(heads, params);
-    constants.extend([("WORKGROUP", 64), ("HEADS", tiling.heads), ("TILES", tiling.tiles)]);
+    constants.extend([("WORKGROUP", tiling.workgroup), ("HEADS", tiling.heads), ("TILES", tiling.tiles)]);
     let scale = shader::float(1.0 / (heads.head_dim as f32).sqrt());
     let extra = format!("const EPS: f32 = {};\nconst SCALE: f32 = {scale};\n", shader::float(params.eps));
     let kernel = include_str!("../../shaders/decode_attention.wgsl");
