@@ -2,8 +2,8 @@
 // matrix is gate and up, and y[row] = silu(gate[row] . x) * (up[row] . x) (Shazeer 2020).
 //
 // LANES invocations share OUTPUTS rows (with GATED of each part), ROUNDS times: each takes every LANES-th chunk of 32 weights,
-// and the rows share what was read of x. What x is, and how it is multiplied, say shared/matvec_floats.wgsl, matvec_fixed.wgsl
-// and matvec_normed.wgsl; where y goes, shared/output_floats.wgsl and output_fixed.wgsl.
+// and the rows share what was read of x. What x is made of, say shared/matvec_*.wgsl, its form and how it is multiplied,
+// shared/operand_*.wgsl; where y goes, shared/output_*.wgsl.
 // Constants: WORKGROUP, LANES, CLUSTER (neighbours that cluster_sum sums over: LANES or a part of them), OUTPUTS (1, 2 or,
 // without GATED, 4), ROUNDS, CHUNKS (chunks a row), ROWS (of the matrix), BIAS, ACCUMULATE, NORM, EPS, GATED; generated:
 // part_of, and unpack or chunk.

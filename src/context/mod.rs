@@ -312,7 +312,8 @@ impl Context {
         if tokens.len() == 1 {
             parts.extend([&head[..], sample]);
         }
-        let passes: Vec<&[Dispatch]> = parts.into_iter().flat_map(|part| part.chunks(1)).collect();
+        let passes = parts.into_iter().flat_map(|part| part.chunks(1));
+        let passes: Vec<&[Dispatch]> = passes.filter(|pass| pass[0].runs(extent)).collect();
         let times = model.gpu().time(&passes, extent).await?;
         let timing = |(dispatch, microseconds): (&Dispatch, f64)| Timing {
             label: dispatch.label.clone(),

@@ -96,6 +96,8 @@ pub struct Dispatch {
     /// What is bound, kept alive.
     buffers: Vec<Buffer>,
     groups: [Groups; 2],
+    /// Of how many positions it runs: more than the first, and not more than the second.
+    positions: (u32, u32),
     /// The kernel's name, and that of the matrix it works on where it has one, such as `matvec qkv`.
     pub label: String,
     /// None where nobody has said.
@@ -106,6 +108,22 @@ impl Dispatch {
     /// With its work.
     pub fn doing(self, work: Work) -> Self {
         Self { work, ..self }
+    }
+
+    /// Only where the last token attends to more than so many positions.
+    pub fn beyond(self, positions: u32) -> Self {
+        Self { positions: (positions, self.positions.1), ..self }
+    }
+
+    /// Only where the last token attends to no more than so many positions.
+    pub fn up_to(self, positions: u32) -> Self {
+        Self { positions: (self.positions.0, positions), ..self }
+    }
+
+    /// Whether it is recorded for such a batch.
+    pub fn runs(&self, extent: Extent) -> bool {
+        let (beyond, up_to) = self.positions;
+        (beyond + 1..=up_to).contains(&extent.positions)
     }
 
     /// With the name of the matrix it works on.
@@ -122,7 +140,7 @@ impl Dispatch {
         let pairs = self.buffers.iter().zip(others);
         let buffers = pairs.map(|(buffer, other)| other.unwrap_or_else(|| buffer.clone())).collect();
         let bound = gpu.bind(self.label.clone(), self.pipeline.clone(), buffers, self.groups);
-        bound.doing(self.work)
+        Self { positions: self.positions, work: self.work, ..bound }
     }
 
     pub(super) fn record(&self, pass: &mut wgpu::ComputePass, extent: Extent) {
@@ -155,6 +173,7 @@ impl Gpu {
             layout: &pipeline.get_bind_group_layout(0),
             entries: &entries,
         });
-        Dispatch { pipeline, bind_group, buffers, groups, label, work: Work::default() }
+        let (positions, work) = ((0, u32::MAX), Work::default());
+        Dispatch { pipeline, bind_group, buffers, groups, positions, label, work }
     }
 }

@@ -38,6 +38,12 @@ impl Failures {
         self.update(|reports| _ = reports.lost.get_or_insert(reason));
     }
 
+    /// Notes that waiting for the device failed, as it does after a submission that it refused: then that is the reason.
+    pub fn give_up(&self, reason: String) {
+        let refused = self.update(|reports| reports.refused.clone());
+        self.lose(refused.unwrap_or(reason));
+    }
+
     /// [`Error::DeviceLost`] from the moment on when the device was; [`Error::Validation`] once for what was refused.
     pub fn check(&self) -> Result<()> {
         let (lost, refused) = self.update(|reports| (reports.lost.clone(), reports.refused.take()));

@@ -282,7 +282,7 @@ impl Gpu {
         let mut pass =
             encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
         let mut recorded = 0;
-        for dispatch in dispatches {
+        for dispatch in dispatches.into_iter().filter(|dispatch| dispatch.runs(extent)) {
             dispatch.record(&mut pass, extent);
             recorded += 1;
         }
@@ -331,7 +331,7 @@ impl Gpu {
     fn wait(&self, submission_index: Option<wgpu::SubmissionIndex>) {
         let poll = wgpu::PollType::Wait { submission_index, timeout: None };
         if let Err(error) = self.shared.device.poll(poll) {
-            self.shared.failures.lose(error.to_string());
+            self.shared.failures.give_up(error.to_string());
         }
     }
 }

@@ -50,10 +50,11 @@ impl Tile {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Splits {
-    /// As many as there can be: for GPUs.
+    /// As many as there can be, of many invocations each: for GPUs.
     #[default]
     Many,
-    /// Half as many where workgroup memory allows: for devices of few cores, where each workgroup has its cost.
+    /// Half as many where workgroup memory allows, of few invocations: for devices of few cores, where each workgroup has its
+    /// cost.
     Few,
 }
 

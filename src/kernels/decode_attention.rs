@@ -1,8 +1,10 @@
 //! Attention of one token, its positions split over workgroups.
 
+use super::Matrix;
 use super::attention;
 use super::fixed::Form;
 use super::generated;
+use super::matvec::{Before, Join, RowTile};
 use super::rope::{HeadBuffers, Heads, RopeParams};
 use crate::gpu::shader::{self, shared};
 use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Splits, Work};
@@ -48,6 +50,18 @@ impl Tiling {
 pub fn partial_bytes(heads: Heads, positions: usize) -> u64 {
     let splits = positions.div_ceil(TILE as usize);
     4 * (heads.n_head * splits * (heads.head_dim + 4)) as u64
+}
+
+/// Most parts of a head that are joined by the matrix that follows ([`join`]): each of its workgroups reads them all.
+const MOST_JOINED: u32 = 8;
+
+/// How `w` may join the heads for itself, and up to how many positions: then [`combine`] is not needed.
+pub fn join<'a>(gpu: &Gpu, heads: Heads, w: &Matrix, batch: &'a Buffer) -> Option<(Before<'a>, u32)> {
+    let form = Form::of(gpu, w);
+    let fits = form.can_keep(gpu, RowTile::of(gpu, w, form).workgroup(), w.cols);
+    let split = Tiling::of(heads, gpu.caps().tuning.attention).positions();
+    (fits && heads.head_dim.is_multiple_of(CHUNK as usize))
+        .then(|| (Before::Join(Join { heads, split, batch }), MOST_JOINED * split))
 }
 
 /// Turns and caches the token's heads and attends to all positions up to its own; `partial` is f32

@@ -4,9 +4,11 @@ use super::Matrix;
 use crate::gpu::{Dots, Gpu};
 use crate::quant::CHUNK;
 
-/// Widest row that a workgroup norms for itself in fixed point, with subgroups and without: as much as fits the workgroup
-/// memory that a device is sure to have, 16 KiB, with what else lies there.
-const WIDEST_NORM: [u32; 2] = [128 * CHUNK, 64 * CHUNK];
+/// Bytes of workgroup memory that a device is sure to have.
+const MEMORY: u32 = 16 << 10;
+
+/// Of a workgroup, on any device (WebGPU, maxComputeInvocationsPerWorkgroup).
+const MOST_INVOCATIONS: u32 = 256;
 
 /// Words of a block of 32 values in fixed point.
 pub const BLOCK_WORDS: usize = 28;
@@ -31,8 +33,18 @@ impl Form {
 
     /// The form in which a matvec norms rows of so many columns.
     pub fn normed(self, gpu: &Gpu, cols: u32) -> Self {
-        let [subgroups, none] = WIDEST_NORM;
-        let widest = if gpu.caps().subgroups { subgroups } else { none };
-        if cols > widest { Self::Floats } else { self }
+        if self.can_keep(gpu, MOST_INVOCATIONS, cols) { self } else { Self::Floats }
+    }
+
+    /// Whether a workgroup of so many invocations has the memory to keep so many columns (shaders/shared/kept_*.wgsl).
+    pub fn can_keep(self, gpu: &Gpu, workgroup: u32, cols: u32) -> bool {
+        let chunk = match self {
+            Self::Floats => 4 * CHUNK,
+            Self::Fixed => 4 * BLOCK_WORDS as u32,
+        };
+        // for sums: a vector and a float of each cluster, without subgroups of each invocation too
+        let clusters = workgroup / 8 * (16 + 4);
+        let sums = if gpu.caps().subgroups { clusters } else { clusters + workgroup * (16 + 4) };
+        cols / CHUNK * chunk + sums + 4 * CHUNK <= MEMORY
     }
 }

@@ -2,6 +2,7 @@
 
 use super::fixed::Form;
 use super::matrix::Arrangement;
+use super::rope::Heads;
 use super::{Matrix, generated};
 use crate::gpu::shader::{self, shared};
 use crate::gpu::{Amount, Bind, Buffer, Caps, Dispatch, Gpu, Groups, Work};
@@ -30,11 +31,21 @@ impl<'a> Output<'a> {
 /// What is multiplied.
 #[derive(Clone, Copy, Debug)]
 pub struct Input<'a> {
-    /// `[cols]` in the form of the [`RowTile`]; with a norm f32 `[tokens][cols]`, of which the row whose logits are wanted is
-    /// taken.
+    /// `[cols]` in the form of the [`RowTile`], or what is made into that first.
     pub x: &'a Buffer,
-    /// What normalises it first.
-    pub norm: Option<Norm<'a>>,
+    /// What is done with it first.
+    pub before: Before<'a>,
+}
+
+/// What a matvec does with x first.
+#[derive(Clone, Copy, Debug)]
+pub enum Before<'a> {
+    /// Nothing.
+    Nothing,
+    /// x is f32 `[tokens][cols]`, of which the row whose logits are wanted is normed.
+    Norm(Norm<'a>),
+    /// x is what [`super::decode_attention`] leaves.
+    Join(Join<'a>),
 }
 
 /// An RMSNorm.
@@ -48,10 +59,47 @@ pub struct Norm<'a> {
     pub batch: &'a Buffer,
 }
 
+/// The parts of attention's heads, to be joined.
+#[derive(Clone, Copy, Debug)]
+pub struct Join<'a> {
+    /// Of dimensions that are a multiple of 32.
+    pub heads: Heads,
+    /// Positions of a part.
+    pub split: u32,
+    /// Says the position.
+    pub batch: &'a Buffer,
+}
+
 impl<'a> From<&'a Buffer> for Input<'a> {
     /// x as it is.
     fn from(x: &'a Buffer) -> Self {
-        Self { x, norm: None }
+        Self { x, before: Before::Nothing }
+    }
+}
+
+impl Before<'_> {
+    /// The form of x for a matrix whose own is `form`.
+    fn form(&self, gpu: &Gpu, w: &Matrix, form: Form) -> Form {
+        match self {
+            Self::Norm(_) => form.normed(gpu, w.cols),
+            _ => form,
+        }
+    }
+
+    fn constants(&self) -> Vec<(&'static str, u32)> {
+        match self {
+            Self::Join(Join { heads, split, .. }) => {
+                vec![("N_HEAD", heads.n_head as u32), ("HEAD_DIM", heads.head_dim as u32), ("SPLIT", *split)]
+            }
+            _ => vec![("NORM", matches!(self, Self::Norm(_)).into())],
+        }
+    }
+
+    fn norm(&self) -> Option<&Norm<'_>> {
+        match self {
+            Self::Norm(norm) => Some(norm),
+            _ => None,
+        }
     }
 }
 
@@ -157,6 +205,11 @@ impl RowTile {
         }
     }
 
+    /// Invocations of a workgroup.
+    pub fn workgroup(self) -> u32 {
+        self.workgroup
+    }
+
     /// Rows of a part that a set of lanes takes at once, with so many parts together.
     fn outputs(self, together: usize) -> u32 {
         (self.rows / together as u32).max(1)
@@ -184,8 +237,7 @@ impl RowTile {
 /// says.
 pub fn matvec<'a>(gpu: &Gpu, w: &Matrix, input: impl Into<Input<'a>>, output: Output) -> Vec<Dispatch> {
     let input = input.into();
-    let form = Form::of(gpu, w);
-    let form = if input.norm.is_some() { form.normed(gpu, w.cols) } else { form };
+    let form = input.before.form(gpu, w, Form::of(gpu, w));
     matvec_tiled(gpu, w, input, output, RowTile::of(gpu, w, form))
 }
 
@@ -197,7 +249,7 @@ pub fn matvec_tiled<'a>(
     output: Output,
     tile: RowTile,
 ) -> Vec<Dispatch> {
-    let Input { x, norm } = input.into();
+    let Input { x, before } = input.into();
     let together = w.arrangement.together();
     // every workgroup writes a block
     let rounds = match output.form {
@@ -205,7 +257,7 @@ pub fn matvec_tiled<'a>(
         Form::Fixed => BLOCK_ROWS / (tile.group_rows(together) / tile.rounds),
     };
     let tile = RowTile { rounds, ..tile };
-    let constants = [
+    let mut constants = vec![
         ("WORKGROUP", tile.workgroup),
         ("LANES", tile.lanes),
         ("CLUSTER", tile.lanes.min(gpu.caps().cluster())),
@@ -215,11 +267,16 @@ pub fn matvec_tiled<'a>(
         ("ROWS", w.rows),
         ("BIAS", output.bias.is_some().into()),
         ("ACCUMULATE", output.accumulate.into()),
-        ("NORM", norm.is_some().into()),
         ("GATED", (w.arrangement == Arrangement::Paired).into()),
     ];
-    let eps = shader::float(norm.map_or(0.0, |norm| norm.eps));
-    let parts = parts(gpu.caps(), tile.form, norm.is_some(), output.form);
+    constants.extend(before.constants());
+    let eps = shader::float(before.norm().map_or(0.0, |norm| norm.eps));
+    let parts = parts(gpu.caps(), tile.form, &before, output.form);
+    let (norm_weight, batch) = match &before {
+        Before::Nothing => (x, x),
+        Before::Norm(norm) => (norm.weight, norm.batch),
+        Before::Join(join) => (x, join.batch),
+    };
     let mut dispatches = Vec::new();
     for slab in &w.slabs {
         let rows = tile.group_rows(together);
@@ -232,8 +289,8 @@ pub fn matvec_tiled<'a>(
             Bind::Read(x),
             Bind::Read(output.bias.unwrap_or(x)),
             Bind::Write(output.y),
-            Bind::Read(norm.map_or(x, |norm| norm.weight)),
-            Bind::Read(norm.map_or(x, |norm| norm.batch)),
+            Bind::Read(norm_weight),
+            Bind::Read(batch),
         ];
         let groups = [Groups::Fixed(slab.groups(rows, together)), Groups::Fixed(1)];
         let [rows, outputs] = [1, together].map(|together| u64::from(slab.groups(1, together)));
@@ -248,19 +305,32 @@ pub fn matvec_tiled<'a>(
 }
 
 /// The files that the kernel consists of: how x is multiplied, and where y goes.
-fn parts(caps: &Caps, form: Form, has_norm: bool, output: Form) -> Vec<&'static str> {
+fn parts(caps: &Caps, form: Form, before: &Before, output: Form) -> Vec<&'static str> {
     let mut parts = vec![shader::cluster(caps), shared::BATCH, shader::reduce(caps), shared::SILU];
     if (form, output) != (Form::Floats, Form::Floats) {
         parts.push(shared::FIXED);
     }
-    match (form, has_norm) {
-        (Form::Floats, _) => parts.push(include_str!("../../shaders/shared/matvec_floats.wgsl")),
-        (Form::Fixed, false) => {
-            parts.extend([shared::DOT_FIXED, include_str!("../../shaders/shared/matvec_fixed.wgsl")]);
+    let kept = match form {
+        Form::Floats => {
+            parts.push(include_str!("../../shaders/shared/operand_floats.wgsl"));
+            include_str!("../../shaders/shared/kept_floats.wgsl")
         }
-        (Form::Fixed, true) => {
-            parts.extend([shared::DOT_FIXED, include_str!("../../shaders/shared/matvec_normed.wgsl")]);
+        Form::Fixed => {
+            parts.extend([shared::DOT_FIXED, include_str!("../../shaders/shared/operand_fixed.wgsl")]);
+            include_str!("../../shaders/shared/kept_fixed.wgsl")
         }
+    };
+    match (before, form) {
+        (Before::Nothing, Form::Fixed) => {
+            parts.push(include_str!("../../shaders/shared/matvec_fixed.wgsl"));
+        }
+        (Before::Norm(_), Form::Fixed) => {
+            parts.extend([kept, include_str!("../../shaders/shared/matvec_normed.wgsl")]);
+        }
+        (Before::Join(_), _) => {
+            parts.extend([kept, include_str!("../../shaders/shared/matvec_joined.wgsl")]);
+        }
+        (_, Form::Floats) => parts.push(include_str!("../../shaders/shared/matvec_floats.wgsl")),
     }
     parts.push(match output {
         Form::Floats => include_str!("../../shaders/shared/output_floats.wgsl"),

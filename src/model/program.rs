@@ -12,7 +12,7 @@ use crate::gpu::{Buffer, Dispatch, Gpu};
 use crate::kernels::BATCH_HEADER;
 use crate::kernels::embed::embed;
 use crate::kernels::matmul::{FEW_TOKENS, Product, matmul, matmul_few};
-use crate::kernels::matvec::{Input, Norm, Output, matvec};
+use crate::kernels::matvec::{Before, Input, Norm, Output, matvec};
 use crate::kernels::rms_norm::{rms_norm, rms_norm_of};
 use crate::kernels::rope::{self, Heads, RopeParams};
 use crate::kv_type::KvTypes;
@@ -223,7 +223,7 @@ impl<'a> Graph<'a> {
     /// The wanted row of the residual stream, normed.
     pub fn normed(&self, weight: &'a Buffer) -> Input<'a> {
         let norm = Norm { weight, eps: self.config.rms_eps, batch: &self.state.batch };
-        Input { x: &self.scratch.x, norm: Some(norm) }
+        Input { x: &self.scratch.x, before: Before::Norm(norm) }
     }
 
     /// All rows of the residual stream, normed.

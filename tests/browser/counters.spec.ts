@@ -49,7 +49,7 @@ test('a decoded token is one pass in one submit, and makes and writes nothing', 
     return [name, (long - short) / 4];
   });
   expect(Object.fromEntries(perToken)).toEqual({
-    dispatches: 6 * nLayer + 5,
+    dispatches: 5 * nLayer + 5,
     passes: 1,
     submits: 1,
     bufferWrites: 0,

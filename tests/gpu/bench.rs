@@ -45,7 +45,7 @@ fn a_decoded_token_reads_the_weights_and_the_cache_once() {
     assert_eq!(sum(&timings, "matvec", |t| t.flops), 2 * (layers + (c.n_embd * c.n_vocab) as u64));
     assert_eq!(sum(&timings, "decode_attention", |t| t.bytes), 100 * 2 * 4 * kv + 8 * q);
     assert_eq!(sum(&timings, "decode_attention", |t| t.flops), 100 * 4 * q);
-    assert_eq!(timings.len(), 6 * c.n_layer + 5);
+    assert_eq!(timings.len(), 5 * c.n_layer + 5); // the heads of so short a context are joined by the matrix after them
     assert!(timings.iter().all(|t| t.bytes > 0 && t.microseconds > 0.0), "{timings:?}");
 }
 
@@ -144,8 +144,7 @@ fn the_report_has_ceilings_and_a_row_for_every_kernel() {
     check_rows(&kernels["decode"], &report["ceilings"], number(&report["per_decoded_token"]["dispatches"]));
     check_rows(&kernels["prefill"], &report["ceilings"], 9.0 * 3.0 + 1.0);
     let decode = kernels["decode"].as_array().expect("rows").iter().map(|row| row["kernel"].as_str());
-    let expected =
-        ["embed", "matvec qkv", "decode_attention", "combine", "matvec attn_output", "matvec gate_up"];
+    let expected = ["embed", "matvec qkv", "decode_attention", "matvec attn_output", "matvec gate_up"];
     assert!(decode.flatten().eq(expected.into_iter().chain([
         "matvec down",
         "matvec output",

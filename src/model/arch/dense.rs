@@ -4,11 +4,11 @@ use crate::Result;
 use crate::gpu::{Buffer, Dispatch};
 use crate::kernels::Matrix;
 use crate::kernels::attention::attention;
-use crate::kernels::decode_attention::{combine, decode_attention};
+use crate::kernels::decode_attention::{combine, decode_attention, join};
 use crate::kernels::fixed::Form;
 use crate::kernels::matmul::Product;
 use crate::kernels::matrix::Arrangement::{Paired, Stacked};
-use crate::kernels::matvec::{Output, matvec};
+use crate::kernels::matvec::{Input, Output, matvec};
 use crate::kernels::rope::{HeadBuffers, Heads, rope};
 use crate::kernels::swiglu::swiglu;
 use crate::model::kv_cache::{LayerCache, PositionBytes};
@@ -81,21 +81,31 @@ impl Layer {
         [&self.qkv, &self.attn_output, &self.gate_up, &self.down]
     }
 
-    /// One token: six dispatches, where no matrix is cut.
+    /// One token: five dispatches, where no matrix is cut, and at long contexts six.
     pub fn decode(&self, graph: &Graph, cache: &LayerCache) -> Vec<Dispatch> {
         let Graph { gpu, scratch: a, state, heads, rope_params, .. } = *graph;
         let partial = &state.cache.partial;
         let mut all = matvec(gpu, &self.qkv, graph.normed(&self.attn_norm), self.to_qkv(graph));
         let buffers = self.head_buffers(graph, cache);
         all.push(decode_attention(gpu, heads, rope_params, buffers, partial));
-        let form = Form::of(gpu, &self.attn_output);
-        all.push(combine(gpu, heads, form, [partial, &state.batch, &a.heads]));
-        all.extend(matvec(gpu, &self.attn_output, &a.heads, self.to_attn_output(graph)));
+        all.extend(self.join_heads(graph));
         let form = Form::of(gpu, &self.down);
         let gated = Output { bias: self.gate_up_bias.as_ref(), form, ..Output::to(&a.gated) };
         all.extend(matvec(gpu, &self.gate_up, graph.normed(&self.ffn_norm), gated));
         all.extend(matvec(gpu, &self.down, &a.gated, self.to_down(graph)));
         all
+    }
+
+    /// What comes after attention for one token: in a short context one dispatch, where no matrix is cut.
+    fn join_heads(&self, graph: &Graph) -> Vec<Dispatch> {
+        let Graph { gpu, scratch: a, state, heads, .. } = *graph;
+        let (w, partial) = (&self.attn_output, &state.cache.partial);
+        let mut all = vec![combine(gpu, heads, Form::of(gpu, w), [partial, &state.batch, &a.heads])];
+        all.extend(matvec(gpu, w, &a.heads, self.to_attn_output(graph)));
+        let Some((before, positions)) = join(gpu, heads, w, &state.batch) else { return all };
+        let long = all.into_iter().map(|dispatch| dispatch.beyond(positions));
+        let short = matvec(gpu, w, Input { x: partial, before }, self.to_attn_output(graph));
+        long.chain(short.into_iter().map(|dispatch| dispatch.up_to(positions))).collect()
     }
 
     /// A batch of tokens, multiplied by `product`.

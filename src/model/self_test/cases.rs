@@ -1,6 +1,7 @@
 //! The cases. Numbers come from a fixed generator, so that every device gets the same ones.
 
 mod heads;
+mod joined;
 
 use crate::Result;
 use crate::config::ModelConfig;
@@ -9,7 +10,7 @@ use crate::kernels::embed::embed;
 use crate::kernels::fixed::{BLOCK_WORDS, Form};
 use crate::kernels::matmul::{matmul, matmul_few};
 use crate::kernels::matrix::Arrangement;
-use crate::kernels::matvec::{Input, Norm, Output, RowTile, matvec, matvec_tiled};
+use crate::kernels::matvec::{Before, Input, Norm, Output, RowTile, matvec, matvec_tiled};
 use crate::kernels::repack::Repack;
 use crate::kernels::rms_norm::rms_norm;
 use crate::kernels::swiglu::swiglu;
@@ -119,6 +120,9 @@ pub async fn run(
     let quants: Vec<_> = layouts.iter().copied().filter(|layout| !layout.is_float()).collect();
     let layouts = if quants.is_empty() { layouts } else { quants };
     cases.extend(gated(gpu, &repack, config, &layouts, &mut random).await?);
+    if let Some(layout) = layouts.first() {
+        cases.extend(joined::joined(gpu, &repack, config, kv, layout, &mut random).await?);
+    }
     cases.push(norm(gpu, config, &mut random)?);
     cases.push(gate(gpu, config, &mut random)?);
     cases.extend(heads::heads(gpu, config, kv, &mut random)?);
@@ -148,10 +152,10 @@ impl Random {
         (0..n).map(|_| self.float()).collect()
     }
 
-    /// `ROWS` rows of `COLS` weights as a file has them, with finite scales: every other one subnormal, as most of
+    /// `ROWS` rows of `cols` weights as a file has them, with finite scales: every other one subnormal, as most of
     /// real models' are, and in the last row all.
-    fn rows(&mut self, layout: &Layout) -> Vec<u8> {
-        let bytes = ROWS * COLS / layout.block_len() as usize * layout.block_bytes() as usize;
+    fn rows(&mut self, layout: &Layout, cols: u32) -> Vec<u8> {
+        let bytes = ROWS * cols as usize / layout.block_len() as usize * layout.block_bytes() as usize;
         let subnormal = |at: usize, i: usize| i.is_multiple_of(2) || at >= bytes / ROWS * (ROWS - 1);
         match layout.ty {
             GgmlType::F32 => return self.floats(bytes / 4).iter().flat_map(|v| v.to_le_bytes()).collect(),
@@ -299,7 +303,7 @@ async fn gated(
     let blocks = ROWS.div_ceil(CHUNK as usize);
     let (x, y) = (floats(gpu, "x", &x)?, gpu.buffer("y", 4 * (BLOCK_WORDS * blocks) as u64)?);
     let output = Output { bias: Some(&bias), form, ..Output::to(&y) };
-    gpu.submit(&matvec(gpu, &matrix, Input { x: &x, norm: Some(norm) }, output), 1);
+    gpu.submit(&matvec(gpu, &matrix, Input { x: &x, before: Before::Norm(norm) }, output), 1);
     let case = case("matvec with norm and gate", y, want, scale, 4.0 * SUM_BOUND);
     Ok(Some(Case { values: Values::of(form), ..case }))
 }
@@ -309,7 +313,7 @@ fn fill(gpu: &Gpu, repack: &Repack, matrix: &Matrix, random: &mut Random) -> Vec
     let mut w = Vec::new();
     for slab in &matrix.slabs {
         for part in &slab.parts {
-            let mut blocks = random.rows(part.layout);
+            let mut blocks = random.rows(part.layout, matrix.cols);
             w.extend(reference::dequantise::dequantise(part.layout, &blocks));
             repack.run(gpu, slab, part, 0, &mut blocks);
         }

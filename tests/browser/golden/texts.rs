@@ -9,7 +9,7 @@ use minke::kernels::embed::embed;
 use minke::kernels::fixed::Form;
 use minke::kernels::matmul::{matmul, matmul_few};
 use minke::kernels::matrix::Arrangement;
-use minke::kernels::matvec::{Input, Norm, Output, RowTile, matvec_tiled};
+use minke::kernels::matvec::{Before, Input, Norm, Output, RowTile, matvec_tiled};
 use minke::kernels::repack::Repack;
 use minke::kernels::rms_norm::{rms_norm, rms_norm_of};
 use minke::kernels::rope::{HeadBuffers, Heads, RopeParams, rope};
@@ -48,7 +48,7 @@ async fn matrices(gpu: &Gpu, repack: &Repack, ty: GgmlType, any: &Buffer) -> Res
     }
     embed(gpu, &w, any, any);
     let norm = Norm { weight: any, eps: 1e-6, batch: any };
-    let normed = Input { x: any, norm: Some(norm) };
+    let normed = Input { x: any, before: Before::Norm(norm) };
     for (bias, accumulate) in [(None, false), (Some(any), true)] {
         let output = Output { bias, accumulate, ..Output::to(any) };
         matmul(gpu, &w, any, any, output);

@@ -5,7 +5,7 @@ use super::table::Row;
 use minke::Result;
 use minke::gpu::{Buffer, Dispatch, Extent, Gpu, Splits, Tile, Tuning};
 use minke::kernels::matmul::{FEW_TOKENS, Product, matmul, matmul_few};
-use minke::kernels::matvec::{Input, Norm, Output, RowTile, matvec_tiled};
+use minke::kernels::matvec::{Before, Input, Norm, Output, RowTile, matvec_tiled};
 use minke::kernels::{BATCH_HEADER, Matrix};
 use minke::model::autotune::attention_of_one;
 use minke::model::{MAX_BATCH, Model};
@@ -97,9 +97,10 @@ pub async fn measure(
 fn one_token(gpu: &Gpu, w: &Matrix, buffers: &Buffers, tile: RowTile) -> Vec<Dispatch> {
     let Buffers { x, y, batch } = buffers;
     let normed = is_output(w) || matches!(w.name, "qkv" | "gate_up");
-    let norm = normed.then_some(Norm { weight: x, eps: 1e-6, batch });
+    let norm = Before::Norm(Norm { weight: x, eps: 1e-6, batch });
+    let before = if normed { norm } else { Before::Nothing };
     let output = Output { accumulate: !normed, ..Output::to(y) };
-    matvec_tiled(gpu, w, Input { x, norm }, output, tile)
+    matvec_tiled(gpu, w, Input { x, before }, output, tile)
 }
 
 /// The row of a pass.
