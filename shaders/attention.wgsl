@@ -1,17 +1,18 @@
 // out = softmax(q . K^T / sqrt(HEAD_DIM)) . V over the positions up to a token's own, for a prompt's tokens, with the
 // running maximum and sum of Milakov & Gimelshein 2018. A workgroup a query head and 4 * GROUPS tokens, HEAD_DIM positions
 // at a time. Each invocation has four tokens; it makes their scores for four positions, then a vector of their outputs, so
-// that what it loads serves four times. Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, GROUPS, SCALE, and a
-// shared/kv_*.wgsl.
+// that what it loads serves four times. Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, GROUPS, SCALE, FIXED (whether out is in fixed
+// point, see fixed.wgsl; with heads of a multiple of 32), and a shared/kv_*.wgsl.
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<f32>>;   // [tokens][q | k | v]
 @group(0) @binding(1) var<storage, read> k_cache: array<KBlock>; // [positions][N_KV_HEAD][HEAD_DIM]
 @group(0) @binding(2) var<storage, read> v_cache: array<VBlock>;
 @group(0) @binding(3) var<storage, read> batch: array<u32>;
-@group(0) @binding(4) var<storage, read_write> out: array<vec4<f32>>; // [tokens][N_HEAD][HEAD_DIM]
+@group(0) @binding(4) var<storage, read_write> out: array<vec4<u32>>; // [tokens][N_HEAD][HEAD_DIM], f32 or with FIXED blocks
 
 const LANES = HEAD_DIM / 4u; // invocations that share four tokens; vectors of a head
 const ROW = N_KV_HEAD * LANES; // of the cache
+const BLOCKS = max(1u, LANES / 8u); // of a head in fixed point
 const LOWEST = -3.0e38;
 
 var<workgroup> weights: array<vec4<f32>, 4u * GROUPS * LANES>; // [token][position / 4]
@@ -104,9 +105,29 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     workgroupBarrier();
     var total = vec4(0.0);
     for (var i = 0u; i < LANES; i++) { total += of_lanes[group_at + i]; }
+    if (FIXED == 1u) {
+        let at = 4u * group_at + lane; // as the weights, of which all are read
+        weights[at] = out0 / total.x;
+        weights[at + LANES] = out1 / total.y;
+        weights[at + 2u * LANES] = out2 / total.z;
+        weights[at + 3u * LANES] = out3 / total.w;
+        workgroupBarrier();
+        for (var b = lid; b < GROUPS * LANES / 2u; b += GROUPS * LANES) {
+            let token = token0 + 8u * b / LANES;
+            let v = 8u * b;
+            let block = fixed_block(array(
+                weights[v], weights[v + 1u], weights[v + 2u], weights[v + 3u],
+                weights[v + 4u], weights[v + 5u], weights[v + 6u], weights[v + 7u]));
+            if (token < n_tokens) {
+                let at = BLOCK * ((token * N_HEAD + head) * BLOCKS + b % BLOCKS);
+                for (var j = 0u; j < BLOCK; j++) { out[at + j] = block[j]; }
+            }
+        }
+        return;
+    }
     let out_at = (tokens * N_HEAD + head) * LANES + lane;
-    if (tokens.x < n_tokens) { out[out_at.x] = out0 / total.x; }
-    if (tokens.y < n_tokens) { out[out_at.y] = out1 / total.y; }
-    if (tokens.z < n_tokens) { out[out_at.z] = out2 / total.z; }
-    if (tokens.w < n_tokens) { out[out_at.w] = out3 / total.w; }
+    if (tokens.x < n_tokens) { out[out_at.x] = bitcast<vec4<u32>>(out0 / total.x); }
+    if (tokens.y < n_tokens) { out[out_at.y] = bitcast<vec4<u32>>(out1 / total.y); }
+    if (tokens.z < n_tokens) { out[out_at.z] = bitcast<vec4<u32>>(out2 / total.z); }
+    if (tokens.w < n_tokens) { out[out_at.w] = bitcast<vec4<u32>>(out3 / total.w); }
 }

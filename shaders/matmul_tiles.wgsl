@@ -5,6 +5,8 @@
 // written out, because compilers that do not unroll loops would keep the sums in memory. The vectors of row or token n
 // are exchanged by n % 8, so that neighbouring rows lie in different banks.
 
+@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>; // [tokens][cols]
+
 var<workgroup> w_tile: array<vec4<f32>, 512>; // 64 rows
 var<workgroup> x_tile: array<vec4<f32>, 512>; // 64 tokens
 

@@ -1,4 +1,7 @@
 // A row's chunk of 32 weights as vectors, and its product with as many values.
+
+@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>; // [tokens][cols]
+
 fn weights(part: Part, row: u32, c: u32) -> array<vec4<f32>, 8> {
     let w = unpack(part.index, min(row, part.rows - 1u), c);
     return array(

@@ -73,7 +73,11 @@ fn extent(pos: usize, n: usize) -> Extent {
 
 fn pieces(dispatches: &[Dispatch], extent: Extent) -> impl Iterator<Item = Piece<'_>> {
     let work = move |d: &Dispatch| d.work.bytes.at(extent) + d.work.flops.at(extent);
-    dispatches.iter().map(move |dispatch| (dispatch.label.as_str(), work(dispatch) as f64))
+    dispatches.iter().map(move |dispatch| Piece {
+        label: dispatch.label.as_str(),
+        tokens: extent.tokens as usize,
+        work: work(dispatch) as f64,
+    })
 }
 
 impl Context {
@@ -264,18 +268,29 @@ impl Context {
     ) -> Result<()> {
         let (gpu, now) = (self.model.gpu(), self.model.now);
         let mut left = self.program.layers(extent.tokens as usize, batch.is_ids());
-        while !left.is_empty() {
-            if cancelled() {
-                return Err(Error::Aborted);
+        let mut start = now();
+        // one is submitted before the last is waited for, so that the GPU always has work
+        let mut running = None;
+        loop {
+            let mut next = None;
+            if !left.is_empty() {
+                if cancelled() {
+                    return Err(Error::Aborted);
+                }
+                let (now, later) = left.split_at(self.pace.take(pieces(left, extent)));
+                next = Some((now, gpu.finished(gpu.submit(now, extent))));
+                left = later;
             }
-            let (next, later) = left.split_at(self.pace.take(pieces(left, extent)));
-            let start = now();
-            gpu.submit(next, extent);
-            gpu.finish().await?;
-            self.pace.took(&pieces(next, extent).collect::<Vec<_>>(), now() - start);
-            left = later;
+            let before = std::mem::replace(&mut running, next);
+            if let Some((dispatches, finished)) = before {
+                finished.await?;
+                let end = now();
+                self.pace.took(&pieces(dispatches, extent).collect::<Vec<_>>(), end - start);
+                start = end;
+            } else if running.is_none() {
+                return Ok(());
+            }
         }
-        Ok(())
     }
 
     /// The logits of several rows of the batch that went through the layers last.

@@ -1,23 +1,37 @@
 //! How much of a prompt's work goes into one submit, by how long earlier ones took.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 /// Most milliseconds that a submit for a prompt should take: a page must stay smooth, and an abort be heard.
 const SUBMIT_MS: f64 = 50.0;
 /// What is shorter cannot be told apart: a browser's clock has steps, and the shortest submit is taken for waiting.
 const LEAST_MS: f64 = 0.1;
 
-/// A kernel about to run: [`crate::gpu::Dispatch::label`], and its bytes and operations.
-pub type Piece<'a> = (&'a str, f64);
+/// A kernel about to run.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Piece<'a> {
+    /// [`crate::gpu::Dispatch::label`].
+    pub label: &'a str,
+    /// Of the batch.
+    pub tokens: usize,
+    /// Bytes and operations.
+    pub work: f64,
+}
 
 /// What is known of the device's speed.
 #[derive(Debug, Default)]
 pub struct Pace {
-    /// Milliseconds for a byte or an operation of each kernel: some are bound by the one, some by the other, and a
-    /// small one may cost a hundred times less than a large one.
-    rates: HashMap<String, f64>,
+    /// Milliseconds for a byte or an operation of each kernel: some are bound by the one, some by the other, and a small one may
+    /// cost a hundred times less than a large one. A batch that fills no tile says little of one that does, so batches of
+    /// each [`size`] have rates of their own.
+    rates: HashMap<String, BTreeMap<u32, f64>>,
     /// Milliseconds of the shortest submit: so long takes the waiting alone.
     shortest: Option<f64>,
+}
+
+/// How often the tokens of a batch double one, about.
+fn size(tokens: usize) -> u32 {
+    tokens.next_power_of_two().ilog2()
 }
 
 impl Pace {
@@ -44,22 +58,25 @@ impl Pace {
         self.shortest = Some(shortest);
         let spent = (milliseconds - shortest).max(LEAST_MS);
         let expected: Option<f64> = pieces.iter().map(|piece| self.time(piece)).sum();
-        match expected {
-            // at most twice as fast as was known, so that the next submit is at most twice as long
-            Some(expected) => {
-                let factor = (spent / expected).max(0.5);
-                for label in pieces.iter().map(|(label, _)| *label).collect::<BTreeSet<_>>() {
-                    self.rates.entry(label.into()).and_modify(|rate| *rate *= factor);
-                }
-            }
-            None => {
-                let work: f64 = pieces.iter().map(|(_, work)| work).sum();
-                self.rates.extend(pieces.iter().map(|(label, _)| ((*label).into(), spent / work.max(1.0))));
-            }
+        let work: f64 = pieces.iter().map(|piece| piece.work).sum();
+        let mut seen = BTreeSet::new();
+        for piece in pieces.iter().filter(|piece| seen.insert((piece.label, size(piece.tokens)))) {
+            let rate = match (expected, self.rate(piece)) {
+                // at most twice as fast as was known, so that the next submit is at most twice as long
+                (Some(expected), Some(rate)) => rate * (spent / expected).max(0.5),
+                _ => spent / work.max(1.0),
+            };
+            self.rates.entry(piece.label.into()).or_default().insert(size(piece.tokens), rate);
         }
     }
 
-    fn time(&self, (label, work): &Piece) -> Option<f64> {
-        self.rates.get(*label).map(|rate| rate * work.max(1.0))
+    fn time(&self, piece: &Piece) -> Option<f64> {
+        self.rate(piece).map(|rate| rate * piece.work.max(1.0))
+    }
+
+    /// Of batches of that size, else of the next smaller ones that are known, else of larger ones.
+    fn rate(&self, piece: &Piece) -> Option<f64> {
+        let (rates, size) = (self.rates.get(piece.label)?, size(piece.tokens));
+        rates.range(..=size).next_back().or_else(|| rates.iter().next()).map(|(_, rate)| *rate)
     }
 }

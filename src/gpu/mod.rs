@@ -20,6 +20,7 @@ pub use tuning::{Dots, Splits, Tile, Tuning};
 use crate::{Error, Result};
 use buffer::Live;
 use failure::Failures;
+use futures_channel::oneshot::{self, Canceled, Receiver};
 use pipeline::Pipelines;
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -93,6 +94,10 @@ struct Shared {
     allocations: RefCell<Vec<(String, u64, Option<Verdict>)>>,
     failures: Failures,
 }
+
+/// A submit, to be waited for.
+#[derive(Debug)]
+pub struct Submission(wgpu::SubmissionIndex);
 
 impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -248,10 +253,25 @@ impl Gpu {
     }
 
     /// Submits the dispatches in order, in one pass, for a batch of some extent.
-    pub fn submit<'a>(&self, dispatches: impl IntoIterator<Item = &'a Dispatch>, extent: impl Into<Extent>) {
+    pub fn submit<'a>(
+        &self,
+        dispatches: impl IntoIterator<Item = &'a Dispatch>,
+        extent: impl Into<Extent>,
+    ) -> Submission {
         let mut encoder = self.encoder();
         self.record(&mut encoder, dispatches, extent.into(), None);
-        self.send(encoder);
+        Submission(self.send(encoder))
+    }
+
+    /// Waits as [`Gpu::finish`] does, but only for what was submitted up to there, which `submission` must be the last of when
+    /// this is called; it may be awaited later.
+    pub fn finished(&self, submission: Submission) -> impl Future<Output = Result<()>> + use<> {
+        let (gpu, done) = (self.clone(), self.watch());
+        async move {
+            gpu.wait(Some(submission.0));
+            let done = gone(done.await);
+            gpu.check().await.and(done)
+        }
     }
 
     /// Copies `from` to the start of `to`, after all submitted work.
@@ -307,12 +327,18 @@ impl Gpu {
 
     /// Waits as [`Gpu::finish`] does, and leaves what went wrong to be told there; all but [`Error::DeviceLost`].
     pub async fn drain(&self) -> Result<()> {
-        let (sender, receiver) = futures_channel::oneshot::channel();
+        let done = self.watch();
+        self.wait(None);
+        gone(done.await)
+    }
+
+    /// Tells when all that is submitted now is done.
+    fn watch(&self) -> Receiver<()> {
+        let (sender, receiver) = oneshot::channel();
         self.shared.queue.on_submitted_work_done(move || {
             let _ = sender.send(()); // the receiver is gone only when the caller gave up
         });
-        self.wait(None);
-        receiver.await.map_err(|e| Error::DeviceLost { reason: e.to_string() })
+        receiver
     }
 
     /// What went wrong since this was last asked.
@@ -334,6 +360,11 @@ impl Gpu {
             self.shared.failures.give_up(error.to_string());
         }
     }
+}
+
+/// The device's fault where nothing tells any more.
+fn gone(done: std::result::Result<(), Canceled>) -> Result<()> {
+    done.map_err(|e| Error::DeviceLost { reason: e.to_string() })
 }
 
 impl Drop for Shared {

@@ -1,5 +1,6 @@
 //! Causal attention with grouped query heads over the KV cache, for a prompt.
 
+use super::fixed::Form;
 use super::generated;
 use super::rope::Heads;
 use crate::gpu::shader::{self, shared};
@@ -12,14 +13,21 @@ const GROUP_ELEMENTS: u32 = 512;
 const MAX_GROUPS: u32 = 8;
 
 /// `out[t][h]` = attention of query head h at the position of token t. `qkv` f32 `[tokens][q | k | v]`,
-/// caches `[positions][n_kv_head][head_dim]` of the types that `heads` names, out f32 `[tokens][n_head][head_dim]`.
-pub fn attention(gpu: &Gpu, heads: Heads, [qkv, k_cache, v_cache, batch, out]: [&Buffer; 5]) -> Dispatch {
+/// caches `[positions][n_kv_head][head_dim]` of the types that `heads` names, out `[tokens][n_head][head_dim]` in `form`, which for
+/// heads of no multiple of 32 is floats.
+pub fn attention(
+    gpu: &Gpu,
+    heads: Heads,
+    form: Form,
+    [qkv, k_cache, v_cache, batch, out]: [&Buffer; 5],
+) -> Dispatch {
     let fours = (GROUP_ELEMENTS / heads.head_dim as u32).clamp(1, MAX_GROUPS);
     let mut constants = heads.constants();
-    constants.push(("GROUPS", fours));
+    constants.extend([("GROUPS", fours), ("FIXED", (form == Form::Fixed).into())]);
     let scale = 1.0 / (heads.head_dim as f32).sqrt();
     let extra = format!("const SCALE: f32 = {};\n", shader::float(scale));
-    let parts = [shared::BATCH, &generated::kv(heads.kv), include_str!("../../shaders/attention.wgsl")];
+    let kernel = include_str!("../../shaders/attention.wgsl");
+    let parts = [shared::BATCH, shared::BYTES, shared::FIXED, &generated::kv(heads.kv), kernel];
     let source = shader::compose(gpu.caps(), &constants, &extra, &parts);
     let binds =
         [Bind::Read(qkv), Bind::Read(k_cache), Bind::Read(v_cache), Bind::Read(batch), Bind::Write(out)];

@@ -60,8 +60,7 @@ pub fn join<'a>(gpu: &Gpu, heads: Heads, w: &Matrix, batch: &'a Buffer) -> Optio
     let form = Form::of(gpu, w);
     let fits = form.can_keep(gpu, RowTile::of(gpu, w, form).workgroup(), w.cols);
     let split = Tiling::of(heads, gpu.caps().tuning.attention).positions();
-    (fits && heads.head_dim.is_multiple_of(CHUNK as usize))
-        .then(|| (Before::Join(Join { heads, split, batch }), MOST_JOINED * split))
+    (fits && heads.in_blocks()).then(|| (Before::Join(Join { heads, split, batch }), MOST_JOINED * split))
 }
 
 /// Turns and caches the token's heads and attends to all positions up to its own; `partial` is f32

@@ -257,19 +257,7 @@ pub fn matvec_tiled<'a>(
         Form::Fixed => BLOCK_ROWS / (tile.group_rows(together) / tile.rounds),
     };
     let tile = RowTile { rounds, ..tile };
-    let mut constants = vec![
-        ("WORKGROUP", tile.workgroup),
-        ("LANES", tile.lanes),
-        ("CLUSTER", tile.lanes.min(gpu.caps().cluster())),
-        ("OUTPUTS", tile.outputs(together)),
-        ("ROUNDS", tile.rounds),
-        ("CHUNKS", w.cols / CHUNK),
-        ("ROWS", w.rows),
-        ("BIAS", output.bias.is_some().into()),
-        ("ACCUMULATE", output.accumulate.into()),
-        ("GATED", (w.arrangement == Arrangement::Paired).into()),
-    ];
-    constants.extend(before.constants());
+    let constants = constants(gpu.caps(), w, tile, &before, output);
     let eps = shader::float(before.norm().map_or(0.0, |norm| norm.eps));
     let parts = parts(gpu.caps(), tile.form, &before, output.form);
     let (norm_weight, batch) = match &before {
@@ -302,6 +290,30 @@ pub fn matvec_tiled<'a>(
         dispatches.push(gpu.dispatch("matvec", source, &binds, groups).on(w.name).doing(work));
     }
     dispatches
+}
+
+fn constants(
+    caps: &Caps,
+    w: &Matrix,
+    tile: RowTile,
+    before: &Before,
+    output: Output,
+) -> Vec<(&'static str, u32)> {
+    let together = w.arrangement.together();
+    let mut constants = vec![
+        ("WORKGROUP", tile.workgroup),
+        ("LANES", tile.lanes),
+        ("CLUSTER", tile.lanes.min(caps.cluster())),
+        ("OUTPUTS", tile.outputs(together)),
+        ("ROUNDS", tile.rounds),
+        ("CHUNKS", w.cols / CHUNK),
+        ("ROWS", w.rows),
+        ("BIAS", output.bias.is_some().into()),
+        ("ACCUMULATE", output.accumulate.into()),
+        ("GATED", (w.arrangement == Arrangement::Paired).into()),
+    ];
+    constants.extend(before.constants());
+    constants
 }
 
 /// The files that the kernel consists of: how x is multiplied, and where y goes.

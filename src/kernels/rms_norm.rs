@@ -1,22 +1,36 @@
 //! RMSNorm of rows, for a prompt; a single token's is part of its matvec.
 
+use super::fixed::Form;
 use crate::gpu::shader::{self, shared};
 use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Work};
 
-/// `y[t] = norm(x[t]) * weight` with x and y f32 `[tokens][n]`, weight f32 `[n]`.
-pub fn rms_norm(gpu: &Gpu, n: usize, eps: f32, [x, weight, y]: [&Buffer; 3]) -> Dispatch {
-    norm(gpu, n, eps, None, [x, weight, y])
+/// `y[t] = norm(x[t]) * weight` with x f32 `[tokens][n]`, y the same in `form`, and weight f32 `[n]`.
+pub fn rms_norm(gpu: &Gpu, n: usize, eps: f32, form: Form, buffers: [&Buffer; 3]) -> Dispatch {
+    norm(gpu, n, eps, form, None, buffers)
 }
 
-/// The same of some rows: `y[t] = norm(x[r]) * weight` where r is token t of the batch `rows`.
+/// The same of some rows in f32: `y[t] = norm(x[r]) * weight` where r is token t of the batch `rows`.
 pub fn rms_norm_of(gpu: &Gpu, n: usize, eps: f32, rows: &Buffer, buffers: [&Buffer; 3]) -> Dispatch {
-    norm(gpu, n, eps, Some(rows), buffers)
+    norm(gpu, n, eps, Form::Floats, Some(rows), buffers)
 }
 
-fn norm(gpu: &Gpu, n: usize, eps: f32, rows: Option<&Buffer>, [x, weight, y]: [&Buffer; 3]) -> Dispatch {
+fn norm(
+    gpu: &Gpu,
+    n: usize,
+    eps: f32,
+    form: Form,
+    rows: Option<&Buffer>,
+    [x, weight, y]: [&Buffer; 3],
+) -> Dispatch {
     let extra = format!("const EPS: f32 = {};\n", shader::float(eps));
-    let constants = [("WORKGROUP", 64), ("N4", n as u32 / 4), ("SOME_ROWS", rows.is_some().into())];
-    let parts = [shared::BATCH, shader::reduce(gpu.caps()), include_str!("../../shaders/rms_norm.wgsl")];
+    let constants = [
+        ("WORKGROUP", 64),
+        ("N4", n as u32 / 4),
+        ("SOME_ROWS", rows.is_some().into()),
+        ("FIXED", (form == Form::Fixed).into()),
+    ];
+    let kernel = include_str!("../../shaders/rms_norm.wgsl");
+    let parts = [shared::BATCH, shader::reduce(gpu.caps()), shared::BYTES, shared::FIXED, kernel];
     let source = shader::compose(gpu.caps(), &constants, &extra, &parts);
     let binds = [Bind::Read(x), Bind::Read(weight), Bind::Write(y), Bind::Read(rows.unwrap_or(x))];
     let n = n as u64;

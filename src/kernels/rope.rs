@@ -4,6 +4,7 @@ use super::generated;
 use crate::gpu::shader::{self, shared};
 use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Work};
 use crate::kv_type::KvTypes;
+use crate::quant::CHUNK;
 
 /// Attention's dimensions and the types of its cache, shared by [`rope`] and [`super::attention`].
 #[derive(Clone, Copy, Debug)]
@@ -32,6 +33,11 @@ impl Heads {
     /// Bytes of one position's keys and values in one layer.
     pub fn key_value_bytes(&self) -> u64 {
         self.key_bytes() + self.value_bytes()
+    }
+
+    /// Whether a head is a number of blocks in fixed point.
+    pub fn in_blocks(&self) -> bool {
+        self.head_dim.is_multiple_of(CHUNK as usize)
     }
 
     /// The dimensions as WGSL constants.

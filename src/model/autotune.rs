@@ -8,7 +8,7 @@ use crate::gpu::shader::{self, shared};
 use crate::gpu::{Bind, Dispatch, Dots, Extent, Gpu, Groups, Splits, Tile, Tuning};
 use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
 use crate::kernels::fixed::Form;
-use crate::kernels::matmul::{TILE_TOKENS, matmul};
+use crate::kernels::matmul::{TILE_TOKENS, Vectors, matmul};
 use crate::kernels::matvec::{Output, RowTile, matvec_tiled};
 use crate::kernels::rope::{self, HeadBuffers};
 use crate::kernels::{BATCH_HEADER, Matrix};
@@ -94,7 +94,7 @@ async fn measured(
     };
     let multiply = |matmul_tile| {
         let gpu = gpu.with_tuning(Tuning { matmul: matmul_tile, ..Tuning::default() });
-        matmul(&gpu, &matrix, &x, &batch, output)
+        matmul(&gpu, &matrix, Vectors::Floats, &x, &batch, output)
     };
     let tile = fastest(gpu, &tiles, TILE_TOKENS, multiply, budget).await?;
     let attention = splits(gpu, config, kv, budget).await?;

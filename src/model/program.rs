@@ -11,7 +11,8 @@ use crate::config::ModelConfig;
 use crate::gpu::{Buffer, Dispatch, Gpu};
 use crate::kernels::BATCH_HEADER;
 use crate::kernels::embed::embed;
-use crate::kernels::matmul::{FEW_TOKENS, Product, matmul, matmul_few};
+use crate::kernels::fixed::Form;
+use crate::kernels::matmul::{FEW_TOKENS, Product, matmul_few};
 use crate::kernels::matvec::{Before, Input, Norm, Output, matvec};
 use crate::kernels::rms_norm::{rms_norm, rms_norm_of};
 use crate::kernels::rope::{self, Heads, RopeParams};
@@ -103,8 +104,7 @@ impl State {
     }
 }
 
-/// Buffers between kernels, f32, `[MAX_BATCH][..]`, of one token in the form that the next matrix takes, which needs no more
-/// room: their contents last for a pass, so all conversations share them.
+/// Buffers between kernels, f32 or in the form that the next matrix takes, which needs no more room, `[MAX_BATCH][..]`: their contents last for a pass, so all conversations share them.
 #[derive(Debug)]
 pub struct Scratch {
     /// The residual stream, `[n_embd]`.
@@ -194,8 +194,8 @@ impl<'a> Graph<'a> {
         Program {
             embed: embed.len(),
             decode: embed.iter().cloned().chain(decode).collect(),
-            prefill: batch(matmul),
-            few: batch(matmul_few),
+            prefill: batch(Product::Many),
+            few: batch(Product::Few),
             head: matvec(
                 self.gpu,
                 &self.weights.output,
@@ -227,8 +227,8 @@ impl<'a> Graph<'a> {
     }
 
     /// All rows of the residual stream, normed.
-    pub fn norm(&self, weight: &Buffer) -> Dispatch {
+    pub fn norm(&self, weight: &Buffer, form: Form) -> Dispatch {
         let Scratch { x, normed, .. } = self.scratch;
-        rms_norm(self.gpu, self.config.n_embd, self.config.rms_eps, [x, weight, normed])
+        rms_norm(self.gpu, self.config.n_embd, self.config.rms_eps, form, [x, weight, normed])
     }
 }

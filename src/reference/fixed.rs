@@ -5,7 +5,7 @@ use crate::quant::CHUNK;
 /// The largest number of three signed bytes, less some room for rounding.
 const LIMIT: f64 = 8_355_708.0;
 
-/// Blocks of 32 values as words: the bytes, then scale, sums and sum of squares as bits of f32.
+/// Blocks of 32 values as words: the bytes, then scale, sums, and whether the largest is an outlier, as bits of f32.
 pub fn blocks(values: &[f32]) -> Vec<u32> {
     values.chunks(CHUNK as usize).flat_map(block).collect()
 }
@@ -23,8 +23,9 @@ fn block(values: &[f32]) -> Vec<u32> {
         numbers.chunks(4).map(word).collect::<Vec<_>>()
     };
     let (low, high) = doubles.split_at(doubles.len() / 2);
-    let squares = doubles.iter().map(|v| v * v).sum();
-    let header = [largest / LIMIT, low.iter().sum(), high.iter().sum(), squares];
+    let mean = doubles.iter().map(|v| v.abs()).sum::<f64>() / doubles.len() as f64;
+    let outlier = if largest > 6.0 * mean { 1.0 } else { 0.0 };
+    let header = [largest / LIMIT, low.iter().sum(), high.iter().sum(), outlier];
     let header = header.map(|v: f64| (v as f32).to_bits());
     [plane(16), plane(8), plane(0), header.to_vec()].concat()
 }

@@ -20,23 +20,41 @@ const LAYER: [(&str, f64, f64); 8] = [
     ("matmul down", 1.8, 0.03),
 ];
 
+fn piece(label: &str, tokens: usize, work: f64) -> Piece<'_> {
+    Piece { label, tokens, work: 1e6 * work * tokens as f64 }
+}
+
+/// A short prompt fills no tile: what it takes says nothing of a long one that is known.
+#[test]
+fn a_short_prompt_leaves_what_is_known_of_long_ones() {
+    let mut pace = Pace::default();
+    let layer = |tokens| LAYER.map(|(label, work, _)| piece(label, tokens, work));
+    let long = || layer(512).into_iter().cycle().take(800);
+    (0..8).for_each(|i| pace.took(&layer(512)[i..=i], 1.0));
+    (0..20).for_each(|_| pace.took(&layer(512), 2.0));
+    let before = pace.take(long());
+    (0..5).for_each(|_| pace.took(&layer(25), 2.0));
+    assert_eq!(pace.take(long()), before);
+    assert!(pace.take(layer(25).into_iter().cycle().take(800)) < 800, "but it is known for short ones");
+}
+
 /// Milliseconds of the submits of a prompt: those in which something ran for the first time, then the others.
 fn submits(device: &Device, batches: usize) -> [Vec<f64>; 2] {
     let mut pace = Pace::default();
     let mut seen = std::collections::HashSet::new();
     let mut all = [Vec::new(), Vec::new()];
     for _ in 0..batches {
-        let batch = |tokens: f64| LAYER.map(|(label, work, _)| (label, 1e6 * work * tokens));
+        let batch = |tokens: f64| LAYER.map(|(label, work, _)| piece(label, tokens as usize, work));
         let tokens = [256.0, 128.0, 64.0, 32.0].into_iter().find(|n| pace.each_fits(batch(*n)) == Some(true));
         let tokens = tokens.unwrap_or(if seen.is_empty() { 64.0 } else { 16.0 });
         let layers: Vec<Piece> = (0..30).flat_map(|_| batch(tokens)).collect();
         let mut left = &layers[..];
         while !left.is_empty() {
             let (now, later) = left.split_at(pace.take(left.iter().copied()));
-            let cost = |(label, _): &Piece| LAYER.iter().find(|row| row.0 == *label).expect("a kernel").2;
+            let cost = |piece: &Piece| LAYER.iter().find(|row| row.0 == piece.label).expect("a kernel").2;
             let work: f64 = now.iter().map(|piece| device.slower * tokens * cost(piece)).sum();
             pace.took(now, work + device.waits);
-            let fresh = now.iter().filter(|(label, _)| seen.insert(*label)).count() > 0;
+            let fresh = now.iter().filter(|piece| seen.insert(piece.label)).count() > 0;
             all[usize::from(!fresh)].push(work);
             left = later;
         }
@@ -68,7 +86,7 @@ fn no_submit_takes_long_and_few_are_short() {
 #[test]
 fn a_hiccup_is_forgotten() {
     let mut pace = Pace::default();
-    let layer: Vec<Piece> = LAYER.iter().map(|(label, work, _)| (*label, 1e6 * work)).collect();
+    let layer: Vec<Piece> = LAYER.iter().map(|(label, work, _)| piece(label, 1, *work)).collect();
     pace.took(&layer[..1], 0.5);
     for _ in 0..20 {
         pace.took(&layer, 2.0);

@@ -5,7 +5,10 @@ use crate::common;
 use minke::gpu::Gpu;
 use minke::kernels::matvec::{Output, matvec};
 use minke::kernels::repack::Repack;
-use minke::kernels::{BATCH_HEADER, Matrix, matmul::matmul};
+use minke::kernels::{
+    BATCH_HEADER, Matrix,
+    matmul::{Vectors, matmul},
+};
 use minke::quant::GgmlType;
 use minke::reference;
 use pollster::block_on;
@@ -78,7 +81,7 @@ fn a_thousand_rows_of_real_weights_agree() {
     for (kernel, tokens) in [("matvec", 1), ("matmul", TOKENS)] {
         let dispatches = match tokens {
             1 => matvec(&gpu, &matrix, &x, output),
-            _ => matmul(&gpu, &matrix, &x, &batch, output),
+            _ => matmul(&gpu, &matrix, Vectors::Floats, &x, &batch, output),
         };
         gpu.submit(&dispatches, tokens as u32);
         let got: Vec<f32> =

@@ -6,7 +6,7 @@ use crate::kernels::Matrix;
 use crate::kernels::attention::attention;
 use crate::kernels::decode_attention::{combine, decode_attention, join};
 use crate::kernels::fixed::Form;
-use crate::kernels::matmul::Product;
+use crate::kernels::matmul::{Product, Vectors};
 use crate::kernels::matrix::Arrangement::{Paired, Stacked};
 use crate::kernels::matvec::{Input, Output, matvec};
 use crate::kernels::rope::{HeadBuffers, Heads, rope};
@@ -111,17 +111,25 @@ impl Layer {
     /// A batch of tokens, multiplied by `product`.
     pub fn batch(&self, graph: &Graph, cache: &LayerCache, product: Product) -> Vec<Dispatch> {
         let Graph { gpu, scratch: a, state, heads, rope_params, .. } = *graph;
-        let project = |w: &Matrix, x: &Buffer, output: Output| product(gpu, w, x, &state.batch, output);
-        let mut all = vec![graph.norm(&self.attn_norm)];
-        all.extend(project(&self.qkv, &a.normed, self.to_qkv(graph)));
+        let vectors = |w: &Matrix, makes_keys: bool| product.vectors(gpu, w, heads.kv, makes_keys);
+        let project = |w: &Matrix, vectors: Vectors, x: &Buffer, output: Output| {
+            product.multiply(gpu, w, vectors, [x, &state.batch], output)
+        };
+        let of_qkv = vectors(&self.qkv, true);
+        let mut all = vec![graph.norm(&self.attn_norm, of_qkv.form())];
+        all.extend(project(&self.qkv, of_qkv, &a.normed, self.to_qkv(graph)));
         all.push(rope(gpu, heads, rope_params, self.head_buffers(graph, cache)));
-        all.push(attention(gpu, heads, [&a.qkv, &cache.keys, &cache.values, &state.batch, &a.heads]));
-        all.extend(project(&self.attn_output, &a.heads, self.to_attn_output(graph)));
-        all.push(graph.norm(&self.ffn_norm));
+        let of_heads = if heads.in_blocks() { vectors(&self.attn_output, false) } else { Vectors::Floats };
+        let buffers = [&a.qkv, &cache.keys, &cache.values, &state.batch, &a.heads];
+        all.push(attention(gpu, heads, of_heads.form(), buffers));
+        all.extend(project(&self.attn_output, of_heads, &a.heads, self.to_attn_output(graph)));
+        let of_gate_up = vectors(&self.gate_up, false);
+        all.push(graph.norm(&self.ffn_norm, of_gate_up.form()));
         let gate_up = Output { bias: self.gate_up_bias.as_ref(), ..Output::to(&a.gate_up) };
-        all.extend(project(&self.gate_up, &a.normed, gate_up));
-        all.push(swiglu(gpu, graph.config.n_ff, &a.gate_up, &a.gated));
-        all.extend(project(&self.down, &a.gated, self.to_down(graph)));
+        all.extend(project(&self.gate_up, of_gate_up, &a.normed, gate_up));
+        let of_down = vectors(&self.down, false);
+        all.push(swiglu(gpu, graph.config.n_ff, of_down.form(), &a.gate_up, &a.gated));
+        all.extend(project(&self.down, of_down, &a.gated, self.to_down(graph)));
         all
     }
 

@@ -2,19 +2,16 @@
 
 mod heads;
 mod joined;
+mod matrices;
 
 use crate::Result;
 use crate::config::ModelConfig;
-use crate::gpu::{Buffer, Gpu};
-use crate::kernels::embed::embed;
+use crate::gpu::{Buffer, Dots, Gpu};
+use crate::kernels::BATCH_HEADER;
 use crate::kernels::fixed::{BLOCK_WORDS, Form};
-use crate::kernels::matmul::{matmul, matmul_few};
-use crate::kernels::matrix::Arrangement;
-use crate::kernels::matvec::{Before, Input, Norm, Output, RowTile, matvec, matvec_tiled};
 use crate::kernels::repack::Repack;
 use crate::kernels::rms_norm::rms_norm;
 use crate::kernels::swiglu::swiglu;
-use crate::kernels::{BATCH_HEADER, Matrix};
 use crate::kv_type::KvTypes;
 use crate::model::gpu_sampler::{GpuSampler, SamplerScratch};
 use crate::quant::{CHUNK, GgmlType, Layout};
@@ -113,19 +110,21 @@ pub async fn run(
         // how rows are shared out has nothing to do with their format
         let mut all_ways = true;
         for layouts in kind.chunks(MIXED) {
-            cases.extend(weights(gpu, &repack, config, layouts, all_ways, &mut random).await?);
+            cases.extend(matrices::weights(gpu, &repack, config, kv, layouts, all_ways, &mut random).await?);
             all_ways = false;
         }
     }
     let quants: Vec<_> = layouts.iter().copied().filter(|layout| !layout.is_float()).collect();
     let layouts = if quants.is_empty() { layouts } else { quants };
-    cases.extend(gated(gpu, &repack, config, &layouts, &mut random).await?);
+    cases.extend(matrices::gated(gpu, &repack, config, &layouts, &mut random).await?);
     if let Some(layout) = layouts.first() {
         cases.extend(joined::joined(gpu, &repack, config, kv, layout, &mut random).await?);
     }
-    cases.push(norm(gpu, config, &mut random)?);
-    cases.push(gate(gpu, config, &mut random)?);
-    cases.extend(heads::heads(gpu, config, kv, &mut random)?);
+    // the forms that the model's own kernels have
+    let many = if gpu.caps().tuning.dots == Dots::Bytes { Form::Fixed } else { Form::Floats };
+    cases.push(norm(gpu, config, many, &mut random)?);
+    cases.push(gate(gpu, config, many, &mut random)?);
+    cases.extend(heads::heads(gpu, config, kv, many, &mut random)?);
     cases.push(choice(gpu)?);
     let outputs: Vec<_> = cases.iter().map(|case| (&case.output, case.bytes())).collect();
     let results = gpu.read_all(&outputs).await?;
@@ -202,125 +201,6 @@ fn batch(gpu: &Gpu, pos: usize, n: usize) -> Result<Buffer> {
     gpu.buffer_with("batch", bytemuck::cast_slice(&words))
 }
 
-/// Repack, embed, matvec and matmul of a matrix with `ROWS` rows of each format.
-///
-/// Matvec and matmul run with bias and with accumulation: the variants that a model has are the same but for one
-/// or both of these last two additions, or have a norm and a gate ([`gated`]).
-async fn weights(
-    gpu: &Gpu,
-    repack: &Repack,
-    config: &ModelConfig,
-    layouts: &[&'static Layout],
-    all_ways: bool,
-    random: &mut Random,
-) -> Result<Vec<Case>> {
-    let tensors: Vec<_> = layouts.iter().map(|layout| ("self-test", layout.ty, ROWS as u32)).collect();
-    let matrix = Matrix::new(gpu, COLS as u32, &tensors).await?;
-    let rows = matrix.rows as usize;
-    let w = fill(gpu, repack, &matrix, random);
-    let by_format = |run, case: Case| Case {
-        kernels: layouts.iter().map(|layout| format!("{} {}", case.kernels[0], layout.ty)).collect(),
-        run,
-        ..case
-    };
-
-    let embedded = gpu.buffer("rows", 4 * w.len() as u64)?;
-    gpu.submit(&embed(gpu, &matrix, &batch(gpu, 0, rows)?, &embedded), rows as u32);
-    let embed = case("embed", embedded, doubles(&w), most(&doubles(&w), COLS), 1e-6);
-
-    let x = random.floats(MANY_TOKENS * COLS);
-    let (bias, before) = (random.floats(rows), random.floats(MANY_TOKENS * rows));
-    let (mut want, mut scale) = reference::matmul::matmul(&w, COLS, &doubles(&x));
-    for (i, (want, scale)) in want.iter_mut().zip(&mut scale).enumerate() {
-        let (bias, before) = (f64::from(bias[i % rows]), f64::from(before[i]));
-        *want += bias + before;
-        *scale += bias.abs() + before.abs();
-    }
-    let x_fixed = gpu.buffer_with("x", bytemuck::cast_slice(&reference::fixed::blocks(&x[..COLS])))?;
-    let (x, bias) = (floats(gpu, "x", &x)?, floats(gpu, "bias", &bias)?);
-    let all = floats(gpu, "y", &before)?;
-    fn output<'a>(bias: &'a Buffer, y: &'a Buffer) -> Output<'a> {
-        Output { bias: Some(bias), accumulate: true, ..Output::to(y) }
-    }
-    let mut cases = vec![by_format(ROWS * COLS, embed)];
-    for tile in row_tiles(gpu, config, &matrix, all_ways) {
-        let one = floats(gpu, "y", &before[..rows])?;
-        let x = if tile.form == Form::Fixed { &x_fixed } else { &x };
-        gpu.submit(&matvec_tiled(gpu, &matrix, x, output(&bias, &one), tile), 1);
-        let matvec = case("matvec", one, want[..rows].to_vec(), scale[..rows].to_vec(), SUM_BOUND);
-        cases.push(by_format(ROWS, matvec));
-    }
-    let few = floats(gpu, "y", &before[..FEW_TOKENS * rows])?;
-    let product = matmul_few(gpu, &matrix, &x, &batch(gpu, 0, FEW_TOKENS)?, output(&bias, &few));
-    gpu.submit(&product, FEW_TOKENS as u32);
-    let of_few = |all: &[f64]| all[..FEW_TOKENS * rows].to_vec();
-    cases.push(by_format(ROWS, case("matmul_few", few, of_few(&want), of_few(&scale), SUM_BOUND)));
-    let product = matmul(gpu, &matrix, &x, &batch(gpu, 0, MANY_TOKENS)?, output(&bias, &all));
-    gpu.submit(&product, MANY_TOKENS as u32);
-    cases.push(by_format(ROWS, case("matmul", all, want, scale, SUM_BOUND)));
-    Ok(cases)
-}
-
-/// The ways that rows of such a matrix are shared out for this model, or one of them in each form.
-fn row_tiles(gpu: &Gpu, config: &ModelConfig, w: &Matrix, all_ways: bool) -> Vec<RowTile> {
-    let form = Form::of(gpu, w);
-    let mut forms = vec![form, form.normed(gpu, config.n_embd as u32)];
-    forms.dedup();
-    let in_use = |form| {
-        &RowTile::in_use(gpu, form)[..if all_ways { 8 } else { 1 }.min(RowTile::in_use(gpu, form).len())]
-    };
-    forms.into_iter().flat_map(in_use).copied().collect()
-}
-
-/// A token's matvec of gate and up, of two of the formats, with the norm before it and the gate after it.
-async fn gated(
-    gpu: &Gpu,
-    repack: &Repack,
-    config: &ModelConfig,
-    layouts: &[&'static Layout],
-    random: &mut Random,
-) -> Result<Option<Case>> {
-    let (Some(gate), Some(up)) = (layouts.first(), layouts.last()) else { return Ok(None) };
-    let tensors = [gate, up].map(|layout| ("self-test", layout.ty, ROWS as u32));
-    let matrix = Matrix::arranged(gpu, COLS as u32, &tensors, Arrangement::Paired).await?;
-    let w = fill(gpu, repack, &matrix, random);
-    let (mut x, weight, bias) = (random.floats(TOKENS * COLS), random.floats(COLS), random.floats(2 * ROWS));
-    x[1] = 1e5;
-    let normed = reference::rms_norm::rms_norm(&doubles(&x), &weight, config.rms_eps);
-    let (mut gate_up, mut scale) = reference::matmul::matmul(&w, COLS, &normed[..COLS]);
-    for ((value, scale), bias) in gate_up.iter_mut().zip(&mut scale).zip(&bias) {
-        *value += f64::from(*bias);
-        *scale += f64::from(bias.abs());
-    }
-    let want = reference::swiglu::swiglu(&gate_up, ROWS);
-    // silu's slope is at most 1.1: an error of either factor counts as much as the other is large
-    let error =
-        |i: usize| scale[i] * (gate_up[ROWS + i].abs() + 1.0) + scale[ROWS + i] * (gate_up[i].abs() + 1.0);
-    let scale = (0..ROWS).map(error).collect();
-    let (weight, bias) = (floats(gpu, "weight", &weight)?, floats(gpu, "bias", &bias)?);
-    let norm = Norm { weight: &weight, eps: config.rms_eps, batch: &batch(gpu, 0, TOKENS)? };
-    let form = Form::of(gpu, &matrix);
-    let blocks = ROWS.div_ceil(CHUNK as usize);
-    let (x, y) = (floats(gpu, "x", &x)?, gpu.buffer("y", 4 * (BLOCK_WORDS * blocks) as u64)?);
-    let output = Output { bias: Some(&bias), form, ..Output::to(&y) };
-    gpu.submit(&matvec(gpu, &matrix, Input { x: &x, before: Before::Norm(norm) }, output), 1);
-    let case = case("matvec with norm and gate", y, want, scale, 4.0 * SUM_BOUND);
-    Ok(Some(Case { values: Values::of(form), ..case }))
-}
-
-/// Random weights, repacked; their values, row by row.
-fn fill(gpu: &Gpu, repack: &Repack, matrix: &Matrix, random: &mut Random) -> Vec<f32> {
-    let mut w = Vec::new();
-    for slab in &matrix.slabs {
-        for part in &slab.parts {
-            let mut blocks = random.rows(part.layout, matrix.cols);
-            w.extend(reference::dequantise::dequantise(part.layout, &blocks));
-            repack.run(gpu, slab, part, 0, &mut blocks);
-        }
-    }
-    w
-}
-
 /// For every value the largest of its row.
 fn most(values: &[f64], cols: usize) -> Vec<f64> {
     let most = |row: &[f64]| row.iter().fold(0f64, |most, v| most.max(v.abs()));
@@ -341,31 +221,37 @@ fn case(kernel: &str, output: Buffer, want: Vec<f64>, scale: Vec<f64>, bound: f6
     }
 }
 
+/// For every value a share of the largest of its block, which in fixed point it may be off by a step of.
+fn of_blocks(values: &[f64], form: Form) -> Vec<f64> {
+    let share = if form == Form::Fixed { 0.02 } else { 0.0 };
+    most(values, CHUNK as usize).into_iter().map(|most| share * most).collect()
+}
+
 /// RMSNorm at the model's own width, with an outlier such as Qwen2's activations have.
-fn norm(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Case> {
+fn norm(gpu: &Gpu, config: &ModelConfig, form: Form, random: &mut Random) -> Result<Case> {
     let n = config.n_embd;
     let (mut x, weight) = (random.floats(TOKENS * n), random.floats(n));
     x[1] = 1e5;
     let want = reference::rms_norm::rms_norm(&doubles(&x), &weight, config.rms_eps);
-    let scale = want.iter().map(|v| v.abs() + 1e-6).collect();
+    let scale = want.iter().zip(of_blocks(&want, form)).map(|(v, most)| v.abs() + 1e-6 + most).collect();
     let y = gpu.buffer("y", 4 * (TOKENS * n) as u64)?;
     let buffers = [&floats(gpu, "x", &x)?, &floats(gpu, "weight", &weight)?, &y];
-    gpu.submit([&rms_norm(gpu, n, config.rms_eps, buffers)], TOKENS as u32);
-    Ok(case("rms_norm", y, want, scale, SUM_BOUND))
+    gpu.submit([&rms_norm(gpu, n, config.rms_eps, form, buffers)], TOKENS as u32);
+    Ok(Case { values: Values::of(form), ..case("rms_norm", y, want, scale, SUM_BOUND) })
 }
 
 /// SwiGLU at the model's own width, with an outlier.
-fn gate(gpu: &Gpu, config: &ModelConfig, random: &mut Random) -> Result<Case> {
+fn gate(gpu: &Gpu, config: &ModelConfig, form: Form, random: &mut Random) -> Result<Case> {
     let n = config.n_ff;
     let mut gate_up: Vec<f32> = random.floats(2 * TOKENS * n).iter().map(|v| 8.0 * v).collect();
     gate_up[..2].copy_from_slice(&[1e5, -1e5]);
     let want = reference::swiglu::swiglu(&doubles(&gate_up), n);
-    let scale = want.iter().map(|v| v.abs() + 1e-3).collect();
+    let scale = want.iter().zip(of_blocks(&want, form)).map(|(v, most)| v.abs() + 1e-3 + most).collect();
     let y = gpu.buffer("y", 4 * (TOKENS * n) as u64)?;
-    let dispatch = swiglu(gpu, n, &floats(gpu, "gate and up", &gate_up)?, &y);
+    let dispatch = swiglu(gpu, n, form, &floats(gpu, "gate and up", &gate_up)?, &y);
     gpu.submit([&dispatch], TOKENS as u32);
     // WGSL allows exp(8) an error of 19 units in the last place
-    Ok(case("swiglu", y, want, scale, 2e-5))
+    Ok(Case { values: Values::of(form), ..case("swiglu", y, want, scale, 2e-5) })
 }
 
 /// A reply's first tokens. Of numbers and seeds such were chosen with which every filter counts, but none, nor any

@@ -11,7 +11,12 @@ use minke::gguf::{Header, HeaderParser};
 use minke::gpu::{Gpu, GpuOptions};
 use minke::kernels::matvec::{Output, RowTile, matvec_tiled};
 use minke::kernels::repack::Repack;
-use minke::kernels::{BATCH_HEADER, Matrix, embed::embed, fixed::Form, matmul::matmul};
+use minke::kernels::{
+    BATCH_HEADER, Matrix,
+    embed::embed,
+    fixed::Form,
+    matmul::{Vectors, matmul},
+};
 use minke::model::ModelOptions;
 use minke::quant::GgmlType;
 use minke::reference::fixed;
@@ -204,7 +209,7 @@ impl GoldenKernels {
         let results = Array::new();
         for (dispatches, n_tokens, n) in [
             (matvec_tiled(gpu, &w, &one, output, tile), 1, rows),
-            (matmul(gpu, &w, &x, &batch, output), tokens, tokens * rows),
+            (matmul(gpu, &w, Vectors::Floats, &x, &batch, output), tokens, tokens * rows),
             (embed(gpu, &w, &batch, &y), tokens, tokens * cols),
         ] {
             gpu.submit(&dispatches, n_tokens);

@@ -7,7 +7,7 @@ use minke::kernels::attention::attention;
 use minke::kernels::decode_attention::{combine, decode_attention};
 use minke::kernels::embed::embed;
 use minke::kernels::fixed::Form;
-use minke::kernels::matmul::{matmul, matmul_few};
+use minke::kernels::matmul::{Vectors, matmul, matmul_few};
 use minke::kernels::matrix::Arrangement;
 use minke::kernels::matvec::{Before, Input, Norm, Output, RowTile, matvec_tiled};
 use minke::kernels::repack::Repack;
@@ -31,9 +31,11 @@ pub async fn compile(gpu: &Gpu, repack: &Repack) -> Result<()> {
         }
         heads(&gpu, &any);
     }
-    rms_norm(gpu, COLS as usize, 1e-6, [&any; 3]);
+    for form in [Form::Floats, Form::Fixed] {
+        rms_norm(gpu, COLS as usize, 1e-6, form, [&any; 3]);
+        swiglu(gpu, COLS as usize, form, &any, &any);
+    }
     rms_norm_of(gpu, COLS as usize, 1e-6, &any, [&any; 3]);
-    swiglu(gpu, COLS as usize, &any, &any);
     GpuSampler::new(gpu, 1000)?.dispatches(gpu, &SamplerScratch::new(gpu, 1000)?, &any, &any);
     Ok(())
 }
@@ -51,7 +53,11 @@ async fn matrices(gpu: &Gpu, repack: &Repack, ty: GgmlType, any: &Buffer) -> Res
     let normed = Input { x: any, before: Before::Norm(norm) };
     for (bias, accumulate) in [(None, false), (Some(any), true)] {
         let output = Output { bias, accumulate, ..Output::to(any) };
-        matmul(gpu, &w, any, any, output);
+        matmul(gpu, &w, Vectors::Floats, any, any, output);
+        if !w.has_floats() {
+            matmul(gpu, &w, Vectors::TwoBytes, any, any, output);
+            matmul(gpu, &w, Vectors::ThreeBytes, any, any, output);
+        }
         matmul_few(gpu, &w, any, any, output);
         for tile in RowTile::ALL.into_iter().filter(|tile| tile.fits(&paired)) {
             matvec_tiled(gpu, &w, any, output, tile);
@@ -75,6 +81,6 @@ fn heads(gpu: &Gpu, any: &Buffer) {
         rope(gpu, heads, params, buffers);
         decode_attention(gpu, heads, params, buffers, any);
         [Form::Floats, Form::Fixed].map(|form| combine(gpu, heads, form, [any; 3]));
-        attention(gpu, heads, [any; 5]);
+        [Form::Floats, Form::Fixed].map(|form| attention(gpu, heads, form, [any; 5]));
     }
 }

@@ -4,7 +4,7 @@ use super::calibrate::Ceilings;
 use super::table::Row;
 use minke::Result;
 use minke::gpu::{Buffer, Dispatch, Extent, Gpu, Splits, Tile, Tuning};
-use minke::kernels::matmul::{FEW_TOKENS, Product, matmul, matmul_few};
+use minke::kernels::matmul::{FEW_TOKENS, Product, Vectors};
 use minke::kernels::matvec::{Before, Input, Norm, Output, RowTile, matvec_tiled};
 use minke::kernels::{BATCH_HEADER, Matrix};
 use minke::model::autotune::attention_of_one;
@@ -72,16 +72,32 @@ pub async fn measure(
             continue;
         }
         let output = Output::to(&buffers.y);
+        let (few, many) = (FEW_TOKENS, MAX_BATCH as u32);
+        let mut ways = Vec::new();
         for tile in Tile::ALL {
             let gpu = gpu.with_tuning(Tuning { matmul: tile, ..gpu.caps().tuning });
-            for (kernel, product, tokens) in
-                [("matmul_few", matmul_few as Product, FEW_TOKENS), ("matmul", matmul, MAX_BATCH as u32)]
-            {
-                buffers.set_tokens(&gpu, tokens);
-                let pass =
-                    matrices().flat_map(|w| product(&gpu, w, &buffers.x, &buffers.batch, output)).collect();
-                time(format!("{kernel} {name}, {tile:?}").to_lowercase(), pass, Extent::from(tokens)).await?;
+            ways.extend([("matmul_few", Product::Few, few), ("matmul", Product::Many, many)].map(
+                |(kernel, product, tokens)| {
+                    (
+                        format!("{kernel} {name}, {tile:?}").to_lowercase(),
+                        gpu.clone(),
+                        product,
+                        Vectors::Floats,
+                        tokens,
+                    )
+                },
+            ));
+        }
+        if !matrices().any(Matrix::has_floats) {
+            for vectors in [Vectors::TwoBytes, Vectors::ThreeBytes] {
+                let label = format!("matmul {name}, {vectors:?}").to_lowercase();
+                ways.push((label, gpu.clone(), Product::Many, vectors, many));
             }
+        }
+        for (label, gpu, product, vectors, tokens) in ways {
+            buffers.set_tokens(&gpu, tokens);
+            let of = |w| product.multiply(&gpu, w, vectors, [&buffers.x, &buffers.batch], output);
+            time(label, matrices().flat_map(of).collect(), Extent::from(tokens)).await?;
         }
     }
     let attention = attention_of_one(gpu, &model.config, model.kv(), positions)?;

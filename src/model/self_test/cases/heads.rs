@@ -20,7 +20,13 @@ const POSITIONS: usize = LAST + 1;
 
 /// RoPE with head norms, the KV cache, and attention, with the model's own heads: so the kernels are the model's, and are
 /// compiled once for both.
-pub fn heads(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, random: &mut Random) -> Result<Vec<Case>> {
+pub fn heads(
+    gpu: &Gpu,
+    config: &ModelConfig,
+    kv: KvTypes,
+    many: Form,
+    random: &mut Random,
+) -> Result<Vec<Case>> {
     let shape = program::heads(config, kv);
     let row = (shape.n_head + 2 * shape.n_kv_head) * shape.head_dim;
     let norms = config.architecture == Architecture::Qwen3;
@@ -33,7 +39,8 @@ pub fn heads(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, random: &mut Random) 
         inv_freq: config.rope.inv_freq(None),
     };
     let form = if gpu.caps().tuning.dots == Dots::Bytes { Form::Fixed } else { Form::Floats };
-    let [many, one] = inputs.submit(gpu, form)?;
+    let many_form = if shape.in_blocks() { many } else { Form::Floats };
+    let [many, one] = inputs.submit(gpu, many_form, form)?;
     // The twin keeps keys and values as the cache does, but one at the middle between two that the cache can keep may
     // become either; an output is a mean over more than 200 positions, and so far less than that step off.
     let bound = 1e-4 + reference::kv::step(kv.keys).max(reference::kv::step(kv.values));
@@ -46,7 +53,10 @@ pub fn heads(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, random: &mut Random) 
     // query heads of the first and the last group, at the ends of the second batch
     let last = shape.n_head - 1;
     let ends = [(BATCHES[0], 0), (LAST - 1, last / 2), (LAST - 1, last)];
-    let many = ends.map(|(position, h)| case("rope and attention", &many, BATCHES[0], position, h));
+    let many = ends.map(|(position, h)| Case {
+        values: Values::of(many_form),
+        ..case("rope and attention", &many, BATCHES[0], position, h)
+    });
     let one = [0, last].map(|h| Case {
         values: Values::of(form),
         ..case("decode_attention and combine", &one, LAST, LAST, h)
@@ -67,7 +77,7 @@ struct HeadInputs<'a> {
 
 impl HeadInputs<'_> {
     /// Puts all batches into the cache. Attention's output for the last two, `[tokens][n_head][head_dim]`.
-    fn submit(&self, gpu: &Gpu, form: Form) -> Result<[Buffer; 2]> {
+    fn submit(&self, gpu: &Gpu, many_form: Form, form: Form) -> Result<[Buffer; 2]> {
         let (shape, config) = (self.shape, self.config);
         let table = floats(gpu, "table", &rope::table(&self.inv_freq, config.rope.mscale, POSITIONS))?;
         let cache = |what: &str, position: u64| gpu.buffer(what, POSITIONS as u64 * position);
@@ -100,7 +110,7 @@ impl HeadInputs<'_> {
                 gpu.submit([&rope(gpu, shape, params, buffers)], extent);
             }
             if pos == BATCHES[0] {
-                let attend = attention(gpu, shape, [&qkv, &k_cache, &v_cache, &batch, &many]);
+                let attend = attention(gpu, shape, many_form, [&qkv, &k_cache, &v_cache, &batch, &many]);
                 gpu.submit([&attend], extent);
             }
             pos += n;

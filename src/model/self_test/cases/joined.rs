@@ -1,6 +1,7 @@
 //! A token's matvec that joins the heads for itself.
 
-use super::{Case, ROWS, Random, SUM_BOUND, case, fill, floats};
+use super::matrices::fill;
+use super::{Case, ROWS, Random, SUM_BOUND, case, floats};
 use crate::Result;
 use crate::config::ModelConfig;
 use crate::gpu::{Extent, Gpu};
@@ -39,7 +40,7 @@ pub async fn joined(
     let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&[pos, 1, 0, 0]))?;
     // of each part the sums, the largest score, and the sum of the weights, which is positive
     let mut partial = random.floats(PARTS * heads * (dim + 4));
-    partial.chunks_exact_mut(dim + 4).for_each(|part| part[dim + 1] = 1.5 + part[dim + 1]);
+    partial.chunks_exact_mut(dim + 4).for_each(|part| part[dim + 1] += 1.5);
     let parts: Vec<&[f32]> = partial.chunks_exact(dim + 4).collect();
     let value = |i: usize| {
         let of_head =
