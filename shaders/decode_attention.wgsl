@@ -3,7 +3,7 @@
 // V. A workgroup a set of heads (group.x) and so many positions (group.y); combine.wgsl joins what they leave (Dao et al.
 // 2023). What is read of the cache is asked for a step before it is used, and at first before the heads are turned.
 // Constants: WORKGROUP (64 or more), N_HEAD, N_KV_HEAD, HEAD_DIM, HEADS (at most 8), TILES, HEAD_NORM, EPS, SCALE, those of
-// shared/rope.wgsl, and a shared/kv_*.wgsl.
+// shared/rope.wgsl and shared/heads.wgsl, and a shared/kv_*.wgsl.
 
 @group(0) @binding(0) var<storage, read> rope_table: array<vec2<f32>>;
 @group(0) @binding(1) var<storage, read> batch: array<u32>;
@@ -27,32 +27,18 @@ var<workgroup> weights: array<array<vec4<f32>, 16u * TILES>, HEADS>;    // score
 var<workgroup> largest: array<array<f32, 16>, HEADS>; // of an invocation's scores
 var<workgroup> sums: array<array<f32, 16>, HEADS>;    // of an invocation's weights
 
-// The factor that RMS-normalises HEAD_DIM values of qkv.
-fn head_scale(at: u32, lid: u32) -> f32 {
-    var squares = 0.0;
-    for (var i = lid; i < HEAD_DIM; i += WORKGROUP) { squares += qkv[at + i] * qkv[at + i]; }
-    return 1.0 / sqrt(group_sum(squares, lid) / f32(HEAD_DIM) + EPS);
+// Vector i at four positions from `first` on; beyond the last it is the last's.
+fn four(cache_at: u32, first: u32, last: u32, i: u32) -> vec4<u32> {
+    return cache_at + min(first + vec4(0u, 1u, 2u, 3u), vec4(last)) * ROW + i;
 }
 
-// Element i of a query head (k: of the key head) at `at`, normed but not rotated.
-fn element(at: u32, i: u32, scale: f32, is_query: bool) -> f32 {
-    let v = qkv[at + i];
-    if (HEAD_NORM == 0u) { return v; }
-    return v * scale * select(k_norm[i], q_norm[i], is_query);
-}
-
-fn turned(at: u32, e: vec2<u32>, scale: f32, is_query: bool, r: vec2<f32>) -> vec2<f32> {
-    return rotated(vec2(element(at, e.x, scale, is_query), element(at, e.y, scale, is_query)), r);
-}
-
-// Vector i of the keys at four positions from `first` on, as columns; beyond the last it is the last's.
 fn keys(cache_at: u32, first: u32, last: u32, i: u32) -> mat4x4<f32> {
-    let at = cache_at + min(first + vec4(0u, 1u, 2u, 3u), vec4(last)) * ROW + i;
+    let at = four(cache_at, first, last, i);
     return mat4x4(k_vec(at.x), k_vec(at.y), k_vec(at.z), k_vec(at.w));
 }
 
 fn values(cache_at: u32, first: u32, last: u32, i: u32) -> mat4x4<f32> {
-    let at = cache_at + min(first + vec4(0u, 1u, 2u, 3u), vec4(last)) * ROW + i;
+    let at = four(cache_at, first, last, i);
     return mat4x4(v_vec(at.x), v_vec(at.y), v_vec(at.z), v_vec(at.w));
 }
 
@@ -143,9 +129,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             for (var g = 0u; g < HEADS; g++) { scores[HEADS * t + g] += q[g] * now; }
         }
     }
-    for (var t = 0u; t < TILES; t++) {
-        for (var g = 0u; g < HEADS; g++) { parts[g][WORKGROUP * t + lid] = scores[HEADS * t + g]; }
-    }
+    for (var i = 0u; i < HEADS * TILES; i++) { parts[i % HEADS][WORKGROUP * (i / HEADS) + lid] = scores[i]; }
     workgroupBarrier();
 
     let d = lid % D4;
@@ -153,29 +137,29 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     var v = values(cache_at, 4u * slice, last, d);
 
     // four positions of each tile and some of the heads an invocation
-    let four = lid & 15u;
+    let own_four = lid & 15u;
     for (var g = lid >> 4u; g < HEADS; g += LANES) {
         var most = vec4(LOWEST);
         for (var t = 0u; t < TILES; t++) {
-            let at = WORKGROUP * t + LANES * four;
+            let at = WORKGROUP * t + LANES * own_four;
             var score = parts[g][at];
             for (var i = 1u; i < LANES; i++) { score += parts[g][at + i]; }
-            let known = select(vec4(LOWEST), score, 64u * t + 4u * four + vec4(0u, 1u, 2u, 3u) <= vec4(last));
-            weights[g][16u * t + four] = known;
+            let known = select(vec4(LOWEST), score, 64u * t + 4u * own_four + vec4(0u, 1u, 2u, 3u) <= vec4(last));
+            weights[g][16u * t + own_four] = known;
             most = max(most, known);
         }
-        largest[g][four] = max(max(most.x, most.y), max(most.z, most.w));
+        largest[g][own_four] = max(max(most.x, most.y), max(most.z, most.w));
     }
     workgroupBarrier();
     for (var g = lid >> 4u; g < HEADS; g += LANES) {
         let most = largest_of(g);
         var sum = vec4(0.0);
         for (var t = 0u; t < TILES; t++) {
-            let weight = exp(weights[g][16u * t + four] - most);
-            weights[g][16u * t + four] = weight;
+            let weight = exp(weights[g][16u * t + own_four] - most);
+            weights[g][16u * t + own_four] = weight;
             sum += weight;
         }
-        sums[g][four] = dot(sum, vec4(1.0));
+        sums[g][own_four] = dot(sum, vec4(1.0));
     }
     workgroupBarrier();
 

@@ -78,7 +78,9 @@ pub fn decode_attention(
     let scale = shader::float(1.0 / (heads.head_dim as f32).sqrt());
     let extra = format!("const EPS: f32 = {};\nconst SCALE: f32 = {scale};\n", shader::float(params.eps));
     let kernel = include_str!("../../shaders/decode_attention.wgsl");
-    let parts = [shared::BATCH, shader::reduce(gpu.caps()), shared::ROPE, &generated::kv(heads.kv), kernel];
+    let turned = include_str!("../../shaders/shared/heads.wgsl");
+    let parts =
+        [shared::BATCH, shader::reduce(gpu.caps()), shared::ROPE, turned, &generated::kv(heads.kv), kernel];
     let source = shader::compose(gpu.caps(), &constants, &extra, &parts);
     let mut binds = buffers.read_binds().to_vec();
     binds.push(Bind::Read(buffers.qkv));

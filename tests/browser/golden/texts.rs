@@ -9,7 +9,7 @@ use minke::kernels::embed::embed;
 use minke::kernels::fixed::Form;
 use minke::kernels::matmul::{Vectors, matmul, matmul_few};
 use minke::kernels::matrix::Arrangement;
-use minke::kernels::matvec::{Before, Input, Norm, Output, RowTile, matvec_tiled};
+use minke::kernels::matvec::{Before, Input, Join, Norm, Output, RowTile, matvec_tiled};
 use minke::kernels::repack::Repack;
 use minke::kernels::rms_norm::{rms_norm, rms_norm_of};
 use minke::kernels::rope::{HeadBuffers, Heads, RopeParams, rope};
@@ -51,6 +51,8 @@ async fn matrices(gpu: &Gpu, repack: &Repack, ty: GgmlType, any: &Buffer) -> Res
     embed(gpu, &w, any, any);
     let norm = Norm { weight: any, eps: 1e-6, batch: any };
     let normed = Input { x: any, before: Before::Norm(norm) };
+    let heads = Heads { n_head: 4, n_kv_head: 2, head_dim: 128, kv: KvTypes::F32 };
+    let joined = Input { x: any, before: Before::Join(Join { heads, split: 64, batch: any }) };
     for (bias, accumulate) in [(None, false), (Some(any), true)] {
         let output = Output { bias, accumulate, ..Output::to(any) };
         matmul(gpu, &w, Vectors::Floats, any, any, output);
@@ -62,6 +64,9 @@ async fn matrices(gpu: &Gpu, repack: &Repack, ty: GgmlType, any: &Buffer) -> Res
         for tile in RowTile::ALL.into_iter().filter(|tile| tile.fits(&paired)) {
             matvec_tiled(gpu, &w, any, output, tile);
             matvec_tiled(gpu, &w, normed, output, tile);
+            if tile.form.can_keep(gpu, tile.workgroup(), COLS) {
+                matvec_tiled(gpu, &w, joined, output, tile);
+            }
             let output = Output { accumulate: false, form: tile.form, ..output };
             matvec_tiled(gpu, &paired, normed, output, tile);
         }
@@ -80,7 +85,9 @@ fn heads(gpu: &Gpu, any: &Buffer) {
             HeadBuffers { table: any, batch: any, head_norms, qkv: any, k_cache: any, v_cache: any };
         rope(gpu, heads, params, buffers);
         decode_attention(gpu, heads, params, buffers, any);
-        [Form::Floats, Form::Fixed].map(|form| combine(gpu, heads, form, [any; 3]));
-        [Form::Floats, Form::Fixed].map(|form| attention(gpu, heads, form, [any; 5]));
+        for form in [Form::Floats, Form::Fixed] {
+            combine(gpu, heads, form, [any; 3]);
+            attention(gpu, heads, form, [any; 5]);
+        }
     }
 }

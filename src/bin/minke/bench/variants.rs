@@ -72,32 +72,13 @@ pub async fn measure(
             continue;
         }
         let output = Output::to(&buffers.y);
-        let (few, many) = (FEW_TOKENS, MAX_BATCH as u32);
-        let mut ways = Vec::new();
-        for tile in Tile::ALL {
-            let gpu = gpu.with_tuning(Tuning { matmul: tile, ..gpu.caps().tuning });
-            ways.extend([("matmul_few", Product::Few, few), ("matmul", Product::Many, many)].map(
-                |(kernel, product, tokens)| {
-                    (
-                        format!("{kernel} {name}, {tile:?}").to_lowercase(),
-                        gpu.clone(),
-                        product,
-                        Vectors::Floats,
-                        tokens,
-                    )
-                },
-            ));
-        }
-        if !matrices().any(Matrix::has_floats) {
-            for vectors in [Vectors::TwoBytes, Vectors::ThreeBytes] {
-                let label = format!("matmul {name}, {vectors:?}").to_lowercase();
-                ways.push((label, gpu.clone(), Product::Many, vectors, many));
-            }
-        }
-        for (label, gpu, product, vectors, tokens) in ways {
+        for Way { label, gpu, product, vectors, tokens } in
+            of_batches(gpu, !matrices().any(Matrix::has_floats))
+        {
             buffers.set_tokens(&gpu, tokens);
             let of = |w| product.multiply(&gpu, w, vectors, [&buffers.x, &buffers.batch], output);
-            time(label, matrices().flat_map(of).collect(), Extent::from(tokens)).await?;
+            let pass = matrices().flat_map(of).collect();
+            time(label.replace("NAME", name), pass, Extent::from(tokens)).await?;
         }
     }
     let attention = attention_of_one(gpu, &model.config, model.kv(), positions)?;
@@ -107,6 +88,36 @@ pub async fn measure(
         time(format!("attention, {splits:?}").to_lowercase(), pass, extent).await?;
     }
     Ok(rows)
+}
+
+/// A way to multiply a batch by a matrix, which the label calls `NAME`.
+struct Way {
+    label: String,
+    gpu: Gpu,
+    product: Product,
+    vectors: Vectors,
+    tokens: u32,
+}
+
+/// All that there are, for quantised matrices those by bytes too.
+fn of_batches(gpu: &Gpu, quantised: bool) -> Vec<Way> {
+    let mut ways = Vec::new();
+    for tile in Tile::ALL {
+        for (kernel, product, tokens) in
+            [("matmul_few", Product::Few, FEW_TOKENS), ("matmul", Product::Many, MAX_BATCH as u32)]
+        {
+            let gpu = gpu.with_tuning(Tuning { matmul: tile, ..gpu.caps().tuning });
+            let label = format!("{kernel} NAME, {}", format!("{tile:?}").to_lowercase());
+            ways.push(Way { label, gpu, product, vectors: Vectors::Floats, tokens });
+        }
+    }
+    for (vectors, bytes) in [(Vectors::TwoBytes, "two"), (Vectors::ThreeBytes, "three")] {
+        if quantised {
+            let (label, tokens) = (format!("matmul NAME, {bytes} bytes"), MAX_BATCH as u32);
+            ways.push(Way { label, gpu: gpu.clone(), product: Product::Many, vectors, tokens });
+        }
+    }
+    ways
 }
 
 /// As the model multiplies by that matrix, but for biases.
