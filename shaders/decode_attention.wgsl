@@ -28,17 +28,17 @@ var<workgroup> largest: array<array<f32, 16>, HEADS>; // of an invocation's scor
 var<workgroup> sums: array<array<f32, 16>, HEADS>;    // of an invocation's weights
 
 // Vector i at four positions from `first` on; beyond the last it is the last's.
-fn four(cache_at: u32, first: u32, last: u32, i: u32) -> vec4<u32> {
+fn places(cache_at: u32, first: u32, last: u32, i: u32) -> vec4<u32> {
     return cache_at + min(first + vec4(0u, 1u, 2u, 3u), vec4(last)) * ROW + i;
 }
 
 fn keys(cache_at: u32, first: u32, last: u32, i: u32) -> mat4x4<f32> {
-    let at = four(cache_at, first, last, i);
+    let at = places(cache_at, first, last, i);
     return mat4x4(k_vec(at.x), k_vec(at.y), k_vec(at.z), k_vec(at.w));
 }
 
 fn values(cache_at: u32, first: u32, last: u32, i: u32) -> mat4x4<f32> {
-    let at = four(cache_at, first, last, i);
+    let at = places(cache_at, first, last, i);
     return mat4x4(v_vec(at.x), v_vec(at.y), v_vec(at.z), v_vec(at.w));
 }
 
