@@ -12,7 +12,9 @@
     buffers: 0,
     maps: 0,
     bytesMapped: 0,
+    encodingMs: 0, // of the host, from the begin of a submit's first pass to the submit
   };
+  let began;
 
   const before = (type, name, note) => {
     const method = type.prototype[name];
@@ -23,7 +25,10 @@
   };
   before(GPUComputePassEncoder, 'dispatchWorkgroups', () => counts.dispatches++);
   before(GPUComputePassEncoder, 'dispatchWorkgroupsIndirect', () => counts.dispatches++);
-  before(GPUCommandEncoder, 'beginComputePass', () => counts.passes++);
+  before(GPUCommandEncoder, 'beginComputePass', () => {
+    counts.passes++;
+    began ??= performance.now();
+  });
   before(GPUDevice, 'createBindGroup', () => counts.bindGroups++);
   before(GPUDevice, 'createBuffer', () => counts.buffers++);
   before(GPUQueue, 'writeBuffer', (_queue, _buffer, _at, data, offset = 0, size = undefined) => {
@@ -33,6 +38,8 @@
   });
   before(GPUQueue, 'submit', () => {
     counts.submits++;
+    if (began !== undefined) counts.encodingMs += performance.now() - began;
+    began = undefined;
     tell();
   });
   before(GPUBuffer, 'mapAsync', (buffer, _mode, offset = 0, size = buffer.size - offset) => {

@@ -1,6 +1,6 @@
 // `npm run bench`: speeds and WebGPU calls of the built package in Chromium, and with --peers those of others beside it.
 
-import { existsSync, mkdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, statSync, writeFileSync } from 'node:fs';
 import { cpus, loadavg } from 'node:os';
 import { basename, dirname, join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
@@ -15,6 +15,8 @@ const USAGE = `usage: npm run bench -- [options]
   --decode N        tokens decoded after the first (32)
   --rounds N        measurements of each engine (3)
   --adapter NAME    default: the machine's own; swiftshader: in software
+  --browser PATH    Chromium's executable, or a folder that has it
+  --flag FLAG       for Chromium, such as --flag=--enable-features=Vulkan; may be given several times
   --peers           measures the peers of ../shared/peers too, in turns
   --record NAME     writes benches/records/DATE-NAME.json`;
 
@@ -26,6 +28,8 @@ function options() {
     decode: text('32'),
     rounds: text('3'),
     adapter: text('default'),
+    browser: { type: 'string' },
+    flag: { type: 'string', multiple: true, default: [] },
     peers: { type: 'boolean', default: false },
     record: { type: 'string' },
     help: { type: 'boolean', default: false },
@@ -41,10 +45,20 @@ function options() {
       if (!(Number.isInteger(values[name]) && values[name] > 0)) throw new Error(`--${name} wants a whole number`);
     }
     if (!['default', 'swiftshader'].includes(values.adapter)) throw new Error('--adapter is default or swiftshader');
+    if (values.browser !== undefined) process.env.CHROMIUM = executable(values.browser);
     return { ...values, model: values.model === undefined ? smallModel() : resolve(values.model) };
   } catch (error) {
     throw new Stop(`${error.message}\n${USAGE}`);
   }
+}
+
+/** The browser at a path, which may be that of its folder. */
+function executable(path) {
+  const names = ['chrome', 'chromium', 'chrome-headless-shell', 'headless_shell', 'chrome.exe'];
+  const inside = existsSync(path) && statSync(path).isDirectory();
+  const found = inside ? names.map((name) => join(path, name)).find(existsSync) : path;
+  if (!found || !existsSync(found)) throw new Error(`--browser: there is no Chromium at ${path}`);
+  return resolve(found);
 }
 
 function summary(values) {
@@ -116,7 +130,7 @@ function print([minke, ...others]) {
     ]);
   }
   table([
-    ['calls per decoded token', ...measured.map(({ name }) => name)],
+    ['a decoded token costs', ...measured.map(({ name }) => name)],
     ...Object.keys(minke.calls).map((name) => [name, ...measured.map(({ calls }) => short(calls[name]))]),
   ]);
   for (const { name, problem } of others.filter(({ problem }) => problem)) {
@@ -145,13 +159,20 @@ await command(async () => {
   const setting = {
     ...given,
     site: `http://localhost:${server.address().port}/`,
-    args: chromiumArgs(given.adapter === 'default' ? undefined : given.adapter),
+    args: [...chromiumArgs(given.adapter === 'default' ? undefined : given.adapter), ...given.flag],
   };
   const { version: browser, adapter } = await machine(setting);
   const facts = {
     date: new Date().toISOString(),
     commit: ask('git', ['describe', '--always', '--dirty', '--abbrev=12']),
-    machine: { cores: cpus().length, cpu: cpus()[0].model, loadBefore: loadavg()[0], browser, adapter },
+    machine: {
+      cores: cpus().length,
+      cpu: cpus()[0].model,
+      loadBefore: loadavg()[0],
+      browser,
+      adapter,
+      flags: given.flag,
+    },
     model: basename(given.model),
     prompt: given.prompt,
     decode: given.decode,

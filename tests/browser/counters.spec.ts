@@ -58,6 +58,7 @@ test('a decoded token is one pass in one submit, and makes and writes nothing', 
     buffers: 0,
     maps: 1,
     bytesMapped: expect.any(Number),
+    encodingMs: expect.any(Number),
   });
 });
 
