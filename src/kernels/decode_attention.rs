@@ -1,20 +1,17 @@
 //! Attention of one token, its positions split over workgroups.
 
-use super::Matrix;
 use super::attention;
 use super::fixed::Form;
 use super::generated;
 use super::matvec::{Before, Join, RowTile};
 use super::rope::{HeadBuffers, Heads, RopeParams};
+use super::{Matrix, WORKGROUP_MEMORY};
 use crate::gpu::shader::{self, shared};
 use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Splits, Work};
 use crate::quant::CHUNK;
 
 /// Positions of a tile.
 const TILE: u32 = 64;
-/// Bytes of workgroup memory for heads: all that a device is sure to have, but for what the heads have in common.
-const MEMORY: u32 = 15 << 10;
-
 /// What a workgroup takes.
 struct Tiling {
     /// Invocations.
@@ -26,18 +23,31 @@ struct Tiling {
 }
 
 impl Tiling {
-    /// As many heads as share a key head, but at most 8, and no more than fit.
-    fn of(heads: Heads, splits: Splits) -> Self {
-        let (workgroup, tiles) = match splits {
-            Splits::Many => (256, 1),
-            Splits::Few => (64, 2),
-        };
+    /// With many invocations where a device has many cores, but so few that three heads that share a key head, or all where
+    /// there are fewer, fit: else keys and values would be read too often.
+    fn of(gpu: &Gpu, heads: Heads) -> Self {
         let group = (heads.n_head / heads.n_kv_head) as u32;
+        let of = |workgroup, tiles| Self::fitting(gpu, heads, workgroup, tiles);
+        match gpu.caps().tuning.attention {
+            Splits::Few => of(64, 2),
+            Splits::Many => {
+                let wide = [256, 128].map(|workgroup| of(workgroup, 1));
+                wide.into_iter().find(|tiling| tiling.heads >= group.min(3)).unwrap_or_else(|| of(64, 1))
+            }
+        }
+    }
+
+    /// As many heads as share a key head, but at most 8, and no more than fit; one tile where two do not.
+    fn fitting(gpu: &Gpu, heads: Heads, workgroup: u32, tiles: u32) -> Self {
+        let group = (heads.n_head / heads.n_kv_head) as u32;
+        // the key, and a float of each cluster for its norm, without subgroups of each invocation
+        let scratch = if gpu.caps().subgroups { workgroup / 8 } else { workgroup };
+        let memory = WORKGROUP_MEMORY - 4 * (heads.head_dim as u32 + scratch);
         // the query; a vector of each invocation, and weights, of each tile; the largest and the sum of 16 invocations
         let bytes = |tiles: u32| 4 * (heads.head_dim as u32 + (4 * workgroup + TILE) * tiles + 2 * 16);
         let together =
-            (1..=8).rev().find(|n| group.is_multiple_of(*n) && n * bytes(1) <= MEMORY).unwrap_or(1);
-        let tiles = if together * bytes(tiles) <= MEMORY { tiles } else { 1 };
+            (1..=8).rev().find(|n| group.is_multiple_of(*n) && n * bytes(1) <= memory).unwrap_or(1);
+        let tiles = if together * bytes(tiles) <= memory { tiles } else { 1 };
         Self { workgroup, heads: together, tiles }
     }
 
@@ -59,7 +69,7 @@ const MOST_JOINED: u32 = 8;
 pub fn join<'a>(gpu: &Gpu, heads: Heads, w: &Matrix, batch: &'a Buffer) -> Option<(Before<'a>, u32)> {
     let form = Form::of(gpu, w);
     let fits = form.can_keep(gpu, RowTile::of(gpu, w, form).workgroup(), w.cols);
-    let split = Tiling::of(heads, gpu.caps().tuning.attention).positions();
+    let split = Tiling::of(gpu, heads).positions();
     (fits && heads.in_blocks()).then(|| (Before::Join(Join { heads, split, batch }), MOST_JOINED * split))
 }
 
@@ -72,7 +82,7 @@ pub fn decode_attention(
     buffers: HeadBuffers,
     partial: &Buffer,
 ) -> Dispatch {
-    let tiling = Tiling::of(heads, gpu.caps().tuning.attention);
+    let tiling = Tiling::of(gpu, heads);
     let mut constants = buffers.constants(heads, params);
     constants.extend([("WORKGROUP", tiling.workgroup), ("HEADS", tiling.heads), ("TILES", tiling.tiles)]);
     let scale = shader::float(1.0 / (heads.head_dim as f32).sqrt());
@@ -92,7 +102,7 @@ pub fn decode_attention(
 
 /// Joins the parts to `[n_head][head_dim]` in a form: [`Form::Fixed`] for heads whose dimensions together are a multiple of 32.
 pub fn combine(gpu: &Gpu, heads: Heads, form: Form, [partial, batch, out]: [&Buffer; 3]) -> Dispatch {
-    let tiling = Tiling::of(heads, gpu.caps().tuning.attention);
+    let tiling = Tiling::of(gpu, heads);
     let parts = [shared::BATCH, shared::BYTES, shared::FIXED, include_str!("../../shaders/combine.wgsl")];
     let mut constants = heads.constants();
     constants.extend([("WORKGROUP", 128), ("TILES", tiling.tiles), ("FIXED", (form == Form::Fixed).into())]);

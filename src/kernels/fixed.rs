@@ -1,11 +1,8 @@
 //! The form of a decoded token's activations (shaders/shared/fixed.wgsl).
 
-use super::Matrix;
+use super::{Matrix, WORKGROUP_MEMORY};
 use crate::gpu::{Dots, Gpu};
 use crate::quant::CHUNK;
-
-/// Bytes of workgroup memory that a device is sure to have.
-const MEMORY: u32 = 16 << 10;
 
 /// Of a workgroup, on any device (WebGPU, maxComputeInvocationsPerWorkgroup).
 const MOST_INVOCATIONS: u32 = 256;
@@ -45,6 +42,6 @@ impl Form {
         // for sums: a vector and a float of each cluster, without subgroups of each invocation too
         let clusters = workgroup / 8 * (16 + 4);
         let sums = if gpu.caps().subgroups { clusters } else { clusters + workgroup * (16 + 4) };
-        cols / CHUNK * chunk + sums + 4 * CHUNK <= MEMORY
+        cols / CHUNK * chunk + sums + 4 * CHUNK <= WORKGROUP_MEMORY
     }
 }

@@ -130,6 +130,8 @@ impl std::fmt::Display for RowTile {
 
 /// Workgroups of a dispatch along an axis (WebGPU, maxComputeWorkgroupsPerDimension).
 const MOST_GROUPS: u32 = 65_535;
+/// Workgroups that keep a large GPU busy: some for each of its cores.
+const ENOUGH_GROUPS: u32 = 1024;
 /// Outputs that a workgroup leaves as a block in fixed point.
 const BLOCK_ROWS: u32 = 32;
 
@@ -178,14 +180,16 @@ impl RowTile {
     }
 
     /// What was fastest for matrices of such shapes on an H200 (26 November 2026): long rows are shared by a whole workgroup,
-    /// where there are many rows each set of lanes takes two, and a gated product leaves blocks.
+    /// and where there are many rows each set of lanes takes two. Not measured: of very many rows, such as the output's, a
+    /// workgroup takes several times as many, because it norms first; of a pair of matrices a block, which it may leave.
     fn of_bytes(w: &Matrix) -> Self {
         let [one_row, two_rows, long_rows, paired] = [4, 5, 6, 7].map(|i| Self::ALL[i]);
+        let rounds = (w.rows / two_rows.group_rows(1) / ENOUGH_GROUPS).clamp(1, 16);
         match w.arrangement {
             Arrangement::Paired => paired,
             Arrangement::Stacked if w.cols > 128 * CHUNK && w.rows < 8192 => long_rows,
             Arrangement::Stacked if w.rows < 8192 => one_row,
-            Arrangement::Stacked => two_rows,
+            Arrangement::Stacked => Self { rounds, ..two_rows },
         }
     }
 

@@ -19,3 +19,6 @@ pub use matrix::Matrix;
 
 /// The batch buffer's words before its tokens: position, tokens, wanted row, unused.
 pub const BATCH_HEADER: usize = 4;
+
+/// Bytes of workgroup memory that any device has (WebGPU, maxComputeWorkgroupStorageSize).
+const WORKGROUP_MEMORY: u32 = 16 << 10;

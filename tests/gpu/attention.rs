@@ -122,6 +122,31 @@ fn attention_agrees_with_the_scalar_twin_in_each_kv_type() {
     }
 }
 
+/// Heads of usual sizes fit the workgroup memory that any device has, with subgroups and without.
+#[test]
+fn heads_fit_the_memory_of_any_device() {
+    for no_subgroups in [true, false] {
+        let mut options = Options::default();
+        (options.gpu.no_subgroups, options.gpu.default_limits) = (no_subgroups, true);
+        let gpu = options.open();
+        let any = gpu.buffer("any", 1 << 16).expect("a buffer");
+        for (head_dim, n_head) in [(64, 14), (128, 12), (128, 8), (256, 2)] {
+            let heads = Heads { n_head, n_kv_head: 2, head_dim, kv: KvTypes::F32 };
+            let params = RopeParams { n_rot: head_dim, neox: true, eps: 1e-6 };
+            let buffers = HeadBuffers {
+                table: &any,
+                batch: &any,
+                head_norms: Some((&any, &any)),
+                qkv: &any,
+                k_cache: &any,
+                v_cache: &any,
+            };
+            decode_attention(&gpu, heads, params, buffers, &any);
+            block_on(gpu.finish()).unwrap_or_else(|e| panic!("heads of {head_dim}: {e}"));
+        }
+    }
+}
+
 /// A token at a time, on both sides of the context's length from which on the heads' parts are joined by a kernel of its own
 /// (8 parts of 64 positions), and what a prompt gives for the same tokens.
 #[test]

@@ -1,8 +1,10 @@
 //! How far the engine's distributions are from the exact ones: mean KL divergence on SmolLM2, against a forward
 //! pass in f64 that is put together from the scalar twins.
 
-use crate::common::{self, coverage};
+use crate::common;
+use crate::common::coverage::{self, Row};
 use minke::config::ModelConfig;
+use minke::gpu::Dots;
 use minke::kv_type::{KvType, KvTypes};
 use minke::model::kv_cache::kv_types;
 use minke::reference::{attention::attention, dequantise::dequantise, matmul, rms_norm, rope, swiglu};
@@ -121,7 +123,12 @@ fn divergence(p: &[f64], q: &[f64]) -> f64 {
 /// Mean divergence of what the engine says of some positions of texts from what is right.
 fn mean_divergence(path: &Path, kv: KvTypes, texts: &[Text]) -> f64 {
     let config = ModelConfig::from_header(&common::header(path)).expect("a config");
-    let options = coverage::row_of(config.architecture, 0).options.kv(kv);
+    mean_divergence_in(coverage::row_of(config.architecture, 0), path, kv, texts)
+}
+
+/// The same in a tier, with its kernels.
+fn mean_divergence_in(row: Row, path: &Path, kv: KvTypes, texts: &[Text]) -> f64 {
+    let options = row.options.kv(kv);
     let mut context = common::context(common::load(path, &options, Some(512)).expect("a model"));
     let mut divergences = Vec::new();
     for Text { ids, positions, right } in texts {
@@ -133,7 +140,8 @@ fn mean_divergence(path: &Path, kv: KvTypes, texts: &[Text]) -> f64 {
         }
     }
     let mean = divergences.iter().sum::<f64>() / divergences.len() as f64;
-    println!("{}: {kv}: mean KL divergence {mean:.1e} over {} positions", path.display(), divergences.len());
+    let (file, n, dots) = (path.display(), divergences.len(), context.model().gpu().caps().tuning.dots);
+    println!("{file}: {kv}, products by {dots:?}: mean KL divergence {mean:.1e} over {n} positions");
     mean
 }
 
@@ -178,6 +186,12 @@ fn smollm2_diverges_little_with_any_cache() {
     for (kv, bound) in &caches {
         let mean = mean_divergence(&path, *kv, &texts).abs();
         assert!(mean < *bound, "{kv}: {mean}");
+    }
+    let by_bytes = |row: &Row| row.options.model.tuning.is_some_and(|tuning| tuning.dots == Dots::Bytes);
+    let row = coverage::rows().into_iter().find(by_bytes).expect("a row");
+    for (kv, bound) in &caches[..2] {
+        let mean = mean_divergence_in(row.clone(), &path, *kv, &texts).abs();
+        assert!(mean < *bound, "by bytes, {kv}: {mean}");
     }
     let right = &texts[0].right[0];
     let reversed: Vec<f64> = right.iter().rev().copied().collect();

@@ -33,9 +33,10 @@ pub struct Bench {
     /// Repetitions
     #[arg(short, default_value_t = 5)]
     r: usize,
-    /// Also time each way that a matvec, a matmul or a token's attention can go on this device
-    #[arg(long)]
-    variants: bool,
+    /// Also time each way that a matvec, a matmul or a token's attention can go on this device; with =TEXT those whose label
+    /// has it, such as `down` or `attention`
+    #[arg(long, value_name = "TEXT", num_args = 0..=1, require_equals = true, default_missing_value = "")]
+    variants: Option<String>,
     /// Keep the numbers in benches/records/DATE-NAME.json
     #[arg(long, value_name = "NAME")]
     record: Option<String>,
@@ -99,9 +100,9 @@ impl Bench {
         let first = self.p.saturating_sub(MAX_BATCH);
         let prefill = table::measure(context, &prompt[first..], first, self.r, &ceilings).await?;
         let decode = table::measure(context, &prompt[..1], self.p, self.r, &ceilings).await?;
-        let variants = match self.variants {
-            true => Some(variants::measure(context.model(), self.p, self.r, &ceilings).await?),
-            false => None,
+        let variants = match &self.variants {
+            Some(text) => Some(variants::measure(context.model(), text, self.p, self.r, &ceilings).await?),
+            None => None,
         };
         Ok((ceilings, Kernels { decode, prefill, variants }))
     }

@@ -41,10 +41,11 @@ fn is_output(w: &Matrix) -> bool {
     matches!(w.name, "output" | "token_embd")
 }
 
-/// All ways: matvecs of every matrix, products of 8 and of 512 tokens with those of the layers, and a token's attention to
+/// All ways whose label has `wanted`: matvecs of every matrix, products of 8 and of 512 tokens with those of the layers, and a token's attention to
 /// `positions`.
 pub async fn measure(
     model: &Model,
+    wanted: &str,
     positions: usize,
     repetitions: usize,
     ceilings: &Ceilings,
@@ -58,15 +59,17 @@ pub async fn measure(
         }
     });
     let mut rows = Vec::new();
-    let mut time = async |label: String, pass: Vec<Dispatch>, extent: Extent| -> Result<()> {
-        rows.push(timed(gpu, label, &pass, extent, repetitions, ceilings).await?);
+    let mut time = async |label: String, pass: &dyn Fn() -> Vec<Dispatch>, extent: Extent| -> Result<()> {
+        if label.contains(wanted) {
+            rows.push(timed(gpu, label, &pass(), extent, repetitions, ceilings).await?);
+        }
         Ok(())
     };
     for name in names {
         let matrices = || model.matrices().filter(|w| w.name == name);
         for tile in RowTile::ALL.into_iter().filter(|tile| matrices().all(|w| tile.fits(w))) {
-            let pass = matrices().flat_map(|w| one_token(gpu, w, &buffers, tile)).collect();
-            time(format!("matvec {name}, {tile}"), pass, Extent::from(1)).await?;
+            let pass = || matrices().flat_map(|w| one_token(gpu, w, &buffers, tile)).collect();
+            time(format!("matvec {name}, {tile}"), &pass, Extent::from(1)).await?;
         }
         if matrices().any(is_output) {
             continue;
@@ -77,15 +80,15 @@ pub async fn measure(
         {
             buffers.set_tokens(&gpu, tokens);
             let of = |w| product.multiply(&gpu, w, vectors, [&buffers.x, &buffers.batch], output);
-            let pass = matrices().flat_map(of).collect();
-            time(label.replace("NAME", name), pass, Extent::from(tokens)).await?;
+            let pass = || matrices().flat_map(of).collect();
+            time(label.replace("NAME", name), &pass, Extent::from(tokens)).await?;
         }
     }
     let attention = attention_of_one(gpu, &model.config, model.kv(), positions)?;
     for splits in Splits::ALL {
         let extent = Extent { tokens: 1, positions: positions as u32 };
-        let pass = (0..model.config.n_layer).flat_map(|_| attention(splits)).collect();
-        time(format!("attention, {splits:?}").to_lowercase(), pass, extent).await?;
+        let pass = || (0..model.config.n_layer).flat_map(|_| attention(splits)).collect();
+        time(format!("attention, {splits:?}").to_lowercase(), &pass, extent).await?;
     }
     Ok(rows)
 }
