@@ -1,5 +1,5 @@
 // What the innermost loop of a matvec does with a word of four weights, to see which way is faster: with bytes as in
-// shared/dot_fixed.wgsl, or with floats as in shared/matvec_floats.wgsl. Constants: BYTES, WORDS (a power of two).
+// shared/dot_fixed.wgsl, or with floats as in shared/operand_floats.wgsl. Constants: BYTES, WORDS (a power of two).
 
 @group(0) @binding(0) var<storage, read_write> words: array<u32>; // [WORDS]
 

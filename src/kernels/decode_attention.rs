@@ -12,6 +12,7 @@ use crate::quant::CHUNK;
 
 /// Positions of a tile.
 const TILE: u32 = 64;
+
 /// What a workgroup takes.
 struct Tiling {
     /// Invocations.

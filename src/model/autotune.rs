@@ -186,6 +186,9 @@ async fn fastest<T: Copy>(
     dispatches: impl Fn(T) -> Vec<Dispatch>,
     budget: &mut Budget,
 ) -> Result<T> {
+    if let [only] = ways {
+        return Ok(*only);
+    }
     let extent = extent.into();
     let mut best = (ways[0], f64::INFINITY);
     for way in ways {

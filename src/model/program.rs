@@ -104,7 +104,8 @@ impl State {
     }
 }
 
-/// Buffers between kernels, f32 or in the form that the next matrix takes, which needs no more room, `[MAX_BATCH][..]`: their contents last for a pass, so all conversations share them.
+/// Buffers between kernels, f32 or in the form that the next matrix takes, which needs no more room, `[MAX_BATCH][..]`: their
+/// contents last for a pass, so all conversations share them.
 #[derive(Debug)]
 pub struct Scratch {
     /// The residual stream, `[n_embd]`.

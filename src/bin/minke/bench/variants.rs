@@ -41,8 +41,8 @@ fn is_output(w: &Matrix) -> bool {
     matches!(w.name, "output" | "token_embd")
 }
 
-/// All ways whose label has `wanted`: matvecs of every matrix, products of 8 and of 512 tokens with those of the layers, and a token's attention to
-/// `positions`.
+/// All ways whose label has `wanted`: matvecs of every matrix, products of 8 and of 512 tokens with those of the layers, and a
+/// token's attention to `positions`.
 pub async fn measure(
     model: &Model,
     wanted: &str,
