@@ -1,10 +1,10 @@
 //! The one decision about what to use of an adapter.
 
-use super::Tuning;
+use super::{CompileAhead, Tuning};
 use crate::{Error, Result};
 
 /// What the caller asks of the device.
-#[derive(Clone, Debug, Default, serde::Deserialize)]
+#[derive(Clone, Default, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct GpuOptions {
     /// Part of the adapter's name; the best adapter when absent.
@@ -19,6 +19,9 @@ pub struct GpuOptions {
     /// Changes a kernel's WGSL (label, text) before it is compiled: for tests that plant a fault.
     #[serde(skip)]
     pub patch: Option<fn(&str, String) -> String>,
+    /// How kernels are compiled side by side in a browser.
+    #[serde(skip)]
+    pub compile_ahead: Option<CompileAhead>,
 }
 
 /// The tier: what kernels may use on this device.

@@ -1,6 +1,8 @@
 //! A kernel ready to run: its buffers, its grid and its work, the last two as functions of the batch.
 
+use super::pipeline::Pipeline;
 use super::{Buffer, Gpu};
+use std::rc::Rc;
 
 /// The size of a batch.
 #[derive(Clone, Copy, Debug)]
@@ -91,7 +93,7 @@ impl<'a> Bind<'a> {
 /// A kernel bound to its buffers, ready to be recorded any number of times.
 #[derive(Clone, Debug)]
 pub struct Dispatch {
-    pipeline: wgpu::ComputePipeline,
+    pipeline: Rc<Pipeline>,
     bind_group: wgpu::BindGroup,
     /// What is bound, kept alive.
     buffers: Vec<Buffer>,
@@ -143,9 +145,9 @@ impl Dispatch {
         Self { positions: self.positions, work: self.work, ..bound }
     }
 
-    pub(super) fn record(&self, pass: &mut wgpu::ComputePass, extent: Extent) {
+    pub(super) fn record(&self, gpu: &Gpu, pass: &mut wgpu::ComputePass, extent: Extent) {
         let [x, y] = self.groups.map(|groups| groups.at(extent));
-        pass.set_pipeline(&self.pipeline);
+        pass.set_pipeline(gpu.compiled(&self.pipeline));
         pass.set_bind_group(0, &self.bind_group, &[]);
         pass.dispatch_workgroups(x, y, 1);
     }
@@ -155,7 +157,7 @@ impl Gpu {
     pub(super) fn bind(
         &self,
         label: String,
-        pipeline: wgpu::ComputePipeline,
+        pipeline: Rc<Pipeline>,
         buffers: Vec<Buffer>,
         groups: [Groups; 2],
     ) -> Dispatch {
@@ -170,7 +172,7 @@ impl Gpu {
         self.count(|c| c.bind_groups += 1);
         let bind_group = self.shared.device.create_bind_group(&wgpu::BindGroupDescriptor {
             label: Some(&label),
-            layout: &pipeline.get_bind_group_layout(0),
+            layout: &pipeline.layout,
             entries: &entries,
         });
         let (positions, work) = ((0, u32::MAX), Work::default());

@@ -5,6 +5,7 @@ mod buffer;
 mod caps;
 mod dispatch;
 mod failure;
+mod held;
 mod pipeline;
 mod read;
 pub mod shader;
@@ -14,6 +15,7 @@ mod tuning;
 pub use buffer::Buffer;
 pub use caps::{Caps, GpuOptions};
 pub use dispatch::{Amount, Bind, Dispatch, Extent, Groups, Work};
+pub use pipeline::{CompileAhead, KernelText};
 pub use read::PendingRead;
 pub use tuning::{Dots, Splits, Tile, Tuning};
 
@@ -21,6 +23,7 @@ use crate::{Error, Result};
 use buffer::Live;
 use failure::Failures;
 use futures_channel::oneshot::{self, Canceled, Receiver};
+use held::{Command, Held};
 use pipeline::Pipelines;
 use std::cell::{Cell, RefCell};
 use std::pin::Pin;
@@ -69,6 +72,9 @@ impl std::ops::Sub for Counters {
 }
 
 /// What an error scope caught, once the driver knows.
+#[cfg(not(target_arch = "wasm32"))]
+type Verdict = Pin<Box<dyn Future<Output = Option<wgpu::Error>> + Send>>;
+#[cfg(target_arch = "wasm32")]
 type Verdict = Pin<Box<dyn Future<Output = Option<wgpu::Error>>>>;
 
 /// A device with its queue, and the tier that kernels are compiled for. Handles of one device share all but the tier.
@@ -76,6 +82,7 @@ type Verdict = Pin<Box<dyn Future<Output = Option<wgpu::Error>>>>;
 pub struct Gpu {
     shared: Rc<Shared>,
     caps: Caps,
+    held: Held,
 }
 
 struct Shared {
@@ -97,7 +104,7 @@ struct Shared {
 
 /// A submit, to be waited for.
 #[derive(Debug)]
-pub struct Submission(wgpu::SubmissionIndex);
+pub struct Submission(Option<wgpu::SubmissionIndex>);
 
 impl std::fmt::Debug for Gpu {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -122,7 +129,7 @@ impl Gpu {
             allocations: RefCell::default(),
             failures,
         };
-        Ok(Self { shared: Rc::new(shared), caps })
+        Ok(Self { shared: Rc::new(shared), caps, held: Held::default() })
     }
 
     /// What the device can do, and the tier.
@@ -241,6 +248,9 @@ impl Gpu {
 
     /// Writes `data` (a multiple of 4 bytes) to `buffer` at `offset`, before the next submit.
     pub fn write(&self, buffer: &Buffer, offset: u64, data: &[u8]) {
+        if self.held.is_on() {
+            return self.held.add(Command::Write(buffer.clone(), offset, data.to_vec()));
+        }
         self.count(|c| c.buffer_writes += 1);
         self.shared.queue.write_buffer(buffer.raw(), offset, data);
     }
@@ -258,9 +268,14 @@ impl Gpu {
         dispatches: impl IntoIterator<Item = &'a Dispatch>,
         extent: impl Into<Extent>,
     ) -> Submission {
+        let (dispatches, extent) = (dispatches.into_iter(), extent.into());
+        if self.held.is_on() {
+            self.held.add(Command::Submit(dispatches.cloned().collect(), extent));
+            return Submission(None);
+        }
         let mut encoder = self.encoder();
-        self.record(&mut encoder, dispatches, extent.into(), None);
-        Submission(self.send(encoder))
+        self.record(&mut encoder, dispatches, extent, None);
+        Submission(Some(self.send(encoder)))
     }
 
     /// Waits as [`Gpu::finish`] does, but only for what was submitted up to there, which `submission` must be the last of when
@@ -268,7 +283,7 @@ impl Gpu {
     pub fn finished(&self, submission: Submission) -> impl Future<Output = Result<()>> + use<> {
         let (gpu, done) = (self.clone(), self.watch());
         async move {
-            gpu.wait(Some(submission.0));
+            gpu.wait(submission.0);
             let done = gone(done.await);
             gpu.check().await.and(done)
         }
@@ -283,6 +298,9 @@ impl Gpu {
 
     /// Sets `buffer` to zeros after all submitted work.
     pub fn clear(&self, buffer: &Buffer) {
+        if self.held.is_on() {
+            return self.held.add(Command::Clear(buffer.clone()));
+        }
         let mut encoder = self.encoder();
         encoder.clear_buffer(buffer.raw(), 0, None);
         self.send(encoder);
@@ -303,7 +321,7 @@ impl Gpu {
             encoder.begin_compute_pass(&wgpu::ComputePassDescriptor { label: None, timestamp_writes });
         let mut recorded = 0;
         for dispatch in dispatches.into_iter().filter(|dispatch| dispatch.runs(extent)) {
-            dispatch.record(&mut pass, extent);
+            dispatch.record(self, &mut pass, extent);
             recorded += 1;
         }
         drop(pass);

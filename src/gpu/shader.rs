@@ -25,6 +25,10 @@ pub mod shared {
     pub const ADJUSTED: &str = include_str!("../../shaders/shared/adjusted.wgsl");
     /// Activations in fixed point.
     pub const FIXED: &str = include_str!("../../shaders/shared/fixed.wgsl");
+    /// The results of a kernel as f32, a vector an invocation.
+    pub const FOUR_FLOATS: &str = include_str!("../../shaders/shared/four_floats.wgsl");
+    /// The same in fixed point.
+    pub const FOUR_FIXED: &str = include_str!("../../shaders/shared/four_fixed.wgsl");
     /// A chunk of weights and its product with a block of those.
     pub const DOT_FIXED: &str = include_str!("../../shaders/shared/dot_fixed.wgsl");
     /// A chunk of weights and its product with a token's.

@@ -112,6 +112,7 @@ impl Model {
             rope_params: program::rope_params(&config),
         };
         let program = graph.program();
+        gpu.compile().await;
         // a device without room for all this, and for a cache, is better known now than after the download
         gpu.check_allocations().await?;
         KvCache::new(&gpu, &cache_layers, heads, n_ctx).await?;

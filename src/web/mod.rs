@@ -5,20 +5,22 @@ mod download;
 use crate::chat::reasoning::Delta;
 use crate::engine::{ChatRequest, Engine, Logprobs, Moment, TextParts};
 use crate::gguf::Header;
-use crate::gpu::{Gpu, GpuOptions};
+use crate::gpu::{CompileAhead, Gpu, GpuOptions, KernelText};
 use crate::model::{self, ModelOptions, Progress};
 use crate::{Error, Result};
 use download::Download;
-use js_sys::{Function, Object, Reflect};
+use js_sys::{Function, Object, Promise, Reflect};
 use serde::{Deserialize, Serialize};
+use std::any::Any;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::Poll;
 use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
 use web_sys::AbortSignal;
 
 /// What `WasmEngine.load` takes.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Default, Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 struct LoadOptions {
     #[serde(flatten)]
@@ -37,14 +39,16 @@ pub struct WasmEngine {
 
 #[wasm_bindgen]
 impl WasmEngine {
-    /// Loads from a URL or Blob. `on_progress` gets `{ phase, loaded, total }`.
+    /// Loads from a URL or Blob. `on_progress` gets `{ phase, loaded, total }`; `compile_ahead` gets `[{ code, writes }]`, kernels
+    /// that are about to be made, and returns a promise.
     pub async fn load(
         source: JsValue,
         options: JsValue,
         on_progress: Function,
+        compile_ahead: Function,
         signal: Option<AbortSignal>,
     ) -> std::result::Result<WasmEngine, JsValue> {
-        load(source, options, &on_progress, signal.as_ref()).await.map_err(error_value)
+        load(source, options, &on_progress, compile_ahead, signal.as_ref()).await.map_err(error_value)
     }
 
     /// Facts about the model, the device and the tier.
@@ -154,10 +158,12 @@ async fn load(
     source: JsValue,
     options: JsValue,
     on_progress: &Function,
+    compile_ahead: Function,
     signal: Option<&AbortSignal>,
 ) -> Result<WasmEngine> {
-    let options: LoadOptions = serde_wasm_bindgen::from_value(options)
+    let mut options: LoadOptions = serde_wasm_bindgen::from_value(options)
         .map_err(|e| Error::InvalidRequest { param: "options".into(), problem: e.to_string() })?;
+    options.gpu.compile_ahead = Some(ahead(compile_ahead));
     let mut source = Download::open(source, signal).await?;
     let total = source.total;
     progress(on_progress, "download", 0, total);
@@ -178,6 +184,20 @@ async fn load(
     let engine = Engine::new(&Rc::new(model), text).await?;
     progress(on_progress, "ready", bytes, Some(bytes));
     Ok(WasmEngine { engine, bytes })
+}
+
+/// What a function of the page does to compile kernels.
+fn ahead(function: Function) -> CompileAhead {
+    Rc::new(move |kernels: Vec<KernelText>| {
+        let promise = to_js(&kernels).and_then(|kernels| function.call1(&JsValue::NULL, &kernels));
+        Box::pin(async move {
+            let compiled = match promise {
+                Ok(promise) => JsFuture::from(Promise::from(promise)).await,
+                refused => refused,
+            };
+            Box::new(compiled) as Box<dyn Any> // what was refused is asked of wgpu again
+        })
+    })
 }
 
 #[derive(Serialize)]

@@ -89,3 +89,39 @@ test('a text that Chrome rejects is found', async ({ page, golden: url }) => {
   });
   expect(texts.map(({ errors }) => errors.length)).toEqual([1, 1]);
 });
+
+test('a kernel that was compiled ahead is there when it is asked for', async ({ page, app }) => {
+  await page.goto(app);
+  const { told, errors, ahead, later } = await page.evaluate(async () => {
+    const { bestAdapter, compileAhead, prepareDevice } = await import(new URL('dist/adapter.js', location.href).href);
+    const adapter: GPUAdapter = await bestAdapter();
+    prepareDevice(adapter, {});
+    const device = await adapter.requestDevice();
+    const errors: string[] = [];
+    device.addEventListener('uncapturederror', ({ error }) => errors.push(error.message));
+    // long enough that compiling takes a while
+    const steps = Array.from({ length: 2000 }, (_, i) => `x = x * ${i + 2}u + (x >> ${(i % 30) + 1}u);`).join(' ');
+    const code = `@group(0) @binding(0) var<storage, read_write> y: array<u32>;
+      @compute @workgroup_size(1) fn main() { var x = y[0]; ${steps} y[0] = x; }`;
+    const wrong = { code: code.replace('var x', 'var x x'), writes: [true] };
+    const start = performance.now();
+    const settled: PromiseSettledResult<unknown>[] = await compileAhead([{ code, writes: [true] }, wrong]);
+    const between = performance.now();
+    const buffer = { type: 'storage' as const };
+    const group = device.createBindGroupLayout({
+      entries: [{ binding: 0, visibility: GPUShaderStage.COMPUTE, buffer }],
+    });
+    device.pushErrorScope('validation');
+    device.createComputePipeline({
+      layout: device.createPipelineLayout({ bindGroupLayouts: [group] }),
+      compute: { module: device.createShaderModule({ code }), entryPoint: 'main' },
+    });
+    const refused = await device.popErrorScope();
+    const [ahead, later] = [between - start, performance.now() - between];
+    const told = settled.slice(0, 2).map(({ status }) => status);
+    return { told, errors: refused ? [...errors, refused.message] : errors, ahead, later };
+  });
+  expect(told).toEqual(['fulfilled', 'rejected']);
+  expect(errors).toEqual([]);
+  expect(later).toBeLessThan(ahead / 4);
+});

@@ -296,6 +296,7 @@ fn a_rejected_shader_is_named() {
     let gpu = with(patch).open();
     let buffer = gpu.buffer("gate, up and product", 64).unwrap();
     minke::kernels::swiglu::swiglu(&gpu, 4, minke::kernels::fixed::Form::Floats, &buffer, &buffer);
+    pollster::block_on(gpu.compile());
     let error = pollster::block_on(gpu.finish()).expect_err("no");
     assert!(matches!(&error, Error::Shader { kernel, .. } if kernel == "swiglu"), "{error}");
 }

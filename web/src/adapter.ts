@@ -43,6 +43,33 @@ export async function deviceLoss(within: number): Promise<{ code: string; messag
   return { code: 'device', message: `the GPU device was lost: ${reason}. The model must be loaded again` };
 }
 
+/** A kernel as the engine has it: WGSL, and of each binding, a storage buffer, whether it is written. */
+interface Kernel {
+  code: string;
+  writes: boolean[];
+}
+
+/**
+ * Compiles kernels side by side, and while the GPU does other things, which wgpu cannot ask for. As long as what this resolves
+ * to is held, Chromium gives wgpu the same pipelines for the same texts. Elsewhere all would only be compiled twice.
+ */
+export async function compileAhead(kernels: Kernel[]): Promise<unknown> {
+  const gpu = device;
+  if (!gpu || !('userAgentData' in navigator)) return undefined;
+  gpu.pushErrorScope('validation'); // a kernel that is refused is refused again when wgpu asks for it
+  const pipelines = kernels.map(({ code, writes }) => {
+    const entries = writes.map((written, binding) => ({
+      binding,
+      visibility: GPUShaderStage.COMPUTE,
+      buffer: { type: written ? ('storage' as const) : ('read-only-storage' as const) },
+    }));
+    const layout = gpu.createPipelineLayout({ bindGroupLayouts: [gpu.createBindGroupLayout({ entries })] });
+    const compute = { module: gpu.createShaderModule({ code }), entryPoint: 'main' };
+    return gpu.createComputePipelineAsync({ layout, compute });
+  });
+  return Promise.allSettled([...pipelines, gpu.popErrorScope()]);
+}
+
 export function destroyDevice(): void {
   device?.destroy();
 }

@@ -1,6 +1,6 @@
 // Owns the wasm module and the GPU. One model; requests run one after the other.
 
-import { bestAdapter, destroyDevice, deviceLoss, prepareDevice } from './adapter.js';
+import { bestAdapter, compileAhead, destroyDevice, deviceLoss, prepareDevice } from './adapter.js';
 import { words } from './errors.js';
 import init, { heapBytes, WasmEngine } from './generated/minke.js';
 import type { Delta, EngineInfo, FromWorker, LoadProgress, Reply, ToWorker } from './protocol.js';
@@ -38,7 +38,8 @@ async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): 
   const options = prepareDevice(adapter, message.options);
   const tuning = options.tuning ?? (await recall(adapter.info, options));
   const onProgress = (progress: LoadProgress) => post({ type: 'progress', progress });
-  engine = await WasmEngine.load(message.source, tuning ? { ...options, tuning } : options, onProgress, signal);
+  const told = tuning ? { ...options, tuning } : options;
+  engine = await WasmEngine.load(message.source, told, onProgress, compileAhead, signal);
   const info = engine.info() as Omit<EngineInfo, 'heapBytes'>;
   const loss = await deviceLoss(0);
   if (loss) throw loss; // and what was measured is worth nothing

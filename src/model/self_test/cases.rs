@@ -21,9 +21,12 @@ use std::ops::Range;
 
 /// Errors of a sum in f32, relative to the sum of its absolute terms.
 const SUM_BOUND: f64 = 1e-5;
-/// More rows than a workgroup of matvec or matmul takes, more columns than its lanes take at once.
+/// More rows than a workgroup of matvec or matmul takes.
 const ROWS: usize = 72;
+/// Several steps of a product of many tokens.
 const COLS: usize = 512;
+/// More than the lanes that share a row take at once: 128 of them 32 columns each.
+const WIDE_COLS: usize = 4352;
 const TOKENS: usize = 3;
 /// More tokens than a workgroup of matmul takes.
 const MANY_TOKENS: usize = 70;
@@ -93,13 +96,14 @@ impl Case {
     }
 }
 
-/// Runs all cases and waits once, at the end: the first kernel that is off, and by how much.
+/// Runs all cases, once all of their kernels are compiled, and waits once, at the end: the first kernel that is off, and by how much.
 pub async fn run(
     gpu: &Gpu,
     config: &ModelConfig,
     kv: KvTypes,
     types: &[GgmlType],
 ) -> Result<Option<(String, String)>> {
+    let (device, gpu) = (gpu, &gpu.holding());
     let mut random = Random(1);
     let repack = Repack::new(gpu)?;
     let mut cases = Vec::new();
@@ -127,7 +131,8 @@ pub async fn run(
     cases.extend(heads::heads(gpu, config, kv, many, &mut random)?);
     cases.push(choice(gpu)?);
     let outputs: Vec<_> = cases.iter().map(|case| (&case.output, case.bytes())).collect();
-    let results = gpu.read_all(&outputs).await?;
+    gpu.release().await;
+    let results = device.read_all(&outputs).await?;
     Ok(cases.iter().zip(&results).find_map(|(case, bytes)| case.check(bytes)))
 }
 

@@ -37,6 +37,7 @@ pub async fn compile(gpu: &Gpu, repack: &Repack) -> Result<()> {
     }
     rms_norm_of(gpu, COLS as usize, 1e-6, &any, [&any; 3]);
     GpuSampler::new(gpu, 1000)?.dispatches(gpu, &SamplerScratch::new(gpu, 1000)?, &any, &any);
+    gpu.compile().await;
     Ok(())
 }
 

@@ -1,6 +1,6 @@
 //! Everything that a matrix is multiplied by, in each of a model's formats.
 
-use super::{COLS, Case, FEW_TOKENS, MANY_TOKENS, ROWS, Random, SUM_BOUND, TOKENS, Values};
+use super::{COLS, Case, FEW_TOKENS, MANY_TOKENS, ROWS, Random, SUM_BOUND, TOKENS, Values, WIDE_COLS};
 use super::{batch, case, doubles, floats, most};
 use crate::Result;
 use crate::config::ModelConfig;
@@ -19,7 +19,7 @@ use crate::reference;
 /// Errors of a sum where activations have two bytes.
 const TWO_BYTES_BOUND: f64 = 1e-4;
 
-/// Repack, embed, matvec and matmul of a matrix with `ROWS` rows of each format.
+/// Repack, embed, matvec and matmul of matrices with `ROWS` rows of each format.
 ///
 /// Matvec and matmul run with bias and with accumulation: the variants that a model has are the same but for one
 /// or both of these last two additions, or have a norm and a gate ([`gated`]).
@@ -32,55 +32,92 @@ pub async fn weights(
     all_ways: bool,
     random: &mut Random,
 ) -> Result<Vec<Case>> {
-    let tensors: Vec<_> = layouts.iter().map(|layout| ("self-test", layout.ty, ROWS as u32)).collect();
-    let matrix = Matrix::new(gpu, COLS as u32, &tensors).await?;
-    let rows = matrix.rows as usize;
-    let w = fill(gpu, repack, &matrix, random);
-    let by_format = |run, case: Case| Case {
-        kernels: layouts.iter().map(|layout| format!("{} {}", case.kernels[0], layout.ty)).collect(),
-        run,
-        ..case
-    };
-
-    let embedded = gpu.buffer("rows", 4 * w.len() as u64)?;
-    gpu.submit(&embed(gpu, &matrix, &batch(gpu, 0, rows)?, &embedded), rows as u32);
-    let embed = case("embed", embedded, doubles(&w), most(&doubles(&w), COLS), 1e-6);
-
-    let x = random.floats(MANY_TOKENS * COLS);
-    let (bias, before) = (random.floats(rows), random.floats(MANY_TOKENS * rows));
-    let (mut want, mut scale) = reference::matmul::matmul(&w, COLS, &doubles(&x));
-    for (i, (want, scale)) in want.iter_mut().zip(&mut scale).enumerate() {
-        let (bias, before) = (f64::from(bias[i % rows]), f64::from(before[i]));
-        *want += bias + before;
-        *scale += bias.abs() + before.abs();
+    let many = Multiplication::new(gpu, repack, layouts, COLS, MANY_TOKENS, random).await?;
+    let embedded = gpu.buffer("rows", 4 * many.w.len() as u64)?;
+    let rows = many.matrix.rows as usize;
+    gpu.submit(&embed(gpu, &many.matrix, &batch(gpu, 0, rows)?, &embedded), rows as u32);
+    let w = doubles(&many.w);
+    let embed = case("embed", embedded, w.clone(), most(&w, COLS), 1e-6);
+    let mut cases = vec![by_format(layouts, ROWS * COLS, embed)];
+    let batches = [batch(gpu, 0, FEW_TOKENS)?, batch(gpu, 0, MANY_TOKENS)?];
+    for way in many_tokens(gpu, &many, &batches, kv) {
+        cases.push(many.case(gpu, way)?);
     }
-    let operands = Operands {
-        fixed: gpu.buffer_with("x", bytemuck::cast_slice(&reference::fixed::blocks(&x)))?,
-        x: floats(gpu, "x", &x)?,
-        few: batch(gpu, 0, FEW_TOKENS)?,
-        many: batch(gpu, 0, MANY_TOKENS)?,
-    };
-    let bias = floats(gpu, "bias", &bias)?;
-    let mut cases = vec![by_format(ROWS * COLS, embed)];
-    for product in products(gpu, &matrix, &operands, kv, row_tiles(gpu, config, &matrix, all_ways)) {
-        let n = product.tokens * rows;
-        let y = floats(gpu, "y", &before[..n])?;
-        let output = Output { bias: Some(&bias), accumulate: true, ..Output::to(&y) };
-        gpu.submit(&(product.dispatches)(output), product.tokens as u32);
-        let (want, scale) = (want[..n].to_vec(), scale[..n].to_vec());
-        cases.push(by_format(ROWS, case(product.kernel, y, want, scale, product.bound)));
+    let wide = Multiplication::new(gpu, repack, layouts, WIDE_COLS, 1, random).await?;
+    for way in one_token(gpu, &wide, row_tiles(gpu, config, &wide.matrix, all_ways)) {
+        cases.push(wide.case(gpu, way)?);
     }
     Ok(cases)
 }
 
-/// What a matrix is multiplied by.
-struct Operands {
-    /// f32 `[MANY_TOKENS][COLS]`, and the same in fixed point.
+/// With a run of values for each format.
+fn by_format(layouts: &[&'static Layout], run: usize, case: Case) -> Case {
+    let kernels = layouts.iter().map(|layout| format!("{} {}", case.kernels[0], layout.ty)).collect();
+    Case { kernels, run, ..case }
+}
+
+/// `before + W x[t] + bias` for some tokens, in several formats.
+struct Multiplication {
+    layouts: Vec<&'static Layout>,
+    matrix: Matrix,
+    w: Vec<f32>,
+    /// f32 `[tokens][cols]`, and the same in fixed point.
     x: Buffer,
     fixed: Buffer,
-    /// Batches of so many tokens.
-    few: Buffer,
-    many: Buffer,
+    bias: Buffer,
+    before: Vec<f32>,
+    want: Vec<f64>,
+    scale: Vec<f64>,
+}
+
+impl Multiplication {
+    async fn new(
+        gpu: &Gpu,
+        repack: &Repack,
+        layouts: &[&'static Layout],
+        cols: usize,
+        tokens: usize,
+        random: &mut Random,
+    ) -> Result<Self> {
+        let tensors: Vec<_> = layouts.iter().map(|layout| ("self-test", layout.ty, ROWS as u32)).collect();
+        let matrix = Matrix::new(gpu, cols as u32, &tensors).await?;
+        let rows = matrix.rows as usize;
+        let w = fill(gpu, repack, &matrix, random);
+        let x = random.floats(tokens * cols);
+        let (bias, before) = (random.floats(rows), random.floats(tokens * rows));
+        let (mut want, mut scale) = reference::matmul::matmul(&w, cols, &doubles(&x));
+        for (i, (want, scale)) in want.iter_mut().zip(&mut scale).enumerate() {
+            let (bias, before) = (f64::from(bias[i % rows]), f64::from(before[i]));
+            *want += bias + before;
+            *scale += bias.abs() + before.abs();
+        }
+        Ok(Self {
+            layouts: layouts.to_vec(),
+            matrix,
+            w,
+            fixed: gpu.buffer_with("x", bytemuck::cast_slice(&reference::fixed::blocks(&x)))?,
+            x: floats(gpu, "x", &x)?,
+            bias: floats(gpu, "bias", &bias)?,
+            before,
+            want,
+            scale,
+        })
+    }
+
+    /// The vectors in a form.
+    fn x(&self, form: Form) -> &Buffer {
+        if form == Form::Fixed { &self.fixed } else { &self.x }
+    }
+
+    /// What must come out of the first tokens.
+    fn case(&self, gpu: &Gpu, way: Way) -> Result<Case> {
+        let n = way.tokens * self.matrix.rows as usize;
+        let y = floats(gpu, "y", &self.before[..n])?;
+        let output = Output { bias: Some(&self.bias), accumulate: true, ..Output::to(&y) };
+        gpu.submit(&(way.dispatches)(output), way.tokens as u32);
+        let (want, scale) = (self.want[..n].to_vec(), self.scale[..n].to_vec());
+        Ok(by_format(&self.layouts, ROWS, case(way.kernel, y, want, scale, way.bound)))
+    }
 }
 
 /// A way to multiply so many tokens' vectors.
@@ -91,39 +128,40 @@ struct Way<'a> {
     dispatches: Box<dyn Fn(Output) -> Vec<Dispatch> + 'a>,
 }
 
-/// All ways that the model uses.
-fn products<'a>(
-    gpu: &'a Gpu,
-    w: &'a Matrix,
-    operands: &'a Operands,
-    kv: KvTypes,
-    row_tiles: Vec<RowTile>,
-) -> Vec<Way<'a>> {
-    let Operands { x, fixed, few, many } = operands;
-    let of = move |form| if form == Form::Fixed { fixed } else { x };
-    let matvec = |tile: RowTile| Way {
+/// A token's vector in each of some ways.
+fn one_token<'a>(gpu: &'a Gpu, of: &'a Multiplication, tiles: Vec<RowTile>) -> impl Iterator<Item = Way<'a>> {
+    tiles.into_iter().map(move |tile| Way {
         kernel: "matvec",
         tokens: 1,
         bound: SUM_BOUND,
-        dispatches: Box::new(move |output| matvec_tiled(gpu, w, of(tile.form), output, tile)),
-    };
+        dispatches: Box::new(move |output| matvec_tiled(gpu, &of.matrix, of.x(tile.form), output, tile)),
+    })
+}
+
+/// All ways that the model uses for more tokens.
+fn many_tokens<'a>(
+    gpu: &'a Gpu,
+    of: &'a Multiplication,
+    [few, many]: &'a [Buffer; 2],
+    kv: KvTypes,
+) -> impl Iterator<Item = Way<'a>> {
+    let w = &of.matrix;
     let matmul_few = Way {
         kernel: "matmul_few",
         tokens: FEW_TOKENS,
         bound: SUM_BOUND,
-        dispatches: Box::new(move |output| matmul_few(gpu, w, x, few, output)),
+        dispatches: Box::new(move |output| matmul_few(gpu, w, &of.x, few, output)),
     };
     // the ways of the matrices that make keys, and of the others
     let mut vectors = [true, false].map(|makes_keys| Product::Many.vectors(gpu, w, kv, makes_keys)).to_vec();
     vectors.dedup();
-    let matmul = |vectors: Vectors| Way {
+    let matmul = move |vectors: Vectors| Way {
         kernel: "matmul",
         tokens: MANY_TOKENS,
         bound: if vectors == Vectors::TwoBytes { TWO_BYTES_BOUND } else { SUM_BOUND },
-        dispatches: Box::new(move |output| matmul(gpu, w, vectors, of(vectors.form()), many, output)),
+        dispatches: Box::new(move |output| matmul(gpu, w, vectors, of.x(vectors.form()), many, output)),
     };
-    let one = row_tiles.into_iter().map(matvec);
-    one.chain([matmul_few]).chain(vectors.into_iter().map(matmul)).collect()
+    std::iter::once(matmul_few).chain(vectors.into_iter().map(matmul))
 }
 
 /// The ways that rows of such a matrix are shared out for this model, or one of them in each form.
