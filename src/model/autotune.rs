@@ -96,14 +96,15 @@ async fn measured(
         let gpu = gpu.with_tuning(Tuning { matmul: matmul_tile, ..Tuning::default() });
         matmul(&gpu, &matrix, Vectors::Floats, &x, &batch, output)
     };
-    let tile = fastest(gpu, &tiles, TILE_TOKENS, multiply, budget).await?;
+    // with bytes, few matrices go by floats: what is likely best will do for them
+    let ways = if dots == Dots::Bytes { &tiles[..1] } else { &tiles[..] };
+    let tile = fastest(gpu, ways, TILE_TOKENS, multiply, budget).await?;
     let attention = splits(gpu, config, kv, budget).await?;
     let multiply = |tile| matvec_tiled(gpu, &matrix, &x, output, tile);
     let mut row_tiles = RowTile::FLOATS;
     if !gpu.caps().cpu && gpu.caps().subgroups {
         row_tiles.reverse();
     }
-    // with bytes, only what is left of floats goes this way
     let ways = if dots == Dots::Bytes { &row_tiles[..1] } else { &row_tiles[..] };
     let row_tile = fastest(gpu, ways, 1, multiply, budget).await?;
     let invocations = match row_tile {
@@ -116,17 +117,25 @@ async fn measured(
 
 /// Tries the arithmetic of a matvec's innermost loop: some devices have an instruction for products of four bytes, on others
 /// it takes many. Where WGSL has no such function the kernel is refused.
+///
+/// Both are tried however long the compiler takes: no other choice counts as much. What is tried after that has what is left.
 pub async fn dots(gpu: &Gpu, budget: &mut Budget) -> Result<Dots> {
+    if (budget.now)() >= budget.end {
+        return Ok(Dots::Floats);
+    }
+    let mut both = Budget { end: f64::INFINITY, ..*budget };
     const WORDS: u32 = 256;
     let words: Vec<u32> = (1..=WORDS).map(|i| i.wrapping_mul(2_654_435_761)).collect();
     let words = gpu.buffer_with("tuning", bytemuck::cast_slice(&words))?;
     let parts = [shared::BYTES, include_str!("../../shaders/bench/dots.wgsl")];
     let multiply = |dots| {
-        let constants = [("BYTES", (dots == Dots::Bytes).into()), ("WORDS", WORDS)];
+        let constants = [("BYTES", (dots == Dots::Bytes).into()), ("WORDS", WORDS), ("STEPS", 32 * WORDS)];
         let source = shader::compose(gpu.caps(), &constants, "", &parts);
         vec![gpu.dispatch("dots", source, &[Bind::Write(&words)], [Groups::Fixed(256), Groups::Fixed(1)])]
     };
-    match fastest(gpu, &Dots::ALL, 1, multiply, budget).await {
+    let dots = fastest(gpu, &Dots::ALL, 1, multiply, &mut both).await;
+    budget.longest = both.longest;
+    match dots {
         Err(Error::Shader { .. }) => Ok(Dots::Floats),
         dots => dots,
     }

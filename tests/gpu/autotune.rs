@@ -26,9 +26,10 @@ fn tuned(patch: fn(&str, String) -> String, budget: f64, now: fn() -> f64) -> Tu
 
 /// Makes kernels whose text has `text` go over their chunks a hundred times.
 fn slow(source: String, text: &str) -> String {
-    let chunks = "c < CHUNKS;";
-    assert!(source.contains(chunks));
-    if source.contains(text) { source.replace(chunks, "c < 100u * CHUNKS;") } else { source }
+    let [chunks, steps] = ["c < CHUNKS;", "step < STEPS;"];
+    assert!(source.contains(chunks) || source.contains(steps));
+    let slow = || source.replace(chunks, "c < 100u * CHUNKS;").replace(steps, "step < 100u * STEPS;");
+    if source.contains(text) { slow() } else { source }
 }
 
 /// Makes attention by so many tiles go over its positions a hundred times.
@@ -70,10 +71,10 @@ fn dots(patch: fn(&str, String) -> String) -> Dots {
 #[test]
 fn the_faster_products_are_taken() {
     fn slow(source: String, bytes: u32) -> String {
-        let words = "i < WORDS;";
+        let words = "i < STEPS;";
         assert!(source.contains(words));
         let this = source.contains(&format!("const BYTES: u32 = {bytes}u"));
-        if this { source.replace(words, "i < 100u * WORDS;") } else { source }
+        if this { source.replace(words, "i < 100u * STEPS;") } else { source }
     }
     assert_eq!(dots(|_, source| slow(source, 0)), Dots::Bytes);
     assert_eq!(dots(|_, source| slow(source, 1)), Dots::Floats);
@@ -122,5 +123,6 @@ fn a_load_that_is_told_does_not_try() {
         Tuning { matmul: Tile::Registers, invocations: 12_345, attention: Splits::Few, dots: Dots::Bytes };
     let path = common::vectors_dir().join(MODEL);
     let model = common::load(&path, &Options::default().tuned(told), Some(64)).expect("a model");
+    assert_eq!(model.self_test.failures, []);
     assert_eq!(model.gpu().caps().tuning, told);
 }
