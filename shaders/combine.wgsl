@@ -1,10 +1,9 @@
 // Joins the parts that decode_attention.wgsl left: out = sum(exp(most - largest) acc) / sum(exp(most - largest) sum).
-// A workgroup 32 elements, of each vector of which 16 invocations share the splits. Constants: WORKGROUP (128), N_HEAD,
-// HEAD_DIM, TILES, FIXED (whether out is in fixed point).
+// A workgroup 32 elements, of each vector of which 16 invocations share the splits; they go where shared/four_*.wgsl says.
+// Constants: WORKGROUP (128), N_HEAD, HEAD_DIM, TILES.
 
-@group(0) @binding(0) var<storage, read> partial: array<vec4<f32>>; // [splits][N_HEAD][HEAD_DIM + 4]
-@group(0) @binding(1) var<storage, read> batch: array<u32>;
-@group(0) @binding(2) var<storage, read_write> out: array<vec4<u32>>; // [N_HEAD][HEAD_DIM], f32 or blocks of fixed.wgsl
+@group(0) @binding(1) var<storage, read> partial: array<vec4<f32>>; // [splits][N_HEAD][HEAD_DIM + 4]
+@group(0) @binding(2) var<storage, read> batch: array<u32>;
 
 const D4 = HEAD_DIM / 4u;
 const VECS = 8u;
@@ -45,19 +44,6 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
             let other = of_slices[lid + VECS * s];
             share = together(share, Share(outputs[lid + VECS * s], other.x, other.y));
         }
-        let value = share.acc / share.sum;
-        if (FIXED == 1u) {
-            outputs[lid] = value;
-        } else if (v < N_HEAD * D4) {
-            out[v] = bitcast<vec4<u32>>(value);
-        }
     }
-    if (FIXED == 1u) {
-        workgroupBarrier();
-        if (lid == 0u) {
-            let block = fixed_block(array(
-                outputs[0], outputs[1], outputs[2], outputs[3], outputs[4], outputs[5], outputs[6], outputs[7]));
-            for (var i = 0u; i < BLOCK; i++) { out[BLOCK * group.x + i] = block[i]; }
-        }
-    }
+    store_four(v, share.acc / share.sum, lid < VECS && v < N_HEAD * D4, lid);
 }

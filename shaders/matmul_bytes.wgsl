@@ -1,6 +1,7 @@
 // The product (shared/product.wgsl) by tiles in workgroup memory, of activations in fixed point (shared/fixed.wgsl).
 //
-// A workgroup of 128 makes a tile of 64 rows by 64 tokens, 32 columns at a time, and an invocation 4 rows by 8 tokens of it.
+// A workgroup of 128 makes a tile of 64 rows by 64 tokens, 32 columns at a time, and an invocation 4 rows by 8 tokens of it. Half
+// of the invocations unpack the rows, while the others fetch the tokens.
 // Without THREE_BYTES only the bytes a and b of the activations are used: what c adds is less than 2^-16 of a block's largest
 // value. Where that is an outlier, it is read nevertheless. Rows and tokens are interleaved, so that neighbours read neighbours.
 
@@ -75,23 +76,27 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     let token0 = 64u * group.y;
     let n_tokens = batch_tokens();
     let eights = min(8u, (n_tokens - token0 + 7u) / 8u); // of tokens that there are
+    let last = n_tokens - 1u;
     let r = lid % 16u;
     let t = lid / 16u;
     let token = token0 + t;
-    let last = n_tokens - 1u;
+    let own = lid % 64u;
+    var at: array<u32, TOKEN_VECS>; // where an invocation's share of the tokens is
+    for (var j = 0u; j < TOKEN_VECS; j++) {
+        let i = 64u * j + own;
+        let k = i % TOKEN_VECS;
+        at[j] = BLOCK * CHUNKS * min(token0 + i / TOKEN_VECS, last) + select(k, BLOCK - 1u, k == TOKEN_VECS - 1u);
+    }
     var s0 = vec4(0.0); var s1 = vec4(0.0); var s2 = vec4(0.0); var s3 = vec4(0.0);
     var s4 = vec4(0.0); var s5 = vec4(0.0); var s6 = vec4(0.0); var s7 = vec4(0.0);
     for (var c = 0u; c < CHUNKS; c++) {
         if (lid < 64u) {
-            let w = chunk(part.index, min(row0 + lid, part.rows - 1u), c);
-            w_tile[ROW_VECS * lid] = w.q.low;
-            w_tile[ROW_VECS * lid + 1u] = w.q.high;
-            w_tile[ROW_VECS * lid + 2u] = bitcast<vec4<u32>>(vec4(w.d, w.m));
-        }
-        for (var i = lid; i < 8u * TOKEN_VECS * eights; i += 128u) {
-            let k = i % TOKEN_VECS;
-            let block = min(token0 + i / TOKEN_VECS, last) * CHUNKS + c;
-            x_tile[i] = x[BLOCK * block + select(k, BLOCK - 1u, k == TOKEN_VECS - 1u)];
+            let w = chunk(part.index, min(row0 + own, part.rows - 1u), c);
+            w_tile[ROW_VECS * own] = w.q.low;
+            w_tile[ROW_VECS * own + 1u] = w.q.high;
+            w_tile[ROW_VECS * own + 2u] = bitcast<vec4<u32>>(vec4(w.d, w.m));
+        } else {
+            for (var j = 0u; j < TOKEN_VECS; j++) { x_tile[64u * j + own] = x[at[j] + BLOCK * c]; }
         }
         workgroupBarrier();
         let w0 = row_at(r);

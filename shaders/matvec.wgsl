@@ -8,13 +8,14 @@
 // without GATED, 4), ROUNDS, CHUNKS (chunks a row), ROWS (of the matrix), BIAS, ACCUMULATE, NORM, EPS, GATED; generated:
 // part_of, and unpack or chunk.
 
-@group(0) @binding(0) var<storage, read> wide: array<vec4<u32>>;
-@group(0) @binding(1) var<storage, read> words: array<u32>;
-@group(0) @binding(3) var<storage, read> bias: array<f32>;              // [rows], or a dummy
+@group(0) @binding(1) var<storage, read> wide: array<vec4<u32>>;
+@group(0) @binding(2) var<storage, read> words: array<u32>;
+@group(0) @binding(4) var<storage, read> bias: array<f32>;              // [rows], or a dummy
 @group(0) @binding(5) var<storage, read> norm_weight: array<vec4<f32>>; // [cols], or a dummy
 @group(0) @binding(6) var<storage, read> batch: array<u32>;             // for the row of x, or a dummy
 
 const TILE = WORKGROUP / LANES * OUTPUTS; // rows of a round
+const STEPS = (CHUNKS + LANES - 1u) / LANES; // a constant, so that compilers unroll them and ask for several chunks at once
 
 var<workgroup> clusters: array<vec4<f32>, WORKGROUP / CLUSTER>;
 
@@ -35,7 +36,9 @@ fn lanes_sum(v: vec4<f32>, lid: u32) -> vec4<f32> {
 // Of OUTPUTS rows, then with GATED of as many of the next part.
 fn products(part: u32, row: u32, last: u32, lane: u32) -> vec4<f32> {
     var sum = vec4(0.0);
-    for (var c = lane; c < CHUNKS; c += LANES) {
+    for (var step = 0u; step < STEPS; step++) {
+        let c = step * LANES + lane;
+        if (CHUNKS % LANES > 0u && c >= CHUNKS) { break; }
         let v = operand(c);
         sum.x += product(part, min(row, last), c, v);
         if (OUTPUTS > 1u) { sum.y += product(part, min(row + 1u, last), c, v); }

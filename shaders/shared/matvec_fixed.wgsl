@@ -1,6 +1,6 @@
 // What matvec.wgsl multiplies by: blocks in fixed point (fixed.wgsl).
 
-@group(0) @binding(2) var<storage, read> x: array<vec4<u32>>; // [cols / 32][BLOCK]
+@group(0) @binding(3) var<storage, read> x: array<vec4<u32>>; // [cols / 32][BLOCK]
 
 fn prepare(lid: u32) {}
 

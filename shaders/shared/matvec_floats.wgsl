@@ -1,6 +1,6 @@
 // What matvec.wgsl multiplies by: x in f32, RMS-normalised first where NORM.
 
-@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>; // [cols], with NORM [tokens][cols]
+@group(0) @binding(3) var<storage, read> x: array<vec4<f32>>; // [cols], with NORM [tokens][cols]
 
 var<private> x_row = 0u;
 var<private> x_scale = 1.0;

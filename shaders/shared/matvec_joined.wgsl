@@ -2,7 +2,7 @@
 // Where there are few parts, each workgroup can do that for itself in less time than a dispatch takes.
 // Constants: N_HEAD, HEAD_DIM (a multiple of 32), SPLIT (positions of a part).
 
-@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>; // [splits][N_HEAD][HEAD_DIM + 4]
+@group(0) @binding(3) var<storage, read> x: array<vec4<f32>>; // [splits][N_HEAD][HEAD_DIM + 4]
 
 const D4 = HEAD_DIM / 4u;
 

@@ -1,7 +1,7 @@
 // What matvec.wgsl multiplies by: the RMSNorm of x, which each workgroup makes for itself, as that takes less time than a
 // dispatch. It keeps x times the norm's weight (kept_fixed.wgsl), and multiplies what comes out by the norm's scale.
 
-@group(0) @binding(2) var<storage, read> x: array<vec4<f32>>; // [tokens][cols]
+@group(0) @binding(3) var<storage, read> x: array<vec4<f32>>; // [tokens][cols]
 
 var<private> x_scale = 1.0;
 

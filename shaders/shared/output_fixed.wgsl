@@ -1,6 +1,4 @@
-// Where matvec.wgsl puts its sums: in fixed point (fixed.wgsl), a block a workgroup.
-
-@group(0) @binding(4) var<storage, read_write> y: array<vec4<u32>>; // [rows / 32][BLOCK]
+// Where matvec.wgsl puts its sums: in fixed point (four_fixed.wgsl), a block a workgroup.
 
 var<workgroup> sums: array<f32, 32>;
 
@@ -9,10 +7,7 @@ fn store(out: u32, value: f32) { sums[out % 32u] = value; }
 // Writes the outputs from `first` on.
 fn finish(first: u32, lid: u32) {
     workgroupBarrier();
-    if (lid > 0u) { return; }
-    var v: array<vec4<f32>, 8>;
-    for (var i = 0u; i < 8u; i++) { v[i] = vec4(sums[4u * i], sums[4u * i + 1u], sums[4u * i + 2u], sums[4u * i + 3u]); }
-    let block = fixed_block(v);
-    let at = BLOCK * (first / 32u);
-    for (var i = 0u; i < BLOCK; i++) { y[at + i] = block[i]; }
+    let i = lid & 7u;
+    let v = vec4(sums[4u * i], sums[4u * i + 1u], sums[4u * i + 2u], sums[4u * i + 3u]);
+    store_four(first / 4u + i, v, lid < 8u, lid);
 }

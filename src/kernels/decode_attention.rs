@@ -104,11 +104,11 @@ pub fn decode_attention(
 /// Joins the parts to `[n_head][head_dim]` in a form: [`Form::Fixed`] for heads whose dimensions together are a multiple of 32.
 pub fn combine(gpu: &Gpu, heads: Heads, form: Form, [partial, batch, out]: [&Buffer; 3]) -> Dispatch {
     let tiling = Tiling::of(gpu, heads);
-    let parts = [shared::BATCH, shared::BYTES, shared::FIXED, include_str!("../../shaders/combine.wgsl")];
+    let parts = [form.store(), &[shared::BATCH, include_str!("../../shaders/combine.wgsl")]].concat();
     let mut constants = heads.constants();
-    constants.extend([("WORKGROUP", 128), ("TILES", tiling.tiles), ("FIXED", (form == Form::Fixed).into())]);
+    constants.extend([("WORKGROUP", 128), ("TILES", tiling.tiles)]);
     let source = shader::compose(gpu.caps(), &constants, "", &parts);
-    let binds = [Bind::Read(partial), Bind::Read(batch), Bind::Write(out)];
+    let binds = [Bind::Write(out), Bind::Read(partial), Bind::Read(batch)];
     let groups = [Groups::Fixed(((heads.n_head * heads.head_dim) as u32).div_ceil(CHUNK)), Groups::Fixed(1)];
     let floats = (heads.n_head * (heads.head_dim + 4)) as u64 / u64::from(tiling.positions());
     let work = Work {

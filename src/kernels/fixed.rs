@@ -1,6 +1,7 @@
 //! The form of a decoded token's activations (shaders/shared/fixed.wgsl).
 
 use super::{Matrix, WORKGROUP_MEMORY};
+use crate::gpu::shader::shared;
 use crate::gpu::{Dots, Gpu};
 use crate::quant::CHUNK;
 
@@ -25,6 +26,14 @@ impl Form {
         match gpu.caps().tuning.dots {
             Dots::Bytes if !w.has_floats() => Self::Fixed,
             _ => Self::Floats,
+        }
+    }
+
+    /// The files of `shaders/shared/` by which a kernel stores a vector an invocation.
+    pub fn store(self) -> &'static [&'static str] {
+        match self {
+            Self::Floats => &[shared::FOUR_FLOATS],
+            Self::Fixed => &[shared::BYTES, shared::FIXED, shared::FOUR_FIXED],
         }
     }
 

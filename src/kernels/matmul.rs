@@ -83,15 +83,16 @@ pub fn matmul(
     let kernel = match (vectors.form(), gpu.caps().tuning.matmul) {
         (Form::Fixed, _) => {
             let parts = &[shared::FIXED, shared::DOT_FIXED, include_str!("../../shaders/matmul_bytes.wgsl")];
-            Kernel { label: "matmul", vectors, rows: 64, tokens: TILE_TOKENS, parts }
+            let constants = vec![("THREE_BYTES", (vectors == Vectors::ThreeBytes).into())];
+            Kernel { label: "matmul", vectors, rows: 64, tokens: TILE_TOKENS, constants, parts }
         }
         (Form::Floats, Tile::Workgroup) => {
             let parts = &[include_str!("../../shaders/matmul_tiles.wgsl")];
-            Kernel { label: "matmul", vectors, rows: 64, tokens: TILE_TOKENS, parts }
+            Kernel { label: "matmul", vectors, rows: 64, tokens: TILE_TOKENS, constants: vec![], parts }
         }
         (Form::Floats, Tile::Registers) => {
             let parts = &[shared::DOT_CHUNK, include_str!("../../shaders/matmul_rows.wgsl")];
-            Kernel { label: "matmul", vectors, rows: 128, tokens: 16, parts }
+            Kernel { label: "matmul", vectors, rows: 128, tokens: 16, constants: vec![], parts }
         }
     };
     product(gpu, w, x, batch, output, &kernel)
@@ -103,8 +104,14 @@ pub fn matmul_few(gpu: &Gpu, w: &Matrix, x: &Buffer, batch: &Buffer, output: Out
         Tile::Workgroup => {
             let few = include_str!("../../shaders/matmul_few.wgsl");
             let parts = &[shared::DOT_CHUNK, shader::cluster(gpu.caps()), few];
-            let vectors = Vectors::Floats;
-            let kernel = Kernel { label: "matmul_few", vectors, rows: 16, tokens: FEW_TOKENS, parts };
+            let kernel = Kernel {
+                label: "matmul_few",
+                vectors: Vectors::Floats,
+                rows: 16,
+                tokens: FEW_TOKENS,
+                constants: vec![("WORKGROUP", 64), ("CLUSTER", 8)],
+                parts,
+            };
             product(gpu, w, x, batch, output, &kernel)
         }
         // takes the tokens that there are
@@ -120,6 +127,8 @@ struct Kernel<'a> {
     rows: u32,
     /// Tokens of a workgroup.
     tokens: u32,
+    /// Of this way alone.
+    constants: Vec<(&'static str, u32)>,
     /// What follows shaders/shared/product.wgsl.
     parts: &'a [&'a str],
 }
@@ -132,15 +141,13 @@ fn product(
     output: Output,
     kernel: &Kernel,
 ) -> Vec<Dispatch> {
-    let constants = [
-        ("WORKGROUP", 64),
-        ("CLUSTER", 8),
+    let mut constants = vec![
         ("CHUNKS", w.cols / CHUNK),
         ("ROWS", w.rows),
         ("BIAS", output.bias.is_some().into()),
         ("ACCUMULATE", output.accumulate.into()),
-        ("THREE_BYTES", (kernel.vectors == Vectors::ThreeBytes).into()),
     ];
+    constants.extend(&kernel.constants);
     let parts = [&[shared::BATCH, shared::PRODUCT], kernel.parts].concat();
     let mut dispatches = Vec::new();
     for slab in &w.slabs {

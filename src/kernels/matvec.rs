@@ -110,7 +110,7 @@ pub struct RowTile {
     pub form: Form,
     /// Invocations of a workgroup.
     workgroup: u32,
-    /// Invocations that share rows: 8, 32 or a whole workgroup.
+    /// Invocations that share rows: 8, 16, 32 or a whole workgroup.
     lanes: u32,
     /// The rows that they share.
     rows: u32,
@@ -151,9 +151,9 @@ impl RowTile {
         floats(32, 1),
         floats(64, 1),
         bytes(128, 32, 1, 1),
-        bytes(128, 32, 2, 1),
+        bytes(128, 16, 2, 1),
         bytes(128, 128, 2, 1),
-        bytes(256, 32, 2, 4),
+        bytes(256, 16, 4, 1),
     ];
     /// Those with floats.
     pub const FLOATS: [Self; 4] = [Self::ALL[0], Self::ALL[1], Self::ALL[2], Self::ALL[3]];
@@ -179,17 +179,20 @@ impl RowTile {
         last
     }
 
-    /// What was fastest for matrices of such shapes on an H200 (26 November 2026): long rows are shared by a whole workgroup,
-    /// and where there are many rows each set of lanes takes two. Not measured: of very many rows, such as the output's, a
-    /// workgroup takes several times as many, because it norms first; of a pair of matrices a block, which it may leave.
+    /// What was fastest for matrices of such shapes on an H200, in models of 1.5 and 8 billion weights (27 November 2026): long
+    /// rows are shared by a whole workgroup. The more rows there are the more a set of lanes takes, because a workgroup that
+    /// norms does so first; of very many, such as the output's, several times.
     fn of_bytes(w: &Matrix) -> Self {
-        let [one_row, two_rows, long_rows, paired] = [4, 5, 6, 7].map(|i| Self::ALL[i]);
-        let rounds = (w.rows / two_rows.group_rows(1) / ENOUGH_GROUPS).clamp(1, 16);
+        let [few_rows, some_rows, long_rows, many_rows] = [4, 5, 6, 7].map(|i| Self::ALL[i]);
         match w.arrangement {
-            Arrangement::Paired => paired,
-            Arrangement::Stacked if w.cols > 128 * CHUNK && w.rows < 8192 => long_rows,
-            Arrangement::Stacked if w.rows < 8192 => one_row,
-            Arrangement::Stacked => Self { rounds, ..two_rows },
+            Arrangement::Paired => many_rows,
+            Arrangement::Stacked if w.rows >= 8192 => {
+                let rounds = (w.rows / many_rows.group_rows(1) / ENOUGH_GROUPS).clamp(1, 16);
+                Self { rounds, ..many_rows }
+            }
+            Arrangement::Stacked if w.cols > 128 * CHUNK => long_rows,
+            Arrangement::Stacked if w.rows > 4096 => some_rows,
+            Arrangement::Stacked => few_rows,
         }
     }
 
@@ -276,11 +279,11 @@ pub fn matvec_tiled<'a>(
         let source =
             shader::compose(gpu.caps(), &constants, &format!("const EPS: f32 = {eps};\n{unpack}"), &parts);
         let binds = [
+            Bind::Write(output.y),
             Bind::Read(&slab.buffer),
             Bind::Read(&slab.buffer),
             Bind::Read(x),
             Bind::Read(output.bias.unwrap_or(x)),
-            Bind::Write(output.y),
             Bind::Read(norm_weight),
             Bind::Read(batch),
         ];
@@ -348,10 +351,12 @@ fn parts(caps: &Caps, form: Form, before: &Before, output: Form) -> Vec<&'static
         }
         (_, Form::Floats) => parts.push(include_str!("../../shaders/shared/matvec_floats.wgsl")),
     }
-    parts.push(match output {
-        Form::Floats => include_str!("../../shaders/shared/output_floats.wgsl"),
-        Form::Fixed => include_str!("../../shaders/shared/output_fixed.wgsl"),
-    });
+    match output {
+        Form::Floats => parts.push(include_str!("../../shaders/shared/output_floats.wgsl")),
+        Form::Fixed => {
+            parts.extend([shared::FOUR_FIXED, include_str!("../../shaders/shared/output_fixed.wgsl")]);
+        }
+    }
     parts.push(include_str!("../../shaders/matvec.wgsl"));
     parts
 }

@@ -23,16 +23,11 @@ fn norm(
     [x, weight, y]: [&Buffer; 3],
 ) -> Dispatch {
     let extra = format!("const EPS: f32 = {};\n", shader::float(eps));
-    let constants = [
-        ("WORKGROUP", 64),
-        ("N4", n as u32 / 4),
-        ("SOME_ROWS", rows.is_some().into()),
-        ("FIXED", (form == Form::Fixed).into()),
-    ];
+    let constants = [("WORKGROUP", 64), ("N4", n as u32 / 4), ("SOME_ROWS", rows.is_some().into())];
     let kernel = include_str!("../../shaders/rms_norm.wgsl");
-    let parts = [shared::BATCH, shader::reduce(gpu.caps()), shared::BYTES, shared::FIXED, kernel];
+    let parts = [form.store(), &[shared::BATCH, shader::reduce(gpu.caps()), kernel]].concat();
     let source = shader::compose(gpu.caps(), &constants, &extra, &parts);
-    let binds = [Bind::Read(x), Bind::Read(weight), Bind::Write(y), Bind::Read(rows.unwrap_or(x))];
+    let binds = [Bind::Write(y), Bind::Read(x), Bind::Read(weight), Bind::Read(rows.unwrap_or(x))];
     let n = n as u64;
     let work = Work {
         bytes: Amount { fixed: 4 * n, per_token: 8 * n, ..Amount::default() },

@@ -24,7 +24,7 @@ fn block(values: &[f32]) -> Vec<u32> {
     };
     let (low, high) = doubles.split_at(doubles.len() / 2);
     let mean = doubles.iter().map(|v| v.abs()).sum::<f64>() / doubles.len() as f64;
-    let outlier = if largest > 6.0 * mean { 1.0 } else { 0.0 };
+    let outlier = if largest > 16.0 * mean { 1.0 } else { 0.0 };
     let header = [largest / LIMIT, low.iter().sum(), high.iter().sum(), outlier];
     let header = header.map(|v: f64| (v as f32).to_bits());
     [plane(16), plane(8), plane(0), header.to_vec()].concat()

@@ -159,7 +159,7 @@ fn the_report_has_ceilings_and_a_row_for_every_kernel() {
     let variants =
         kernels["variants"].as_array().expect("rows").iter().filter_map(|row| row["kernel"].as_str());
     assert!(variants.clone().any(|kernel| kernel == "matvec down, 32 lanes x 4"));
-    assert!(variants.clone().any(|kernel| kernel == "matvec down, 32 of 128 lanes x 2, bytes"));
+    assert!(variants.clone().any(|kernel| kernel == "matvec down, 16 of 128 lanes x 2, bytes"));
     assert!(variants.clone().any(|kernel| kernel == "matmul_few down, registers"));
 
     for (key, value) in report.as_object().expect("an object") {

@@ -58,18 +58,17 @@ pub async fn measure(
             names.push(w.name)
         }
     });
-    let mut rows = Vec::new();
-    let mut time = async |label: String, pass: &dyn Fn() -> Vec<Dispatch>, extent: Extent| -> Result<()> {
+    let mut candidates = Vec::new();
+    let mut add = |label: String, pass: &dyn Fn() -> Vec<Dispatch>, extent: Extent| {
         if label.contains(wanted) {
-            rows.push(timed(gpu, label, &pass(), extent, repetitions, ceilings).await?);
+            candidates.push(Candidate { label, pass: pass(), extent });
         }
-        Ok(())
     };
     for name in names {
         let matrices = || model.matrices().filter(|w| w.name == name);
         for tile in RowTile::ALL.into_iter().filter(|tile| matrices().all(|w| tile.fits(w))) {
             let pass = || matrices().flat_map(|w| one_token(gpu, w, &buffers, tile)).collect();
-            time(format!("matvec {name}, {tile}"), &pass, Extent::from(1)).await?;
+            add(format!("matvec {name}, {tile}"), &pass, Extent::from(1));
         }
         if matrices().any(is_output) {
             continue;
@@ -78,19 +77,44 @@ pub async fn measure(
         for Way { label, gpu, product, vectors, tokens } in
             of_batches(gpu, !matrices().any(Matrix::has_floats))
         {
-            buffers.set_tokens(&gpu, tokens);
             let of = |w| product.multiply(&gpu, w, vectors, [&buffers.x, &buffers.batch], output);
             let pass = || matrices().flat_map(of).collect();
-            time(label.replace("NAME", name), &pass, Extent::from(tokens)).await?;
+            add(label.replace("NAME", name), &pass, Extent::from(tokens));
         }
     }
     let attention = attention_of_one(gpu, &model.config, model.kv(), positions)?;
     for splits in Splits::ALL {
         let extent = Extent { tokens: 1, positions: positions as u32 };
         let pass = || (0..model.config.n_layer).flat_map(|_| attention(splits)).collect();
-        time(format!("attention, {splits:?}").to_lowercase(), &pass, extent).await?;
+        add(format!("attention, {splits:?}").to_lowercase(), &pass, extent);
+    }
+    // all together before the first is timed: a GPU that waits for a compiler slows its clock
+    gpu.compile().await;
+    let mut rows = Vec::new();
+    for candidate in candidates {
+        buffers.set_tokens(gpu, candidate.extent.tokens);
+        rows.push(candidate.timed(gpu, repetitions, ceilings).await?);
     }
     Ok(rows)
+}
+
+/// A way that something can go: its dispatches in all layers, for a batch of some extent.
+struct Candidate {
+    label: String,
+    pass: Vec<Dispatch>,
+    extent: Extent,
+}
+
+impl Candidate {
+    async fn timed(self, gpu: &Gpu, repetitions: usize, ceilings: &Ceilings) -> Result<Row> {
+        let Self { label, pass, extent } = self;
+        let mut times = gpu.time(&vec![&pass[..]; repetitions + 1], extent).await?.split_off(1); // without the first, which warms up
+        times.sort_by(f64::total_cmp);
+        let work = pass.iter().fold((0, 0), |(bytes, flops), dispatch| {
+            (bytes + dispatch.work.bytes.at(extent), flops + dispatch.work.flops.at(extent))
+        });
+        Ok(Row::new(label, pass.len(), times[times.len() / 2], work, ceilings))
+    }
 }
 
 /// A way to multiply a batch by a matrix, which the label calls `NAME`.
@@ -131,21 +155,4 @@ fn one_token(gpu: &Gpu, w: &Matrix, buffers: &Buffers, tile: RowTile) -> Vec<Dis
     let before = if normed { norm } else { Before::Nothing };
     let output = Output { accumulate: !normed, ..Output::to(y) };
     matvec_tiled(gpu, w, Input { x, before }, output, tile)
-}
-
-/// The row of a pass.
-async fn timed(
-    gpu: &Gpu,
-    label: String,
-    pass: &[Dispatch],
-    extent: Extent,
-    repetitions: usize,
-    ceilings: &Ceilings,
-) -> Result<Row> {
-    let mut times = gpu.time(&vec![pass; repetitions + 1], extent).await?.split_off(1); // without the one that compiles
-    times.sort_by(f64::total_cmp);
-    let work = pass.iter().fold((0, 0), |(bytes, flops), dispatch| {
-        (bytes + dispatch.work.bytes.at(extent), flops + dispatch.work.flops.at(extent))
-    });
-    Ok(Row::new(label, pass.len(), times[times.len() / 2], work, ceilings))
 }
