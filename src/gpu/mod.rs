@@ -102,7 +102,7 @@ struct Shared {
     failures: Failures,
 }
 
-/// A submit, to be waited for.
+/// A submit, to be waited for; of a handle that holds it back, the last one.
 #[derive(Debug)]
 pub struct Submission(Option<wgpu::SubmissionIndex>);
 

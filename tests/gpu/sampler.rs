@@ -92,7 +92,7 @@ fn draws_follow_the_distribution() {
         ),
     ];
     let on_gpu = OnGpu::new(&Options::default(), &logits());
-    let draws = if coverage::full() { 4000 } else { 400 };
+    let draws = if coverage::full() { 4000 } else { 200 };
     for (params, probabilities) in cases {
         let tokens = [on_cpu(&params, &logits(), draws), on_gpu.tokens(&params, draws).unwrap()];
         for (tokens, place) in tokens.iter().zip(["CPU", "GPU"]) {
