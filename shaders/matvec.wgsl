@@ -15,7 +15,6 @@
 @group(0) @binding(6) var<storage, read> batch: array<u32>;             // for the row of x, or a dummy
 
 const TILE = WORKGROUP / LANES * OUTPUTS; // rows of a round
-const STEPS = (CHUNKS + LANES - 1u) / LANES; // a constant, so that compilers unroll them and ask for several chunks at once
 
 var<workgroup> clusters: array<vec4<f32>, WORKGROUP / CLUSTER>;
 
@@ -36,9 +35,7 @@ fn lanes_sum(v: vec4<f32>, lid: u32) -> vec4<f32> {
 // Of OUTPUTS rows, then with GATED of as many of the next part.
 fn products(part: u32, row: u32, last: u32, lane: u32) -> vec4<f32> {
     var sum = vec4(0.0);
-    for (var step = 0u; step < STEPS; step++) {
-        let c = step * LANES + lane;
-        if (CHUNKS % LANES > 0u && c >= CHUNKS) { break; }
+    for (var c = lane; c < CHUNKS; c += LANES) {
         let v = operand(c);
         sum.x += product(part, min(row, last), c, v);
         if (OUTPUTS > 1u) { sum.y += product(part, min(row + 1u, last), c, v); }
