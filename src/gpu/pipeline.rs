@@ -162,7 +162,7 @@ fn make_all(device: &wgpu::Device, waiting: &[Rc<Pipeline>]) -> Vec<(usize, Made
     return make_each(0, 1);
     #[cfg(not(target_arch = "wasm32"))]
     std::thread::scope(|scope| {
-        let threads = std::thread::available_parallelism().map_or(1, usize::from);
+        let threads = std::thread::available_parallelism().map_or(1, usize::from).min(kernels.len());
         let parts: Vec<_> = (0..threads).map(|i| scope.spawn(move || make_each(i, threads))).collect();
         // what a thread leaves is compiled when it is recorded
         parts.into_iter().flat_map(|part| part.join().unwrap_or_default()).collect()

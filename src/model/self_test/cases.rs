@@ -96,7 +96,8 @@ impl Case {
     }
 }
 
-/// Runs all cases, once all of their kernels are compiled, and waits once, at the end: the first kernel that is off, and by how much.
+/// Runs all cases, once all of their kernels are compiled, and waits once, at the end: the first kernel that is off, and by how
+/// much.
 pub async fn run(
     gpu: &Gpu,
     config: &ModelConfig,
