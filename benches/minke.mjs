@@ -27,7 +27,7 @@ function words(n) {
 async function load(model) {
   const { createEngine } = await import('/dist/index.js');
   const start = performance.now();
-  globalThis.engine = await createEngine({ model });
+  globalThis.engine = await createEngine({ model, keep: false }); // as peers that keep nothing
   return performance.now() - start;
 }
 

@@ -1,9 +1,12 @@
 //! Random inputs to what reads other people's: `cargo run --release --example fuzz -- TARGET (--runs N | --seconds S)`.
 //!
-//! The targets are header, template, tokenizer, reply and request, or all of them, one after the other. Inputs are seeds
+//! The targets are header, template, tokenizer, reply, request, journal and download, or all of them, one after the other. Inputs are seeds
 //! (those in ../shared/cases where that stands beside the checkout, and a few from here) with random changes, by numbers from
 //! a fixed generator. A panic or a broken rule ends the run, and tells which input it was.
 
+#[path = "../tests/common/store/mod.rs"]
+mod fake;
+mod store;
 mod targets;
 
 use std::path::{Path, PathBuf};

@@ -1,6 +1,6 @@
 //! What is fuzzed, and the rules that must hold.
 
-use crate::{Random, shared};
+use crate::{Random, shared, store};
 use minke::chat::reasoning::{Delta, ReasoningSplitter, Tag};
 use minke::chat::template::ChatTemplate;
 use minke::config::ModelConfig;
@@ -22,6 +22,8 @@ pub const ALL: &[(&str, Make)] = &[
     ("tokenizer", tokenizer),
     ("reply", reply),
     ("request", request),
+    ("journal", store::journal),
+    ("download", store::download),
 ];
 
 fn string(text: &str) -> Vec<u8> {

@@ -200,15 +200,17 @@ pub enum Error {
         cause: String,
     },
     /// A server answered with an error status.
-    #[error("{url} answered with HTTP status {status}")]
+    #[error("{url} answered with HTTP status {status}{}", status_words(*status))]
     Http {
         /// Address.
         url: String,
         /// Status code.
         status: u16,
     },
-    /// The network failed or the download was cut.
-    #[error("the download of {url} failed after {received} bytes: {cause}")]
+    /// The network failed or the download was cut, and went on failing.
+    #[error(
+        "the download of {url} failed after {received} bytes: {cause}. Loading again goes on from what is kept"
+    )]
     Network {
         /// Address.
         url: String,
@@ -217,9 +219,78 @@ pub enum Error {
         /// The browser's or system's words.
         cause: String,
     },
+    /// A server answered something that cannot be right, time after time.
+    #[error("the server of {url} answers wrongly: {problem}. Another address or a mirror may help")]
+    BadServer {
+        /// Address.
+        url: String,
+        /// What it did.
+        problem: String,
+    },
+    /// The file on the server is not the one that was begun.
+    #[error(
+        "{url} has changed since its download began: {was}. Loading again fetches the new file from its beginning"
+    )]
+    Changed {
+        /// Address.
+        url: String,
+        /// How that shows.
+        was: String,
+    },
+    /// Bytes do not have the hash that they should have.
+    #[error("{what} is damaged or not the right one: its SHA-256 is {found}, expected {expected}")]
+    Corrupt {
+        /// The file, or the piece of it.
+        what: String,
+        /// The hash expected.
+        expected: String,
+        /// The hash found.
+        found: String,
+    },
+    /// The store has no room for more.
+    #[error(
+        "there is no more room in {place}: what has come is kept. Make room, such as by deleting a model, and load again, or load without keeping"
+    )]
+    StorageFull {
+        /// The store, or the file.
+        place: String,
+    },
+    /// The store cannot be used.
+    #[error("the store cannot be used: {place}: {cause}")]
+    Storage {
+        /// The store, or the file.
+        place: String,
+        /// The browser's or system's words.
+        cause: String,
+    },
+    /// The store does not have it.
+    #[error("{what}: this is not kept here")]
+    NotKept {
+        /// The model, or the part of it.
+        what: String,
+    },
+    /// Another tab or process reads the model.
+    #[error("the model {model} is in use: end what loads it first")]
+    InUse {
+        /// Its name in the store.
+        model: String,
+    },
     /// The caller aborted.
     #[error("aborted")]
     Aborted,
+}
+
+fn status_words(status: u16) -> &'static str {
+    match status {
+        401 | 403 => {
+            ": it wants to know who asks, or does not let everyone have it. Headers with a token may help"
+        }
+        404 | 410 => ": there is no such file, so its address may be wrong",
+        416 => ": the file is shorter than it was",
+        429 => ": too many requests came from this network. Later it may answer again",
+        500..=599 => ": the server has a problem of its own. Later it may answer again",
+        _ => "",
+    }
 }
 
 fn version_words(version: u32) -> String {
@@ -261,6 +332,13 @@ impl Error {
             Self::File { .. } => "file",
             Self::Http { .. } => "http",
             Self::Network { .. } => "network",
+            Self::BadServer { .. } => "bad_server",
+            Self::Changed { .. } => "changed",
+            Self::Corrupt { .. } => "corrupt",
+            Self::StorageFull { .. } => "storage_full",
+            Self::Storage { .. } => "storage",
+            Self::NotKept { .. } => "not_kept",
+            Self::InUse { .. } => "in_use",
             Self::Aborted => "aborted",
         }
     }

@@ -43,6 +43,7 @@ pub mod model;
 pub mod quant;
 pub mod reference;
 pub mod sampler;
+pub mod store;
 pub mod tokenizer;
 mod trie;
 

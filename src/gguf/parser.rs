@@ -243,24 +243,8 @@ impl HeaderParser {
         self.next_entry()
     }
 
-    /// [`Error::Unsupported`] for one of several files that are a model together.
-    fn refuse_part(&self) -> Result<()> {
-        let metadata = &self.header.metadata;
-        let count = metadata.u32("split.count")?.unwrap_or(1);
-        if count <= 1 {
-            return Ok(());
-        }
-        let part = u64::from(metadata.u32("split.no")?.unwrap_or(0)) + 1;
-        Err(Error::Unsupported {
-            what: "split.count".into(),
-            value: format!("{count}, for this file is part {part} of {count} of a split model"),
-            supported: Some("1: join the parts with llama.cpp's `llama-gguf-split --merge`".into()),
-        })
-    }
-
     /// Makes offsets absolute and checks that the tensors lie in order, aligned and apart.
     fn finish(&mut self) -> Result<()> {
-        self.refuse_part()?;
         let end = self.offset();
         let key = "general.alignment";
         let alignment = u64::from(self.header.metadata.u32(key)?.unwrap_or(32));
@@ -293,6 +277,7 @@ impl HeaderParser {
         self.header.file_len = data
             .checked_add(free)
             .ok_or_else(|| malformed("the tensor table", end, "the sum of all sizes overflows"))?;
+        self.header.parts = vec![self.header.file_len];
         Ok(())
     }
 

@@ -16,7 +16,8 @@ use std::io::Cursor;
 /// Bytes that are gathered before they go to the GPU together.
 const PIECE: usize = 1 << 20;
 
-/// Where a model's bytes come from: a file, a download, a store.
+/// Where a model's bytes come from: a file, a download, a store. A model may be several files, which are read one after the
+/// other; what follows is of the one that is open, at first the first.
 pub trait ByteSource {
     /// Appends the next bytes to `piece`; false at the end.
     fn read(&mut self, piece: &mut Vec<u8>) -> impl Future<Output = Result<bool>>;
@@ -26,6 +27,16 @@ pub trait ByteSource {
 
     /// The whole file's bytes, if it is known for sure.
     fn length(&self) -> Option<u64>;
+
+    /// How many files there are.
+    fn parts(&self) -> usize {
+        1
+    }
+
+    /// Opens a file, counted from 0, at its first byte. Only those with several are asked to.
+    fn open_part(&mut self, _part: usize) -> impl Future<Output = Result<()>> {
+        async { Ok(()) }
+    }
 }
 
 /// A file in memory.
@@ -57,8 +68,28 @@ pub enum Progress {
     Complete(u64),
 }
 
-/// Pulls the header; also returns the bytes that were read beyond it, which end where the source stands.
+/// Pulls the header, of all files where there are several; also returns the bytes that were read beyond it in the file that is
+/// open, the first, where the source stands.
 pub async fn read_header(source: &mut impl ByteSource) -> Result<(Header, Vec<u8>)> {
+    let count = source.parts();
+    let (mut header, beyond) = read_part_header(source).await?;
+    header.check_split(0, count)?;
+    if count == 1 {
+        return Ok((header, beyond));
+    }
+    for part in 1..count {
+        source.open_part(part).await?;
+        let (next, _) = read_part_header(source).await?;
+        next.check_split(part, count)?;
+        header.join(next)?;
+    }
+    header.check_tensors()?;
+    source.open_part(0).await?;
+    Ok((header, Vec::new()))
+}
+
+/// Pulls the header of the file that is open, and what came with it.
+async fn read_part_header(source: &mut impl ByteSource) -> Result<(Header, Vec<u8>)> {
     let mut parser = HeaderParser::default();
     let mut bytes = Vec::new();
     loop {
@@ -91,7 +122,8 @@ pub async fn load<T>(
 ) -> Result<(Model, T, u64)> {
     let (header, beyond) = read_header(source).await?;
     let config = ModelConfig::from_header(&header)?;
-    Loader::check(&header, &config, source.length())?;
+    let length = source.length().filter(|_| source.parts() == 1);
+    Loader::check(&header, &config, length)?;
     let checked = check(&header)?;
     let kv = kv_types(&config, options.kv, !options.no_f16)?;
     let gpu = gpu().await?;
@@ -104,43 +136,56 @@ pub async fn load<T>(
     };
     let gpu = gpu.with_tuning(tuning);
     let types = matrix_types(&header);
+    let parts = header.parts.clone();
     let (mut loader, weights) = Loader::new(&gpu, header, &config).await?;
     let making = async {
         let (gpu, kv, self_test) = self_test::choose(&gpu, &config, kv, &types, now).await?;
         Model::new(gpu, config, weights, options.n_ctx, kv, self_test, now).await
     };
-    let (model, length) = try_join(making, pull(source, beyond, &mut loader, on_progress)).await?;
+    let (model, length) = try_join(making, pull(source, beyond, &parts, &mut loader, on_progress)).await?;
     model.set_rope(loader.finish()?.as_deref());
     model.gpu().finish().await?;
     Ok((model, checked, length))
 }
 
-/// Pulls all that comes behind the header, whose last piece ended with `beyond`; the length of the file.
+/// Pulls all that comes behind the header, whose last piece ended with `beyond`, from files that end as `parts` say; their
+/// bytes together.
 async fn pull(
     source: &mut impl ByteSource,
     beyond: Vec<u8>,
+    parts: &[u64],
     loader: &mut Loader,
     mut on_progress: impl FnMut(Progress),
 ) -> Result<u64> {
     let mut piece = beyond;
-    let mut received = source.position();
-    let mut at = received - piece.len() as u64;
-    loop {
-        loader.push(at, &piece).await?;
-        on_progress(Progress::Received(received));
-        piece.clear();
-        at = source.position();
-        while piece.len() < PIECE && source.position() == at + piece.len() as u64 {
-            if !source.read(&mut piece).await? {
+    let mut received = 0;
+    for (part, end) in parts.iter().enumerate() {
+        let base = if part == 0 { 0 } else { parts[part - 1] };
+        if part > 0 {
+            source.open_part(part).await?;
+        }
+        received += source.position();
+        let mut at = source.position() - piece.len() as u64;
+        loop {
+            let wanted = if parts.len() == 1 { u64::MAX } else { end - base }; // what lies behind is not of the next file
+            let wanted = wanted.saturating_sub(at).min(piece.len() as u64) as usize;
+            loader.push(base + at, &piece[..wanted]).await?;
+            on_progress(Progress::Received(received));
+            piece.clear();
+            at = source.position();
+            while piece.len() < PIECE && source.position() == at + piece.len() as u64 {
+                if !source.read(&mut piece).await? {
+                    break;
+                }
+            }
+            received += piece.len() as u64;
+            if piece.is_empty() {
                 break;
             }
         }
-        received += piece.len() as u64;
-        if piece.is_empty() {
-            on_progress(Progress::Complete(received));
-            return Ok(received);
-        }
     }
+    on_progress(Progress::Complete(received));
+    Ok(received)
 }
 
 /// The formats of the matrices, each once.

@@ -2,6 +2,7 @@
 
 pub mod arch;
 pub mod autotune;
+pub mod fit;
 pub mod gpu_sampler;
 pub mod kv_cache;
 mod load;

@@ -1,6 +1,8 @@
 //! The browser edge: what the package's worker calls. Errors cross as `{ code, message }`.
 
-mod download;
+mod host;
+mod models;
+mod opfs;
 
 use crate::chat::reasoning::Delta;
 use crate::engine::{ChatRequest, Engine, Logprobs, Moment, TextParts};
@@ -8,8 +10,10 @@ use crate::gguf::Header;
 use crate::gpu::{CompileAhead, Gpu, GpuOptions, KernelText};
 use crate::model::{self, ModelOptions, Progress};
 use crate::{Error, Result};
-use download::Download;
+use host::Control;
 use js_sys::{Function, Object, Promise, Reflect};
+use models::{Opened, Wishes};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::any::Any;
 use std::pin::Pin;
@@ -27,6 +31,8 @@ struct LoadOptions {
     gpu: GpuOptions,
     #[serde(flatten)]
     model: ModelOptions,
+    #[serde(flatten)]
+    wishes: Wishes,
 }
 
 /// A loaded model.
@@ -35,20 +41,25 @@ struct LoadOptions {
 pub struct WasmEngine {
     engine: Engine,
     bytes: u64,
+    /// Its name in the store, where it is kept.
+    kept: Option<String>,
 }
 
 #[wasm_bindgen]
 impl WasmEngine {
-    /// Loads from a URL or Blob. `on_progress` gets `{ phase, loaded, total }`; `compile_ahead` gets `[{ code, writes }]`, kernels
-    /// that are about to be made, and returns a promise.
+    /// Loads a model (see [`models::source`]). `on_progress` gets a [`crate::store::Status`], of further phases too; `control`
+    /// pauses the download; `compile_ahead` gets `[{ code, writes }]`, kernels that are about to be made, and returns a promise.
     pub async fn load(
         source: JsValue,
         options: JsValue,
         on_progress: Function,
+        control: Control,
         compile_ahead: Function,
         signal: Option<AbortSignal>,
     ) -> std::result::Result<WasmEngine, JsValue> {
-        load(source, options, &on_progress, compile_ahead, signal.as_ref()).await.map_err(error_value)
+        let ahead = ahead(compile_ahead);
+        let control = control.unchecked_into();
+        load(&source, options, &on_progress, &control, ahead, signal.as_ref()).await.map_err(error_value)
     }
 
     /// Facts about the model, the device and the tier.
@@ -62,6 +73,7 @@ impl WasmEngine {
                 "nVocab": model.config.n_vocab,
                 "nCtxTrain": model.config.n_ctx_train,
                 "bytes": self.bytes,
+                "kept": self.kept,
             },
             "nCtx": model.n_ctx,
             "kv": model.kv(),
@@ -81,9 +93,7 @@ impl WasmEngine {
     ) -> std::result::Result<JsValue, JsValue> {
         let cancelled = || signal.as_ref().is_some_and(AbortSignal::aborted);
         let answer = async {
-            let request = serde_wasm_bindgen::from_value(request)
-                .map_err(|e| Error::InvalidRequest { param: "request".into(), problem: e.to_string() })?;
-            let request = ChatRequest::from_json(request)?;
+            let request = ChatRequest::from_json(from_js("request", request)?)?;
             let mut show =
                 |delta: Delta, logprobs: Logprobs| call(&on_delta, &delta_value(&delta, &logprobs));
             self.engine.chat(&request, moment(), &mut show, &cancelled).await
@@ -155,35 +165,37 @@ pub fn heap_bytes() -> usize {
 }
 
 async fn load(
-    source: JsValue,
+    source: &JsValue,
     options: JsValue,
     on_progress: &Function,
-    compile_ahead: Function,
+    control: &JsValue,
+    ahead: CompileAhead,
     signal: Option<&AbortSignal>,
 ) -> Result<WasmEngine> {
-    let mut options: LoadOptions = serde_wasm_bindgen::from_value(options)
-        .map_err(|e| Error::InvalidRequest { param: "options".into(), problem: e.to_string() })?;
-    options.gpu.compile_ahead = Some(ahead(compile_ahead));
-    let mut source = Download::open(source, signal).await?;
-    let total = source.total;
-    progress(on_progress, "download", 0, total);
-    let mut reported = 0;
-    let on_bytes = |bytes| match bytes {
-        Progress::Received(bytes) if bytes - reported >= 1 << 20 => {
-            reported = bytes;
-            // more than the total: that was of something else
-            progress(on_progress, "download", bytes, total.filter(|total| bytes <= *total));
+    let mut options: LoadOptions = from_js("options", options)?;
+    options.gpu.compile_ahead = Some(ahead);
+    let on_bytes = |bytes| {
+        if let Progress::Complete(bytes) = bytes {
+            progress(on_progress, "prepare", bytes);
         }
-        Progress::Received(_) => {}
-        Progress::Complete(bytes) => progress(on_progress, "prepare", bytes, Some(bytes)),
     };
     let check = |header: &Header| TextParts::from_metadata(&header.metadata);
     let gpu = async || Gpu::request(&options.gpu).await;
-    let loading = model::load(&mut source, check, gpu, &options.model, now, on_bytes);
-    let (model, text, bytes) = loading.await?;
+    let mut again = true;
+    let (model, text, bytes, kept) = loop {
+        let Opened { mut download, id } =
+            models::open(source, &options.wishes, on_progress, control, signal).await?;
+        match model::load(&mut download, check, gpu, &options.model, now, on_bytes).await {
+            Err(Error::Changed { .. }) if again => again = false, // what was kept of the old file is gone
+            loaded => {
+                let (model, text, bytes) = loaded?;
+                break (model, text, bytes, download.is_kept().then_some(id));
+            }
+        }
+    };
     let engine = Engine::new(&Rc::new(model), text).await?;
-    progress(on_progress, "ready", bytes, Some(bytes));
-    Ok(WasmEngine { engine, bytes })
+    progress(on_progress, "ready", bytes);
+    Ok(WasmEngine { engine, bytes, kept })
 }
 
 /// What a function of the page does to compile kernels.
@@ -200,15 +212,9 @@ fn ahead(function: Function) -> CompileAhead {
     })
 }
 
-#[derive(Serialize)]
-struct ProgressEvent<'a> {
-    phase: &'a str,
-    loaded: u64,
-    total: Option<u64>,
-}
-
-fn progress(callback: &Function, phase: &str, loaded: u64, total: Option<u64>) {
-    if let Ok(value) = to_js(&ProgressEvent { phase, loaded, total }) {
+/// Tells of a phase in which all bytes have come.
+fn progress(callback: &Function, phase: &str, bytes: u64) {
+    if let Ok(value) = to_js(&serde_json::json!({ "phase": phase, "loaded": bytes, "total": bytes })) {
         call(callback, &value);
     }
 }
@@ -250,6 +256,11 @@ fn moment() -> Moment {
 
 fn to_js(value: &impl Serialize) -> std::result::Result<JsValue, JsValue> {
     value.serialize(&serde_wasm_bindgen::Serializer::json_compatible()).map_err(JsValue::from)
+}
+
+fn from_js<T: DeserializeOwned>(param: &str, value: JsValue) -> Result<T> {
+    serde_wasm_bindgen::from_value(value)
+        .map_err(|e| Error::InvalidRequest { param: param.into(), problem: e.to_string() })
 }
 
 fn error_value(error: Error) -> JsValue {

@@ -172,13 +172,15 @@ test('a worker that ends while it loads, or cannot be started, says so', async (
 
 test('what createEngine is given is checked before anything is loaded', async ({ page }) => {
   const model = 'never read';
+  const models =
+    'the id of a listed model, the URL of a GGUF file, a File or several, { id } of a kept model, or { url, bytes, sha256 }';
   const options: [options: unknown, words: string | RegExp][] = [
     [undefined, 'options: they must be an object with a model'],
     [null, 'options: they must be an object with a model'],
     ['model.gguf', 'options: they must be an object with a model'],
-    [{}, 'model: it is missing: it must be the id of a listed model, the URL of a GGUF file, or a File'],
+    [{}, `model: it is missing: it must be ${models}`],
     [{ model: null }, /model: it is missing/],
-    [{ model: '' }, 'model: it must be the id of a listed model, the URL of a GGUF file, or a File'],
+    [{ model: '' }, `model: it must be ${models}`],
     [{ model: 7 }, /model: it must be the id/],
     [{ model, nCtx: 0 }, 'nCtx: it must be a positive integer'],
     [{ model, nCtx: 1.5 }, 'nCtx: it must be a positive integer'],
@@ -189,13 +191,19 @@ test('what createEngine is given is checked before anything is loaded', async ({
     [{ model, tuning: 'fast' }, 'tuning: it must be like engine.info.device.tuning'],
     [{ model, signal: 5 }, 'signal: it must be an AbortSignal'],
     [{ model, onProgress: true }, 'onProgress: it must be a function'],
+    [{ model: [] }, /model: it must be the id/],
+    [{ model: { parts: [{}] } }, /model: it must be the id/],
+    [{ model, keep: 'yes' }, 'keep: it must be true or false'],
+    [{ model, mirror: 'http://' }, 'mirror: "http://" is no URL'],
+    [{ model, headers: { Authorization: 5 } }, 'headers: it must be an object of texts'],
+    [{ model, control: {} }, 'control: it must be a LoadControl'],
     [{ model, wasmUrl: 5 }, 'wasmUrl: it must be a URL'],
     [{ model: 'http://' }, 'model: "http://" is no URL'],
     [{ model, wasmUrl: 'http://' }, 'wasmUrl: "http://" is no URL'],
     [{ model, workerUrl: 'http://' }, 'workerUrl: "http://" is no URL'],
     [{ modle: model }, 'modle: createEngine has no such option: did you mean model?'],
     [{ model, n_ctx: 512 }, 'n_ctx: createEngine has no such option: did you mean nCtx?'],
-    [{ model, toString: 1 }, /toString: createEngine has no such option \(there are model, signal, /],
+    [{ model, toString: 1 }, /toString: createEngine has no such option \(there are model, keep, /],
   ];
   for (const [given, words] of options) {
     const end = await page.evaluate((given) => window.outcome(window.minke.createEngine(given as never)), given);

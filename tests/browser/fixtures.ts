@@ -1,10 +1,8 @@
 // What the browser tests share: servers for the page, the package and the models, and what each page did.
 
-import { createServer } from 'node:http';
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { gzipSync } from 'node:zlib';
 import { test as base } from '@playwright/test';
 import type { DeviceOptions, KvType, KvTypes } from '../../web/src/protocol';
 import { golden } from '../../scripts/build.mjs';
@@ -12,6 +10,7 @@ import { serve } from '../../scripts/serve.mjs';
 import { modelsFolder, root } from '../../scripts/setup.mjs';
 import { mounts } from '../../scripts/start.mjs';
 import { installedApp } from './app/install';
+import { Hostile } from './hostile';
 
 export { expect } from '@playwright/test';
 
@@ -65,7 +64,9 @@ interface WorkerFixtures {
   golden: string;
   /** Address of an app that installed the package from its tarball; `window.minke` is the package. */
   app: string;
-  /** Address of a server of another origin that answers badly or oddly: /html, /cut, /short, /waits, /slow, /gzip, /missing. */
+  /** A server of another origin that answers badly or oddly. */
+  server: Hostile;
+  /** Its address: /html, /cut, /short, /waits, /slow, /gzip, /missing. */
   hostile: string;
 }
 
@@ -78,41 +79,6 @@ async function listening(mounts: [string, string][]): Promise<{ url: string; clo
   const server = await serve([...shared, ...mounts], 0);
   const { port } = server.address() as AddressInfo;
   return { url: `http://localhost:${port}/`, close: () => server.close() };
-}
-
-function answerBadly(): ReturnType<typeof createServer> {
-  const model = () => readFileSync(join(vectors, 'refuse/control-qwen3.gguf'));
-  return createServer((request, response) => {
-    const cors = { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' };
-    if (request.url === '/html') {
-      response.writeHead(200, { ...cors, 'Content-Type': 'text/html' }).end('<!doctype html><title>Log in</title>');
-    } else if (request.url === '/cut') {
-      response.writeHead(200, { ...cors, 'Content-Length': 98_362_432 });
-      response.write(readFileSync(join(root, '.cache', SMOLLM2)).subarray(0, 5_000_000));
-      setTimeout(() => response.destroy(), 500);
-    } else if (request.url === '/short') {
-      response.writeHead(200, cors).end(model().subarray(0, 20_000));
-    } else if (request.url === '/waits') {
-      // a tokenizer that is refused; the file's last bytes never come
-      response.writeHead(200, { ...cors, 'Content-Length': 98_362_432 });
-      response.write(readFileSync(join(vectors, 'refuse/tokenizer-t5.gguf')).subarray(0, -32));
-    } else if (request.url === '/slow') {
-      // 8 MB a second
-      const file = readFileSync(join(root, '.cache', SMOLLM2));
-      response.writeHead(200, { ...cors, 'Content-Length': file.length });
-      let sent = 0;
-      const timer = setInterval(() => {
-        if (sent < file.length) response.write(file.subarray(sent, (sent += 1_000_000)));
-        else response.end();
-      }, 125);
-      response.on('close', () => clearInterval(timer));
-    } else if (request.url === '/gzip') {
-      const body = gzipSync(model());
-      response.writeHead(200, { ...cors, 'Content-Encoding': 'gzip', 'Content-Length': body.length }).end(body);
-    } else {
-      response.writeHead(404, cors).end();
-    }
-  });
 }
 
 export const test = base.extend<Fixtures, WorkerFixtures>({
@@ -143,16 +109,16 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     },
     { scope: 'worker', timeout: 120_000 },
   ],
-  hostile: [
+  server: [
     async ({}, use) => {
-      const server = answerBadly();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      await use(`http://localhost:${(server.address() as AddressInfo).port}`);
+      const server = new Hostile();
+      await server.open();
+      await use(server);
       server.close();
-      server.closeAllConnections();
     },
     { scope: 'worker' },
   ],
+  hostile: [({ server }, use) => use(server.url), { scope: 'worker' }],
   log: async ({ page }, use) => {
     const log: Log = { problems: [], requests: [] };
     page.on('console', (message) => {

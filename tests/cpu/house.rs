@@ -25,10 +25,11 @@ const MODULES: &[(&str, &[&str])] = &[
     ("gpu", &["kv_type"]),
     ("kernels", &["gpu", "quant"]),
     ("model", &["kernels", "config", "reference", "sampler"]),
+    ("store", &["model"]),
     ("context", &["model"]),
     ("engine", &["context", "chat", "tokenizer"]),
-    ("web", &["engine"]),
-    ("bin", &["engine"]),
+    ("web", &["engine", "store"]),
+    ("bin", &["engine", "store"]),
 ];
 
 /// Foreign crates that only these modules name.

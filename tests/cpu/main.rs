@@ -14,5 +14,6 @@ mod house;
 mod kv;
 mod pace;
 mod sampler;
+mod store;
 mod templates;
 mod tokenizer;

@@ -7,10 +7,10 @@ import {
   type Create,
 } from './chat.js';
 import { EngineAbortError, EngineError, engineError, words } from './errors.js';
-import { models } from './models.js';
 import { checkOptions, type EngineOptions, withoutNulls } from './options.js';
-import type { Delta, EngineInfo, FromWorker, Reply, ToWorker } from './protocol.js';
-import { absolute, startWorker, stopWorker, workerError } from './worker-client.js';
+import type { Delta, EngineInfo, FromWorker, LoadProgress, Reply, Source, ToWorker } from './protocol.js';
+import { persist, sourceOf } from './source.js';
+import { absolute, runWorker, stopWorker, workerError } from './worker-client.js';
 
 /** Called for the events of one request. */
 interface Listener {
@@ -118,61 +118,50 @@ export class Engine {
   }
 }
 
-/** The address of a model: of a listed id, or the URL itself. */
-function sourceOf(model: EngineOptions['model']): string | Blob {
-  if (model instanceof Blob) return model;
-  const listed = models.find((listed) => listed.id === model);
-  return absolute('model', listed?.url ?? model).href;
-}
-
 /** Whether a load of this page found an adapter: where none is found later, the browser has stopped offering them. */
 let hadAdapter = false;
 
-function loadError(error: { code: string; message: string }): EngineError {
-  if (error.code !== 'no_adapter' || !hadAdapter) return engineError(error);
+function loadError(error: unknown): unknown {
+  if (!(error instanceof EngineError) || error.code !== 'no_adapter' || !hadAdapter) return error;
   const message =
     'this browser offers WebGPU no longer, as after a crash of its GPU process: reload the page, or restart the browser';
   return new EngineError('no_adapter', message);
 }
 
 /**
- * Loads a model and resolves when it is ready to answer.
+ * Loads a model and resolves when it is ready to answer. What is downloaded is kept in this browser, verified at each load,
+ * and never fetched twice; see `keep`.
  *
- * @throws EngineError with a `code`, such as `not_gguf`, `http`, `unsupported`, `no_adapter`, `out_of_memory`.
+ * @throws EngineError with a `code`, such as `not_gguf`, `http`, `network`, `corrupt`, `storage_full`, `unsupported`,
+ *   `no_adapter`, `out_of_memory`.
  * @throws EngineAbortError when `signal` aborts.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   if (typeof Worker === 'undefined')
     throw new EngineError('unsupported', 'createEngine needs a browser: here are no Web Workers and no WebGPU');
-  const { model, signal, onProgress, workerUrl, wasmUrl, ...device } = checkOptions(options);
-  if (signal?.aborted) throw new EngineAbortError();
+  const { model, signal, onProgress, control, workerUrl, wasmUrl, mirror, ...rest } = checkOptions(options);
   const source = sourceOf(model);
   const wasm = wasmUrl === undefined ? undefined : absolute('wasmUrl', wasmUrl).href;
-  const { worker, release } = startWorker(workerUrl);
-  return new Promise((resolve, reject) => {
-    const settled = () => {
-      signal?.removeEventListener('abort', abort);
-      release();
-    };
-    const fail = (error: EngineError) => {
-      settled();
-      reject(error);
-      void stopWorker(worker);
-    };
-    const abort = () => fail(new EngineAbortError());
-    signal?.addEventListener('abort', abort);
-    worker.onerror = (event) => fail(workerError(event, workerUrl));
-    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
-      if (data.type === 'progress') {
-        hadAdapter = true;
-        onProgress?.(data.progress);
-      }
-      if (data.type === 'error') fail(loadError(data.error));
-      if (data.type === 'loaded') {
-        settled();
-        resolve(new Engine(worker, String(source instanceof Blob ? 'file' : source), data.info));
-      }
-    };
-    worker.postMessage({ type: 'load', source, options: device, wasmUrl: wasm } satisfies ToWorker);
-  });
+  const given = mirror === undefined ? rest : { ...rest, mirror: absolute('mirror', mirror).href };
+  const isFile = Array.isArray(source);
+  if (rest.keep ?? !isFile) void persist(); // a browser that asks the person needs not be waited for
+  const progress = (event: LoadProgress) => {
+    hadAdapter = true;
+    onProgress?.(event);
+  };
+  const first: ToWorker = { type: 'load', source, options: given, wasmUrl: wasm };
+  try {
+    const { worker, message } = await runWorker(workerUrl, first, { signal, control, onProgress: progress });
+    if (message.type !== 'loaded') throw new EngineError('worker', 'the worker is of another version');
+    return new Engine(worker, nameOf(source), message.info);
+  } catch (error) {
+    throw loadError(error);
+  }
+}
+
+/** What replies name as their model. */
+function nameOf(source: Source): string {
+  if (typeof source === 'string') return source;
+  if (Array.isArray(source)) return 'file';
+  return 'id' in source ? source.id : (source.parts[0]?.url ?? '');
 }

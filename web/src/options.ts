@@ -1,20 +1,40 @@
 // What createEngine takes, and what each option must be.
 
 import { EngineError } from './errors.js';
-import type { DeviceOptions, KvTypes, LoadProgress, Tuning } from './protocol.js';
+import { LoadControl } from './control.js';
+import type { DeviceOptions, DownloadOptions, KvTypes, LoadProgress, ModelFile, Tuning } from './protocol.js';
 
-/** What `createEngine` takes. Null counts as not given; an option that is not known is refused. */
-export interface EngineOptions extends DeviceOptions {
-  /** A URL, a File or Blob, or the id of a listed model (see `models`). */
-  model: string | URL | Blob;
-  /** Aborts loading. */
+/** A file of a model by its address, and what is known of it beforehand. */
+export interface PinnedFile extends Omit<ModelFile, 'url'> {
+  url: string | URL;
+}
+
+/**
+ * A model: the id of a listed one (see `models`), a URL, a File or several that are one model, a kept one by its `id` (see
+ * `listModels`), or its files with their hashes. Of a split model (`NAME-00001-of-0000N.gguf`) the first URL is enough.
+ */
+export type ModelSource =
+  string | URL | Blob | readonly Blob[] | { id: string } | PinnedFile | { parts: readonly PinnedFile[] };
+
+/** What everything that loads bytes of a model takes. */
+export interface LoadOptions extends DownloadOptions {
+  model: ModelSource;
+  /** Aborts loading. What has come is kept. */
   signal?: AbortSignal | undefined;
   onProgress?: ((progress: LoadProgress) => void) | undefined;
+  /** Pauses the download, and lets it go on. */
+  control?: LoadControl | undefined;
   /** Where worker.js is, if not beside this module. */
   workerUrl?: string | URL | undefined;
   /** Where engine.wasm is, if not beside the worker. */
   wasmUrl?: string | URL | undefined;
 }
+
+/** What `createEngine` takes. Null counts as not given; an option that is not known is refused. */
+export interface EngineOptions extends LoadOptions, DeviceOptions {}
+
+/** Where worker and wasm are, if not beside this module. */
+export type Addresses = Pick<LoadOptions, 'workerUrl' | 'wasmUrl'>;
 
 /** What an option must be, in words and as a test. */
 type Rule = [words: string, fits: (value: unknown) => boolean];
@@ -44,11 +64,27 @@ export function isTuning(value: unknown): value is Tuning {
 const url: Rule = ['a URL', isUrl];
 const flag: Rule = ['true or false', (value) => typeof value === 'boolean'];
 
+const isFile = (value: unknown) => isUrl((Object(value) as { url?: unknown }).url);
+
+function isModel(value: unknown): boolean {
+  if (isUrl(value) || value instanceof Blob) return true;
+  if (Array.isArray(value)) return value.length > 0 && value.every((file) => file instanceof Blob);
+  const { id, parts } = Object(value) as { id?: unknown; parts?: unknown };
+  return (typeof id === 'string' && id !== '') || isFile(value) || (Array.isArray(parts) && parts.every(isFile));
+}
+
+const isHeaders = (value: unknown) =>
+  Object(value) === value && Object.values(value as object).every((text) => typeof text === 'string');
+
 const RULES: Record<keyof EngineOptions, Rule> = {
   model: [
-    'the id of a listed model, the URL of a GGUF file, or a File',
-    (value) => isUrl(value) || value instanceof Blob,
+    'the id of a listed model, the URL of a GGUF file, a File or several, { id } of a kept model, or { url, bytes, sha256 }',
+    isModel,
   ],
+  keep: ['true or false', (value) => typeof value === 'boolean'],
+  mirror: ['a URL', isUrl],
+  headers: ['an object of texts', isHeaders],
+  control: ['a LoadControl', (value) => value instanceof LoadControl],
   signal: ['an AbortSignal', (value) => value instanceof AbortSignal],
   onProgress: ['a function', (value) => typeof value === 'function'],
   workerUrl: url,
@@ -61,13 +97,13 @@ const RULES: Record<keyof EngineOptions, Rule> = {
   tuning: ['like engine.info.device.tuning', isTuning],
 };
 
-/** The options that are given, each checked. */
-export function checkOptions(given: unknown): EngineOptions {
+/** The options that are given to a function, each checked. */
+export function checkOptions(given: unknown, to = 'createEngine'): EngineOptions {
   const refuse = (param: string, problem: string) => new EngineError('invalid_request', `${param}: ${problem}`);
   if (typeof given !== 'object' || given === null) throw refuse('options', 'they must be an object with a model');
   const options = withoutNulls(given);
   for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(RULES, name)) throw refuse(name, `createEngine has no such option${suggestion(name)}`);
+    if (!Object.hasOwn(RULES, name)) throw refuse(name, `${to} has no such option${suggestion(name)}`);
     const [words, fits] = RULES[name as keyof EngineOptions];
     if (!fits(value)) throw refuse(name, `it must be ${words}`);
   }

@@ -1,10 +1,99 @@
 // The messages between the page's Engine and its worker, both ways.
 
-/** Progress of loading. `total` is null where the server does not tell. */
+/** What goes on while a model loads. */
+export type LoadPhase =
+  /** Another tab loads the same model; its progress is shown. */
+  | 'waiting'
+  /** Bytes come, from where `source` says. */
+  | 'download'
+  /** A request failed, and the next try is waited for. */
+  | 'retry'
+  /** There is no network: the download goes on when it is back. */
+  | 'offline'
+  /** The page's `control` has paused it. */
+  | 'paused'
+  /** All bytes have come; the GPU is not done with them. */
+  | 'prepare'
+  | 'ready';
+
+/** Progress of loading. In the last two phases only `loaded` and `total` say something. */
 export interface LoadProgress {
-  phase: 'download' | 'prepare' | 'ready';
+  phase: LoadPhase;
+  /** Bytes of the model that are here. */
   loaded: number;
+  /** Bytes of the model; null where that is not known yet. */
   total: number | null;
+  /** What came over the network, over the last five seconds. */
+  bytesPerSecond?: number;
+  /** At that rate; null where it cannot be said. */
+  secondsLeft?: number | null;
+  /** Requests that had to be made again. */
+  retries?: number;
+  /** Where the last bytes came from. */
+  source?: 'network' | 'store' | 'file';
+}
+
+/** A file of a model, and what is known of it beforehand: it must be so, or the load fails. */
+export interface ModelFile {
+  url: string;
+  bytes?: number | undefined;
+  /** SHA-256 of the file, in hexadecimal digits. */
+  sha256?: string | undefined;
+  /** SHA-256 of each 4 MiB of it; wants `bytes`. */
+  pieces?: string[] | undefined;
+}
+
+/** A model as the worker is told. */
+export type Source = string | Blob[] | { id: string } | { parts: ModelFile[] };
+
+/** How a model is to come. */
+export interface DownloadOptions {
+  /** Whether it is kept in this browser. Default: a download is, a File is not. */
+  keep?: boolean | undefined;
+  /** An address that has the same paths as the model's own host, for where that cannot be reached. */
+  mirror?: string | URL | undefined;
+  /** Headers for the model's own host (or the mirror), such as those of a private repository. They are not kept. */
+  headers?: Record<string, string> | undefined;
+}
+
+/** A model that is kept in this browser. */
+export interface KeptModel {
+  /** Its name in the store: `createEngine({ model: { id } })` loads it. */
+  id: string;
+  /** Where its (first) file came from. */
+  url: string;
+  /** Bytes of the whole model; null where that is not known. */
+  bytes: number | null;
+  keptBytes: number;
+  complete: boolean;
+  /** When all of it last had its hashes, in milliseconds since 1970. */
+  verifiedOn: number | null;
+  files: { url: string; bytes: number | null; sha256: string | null }[];
+}
+
+/** Whether a model fits this device. */
+export interface Plan {
+  verdict: 'fits' | 'tight' | 'too_big';
+  /** Why, in a sentence. */
+  reason: string;
+  /** Most positions of a context that fit; 0 where not even a small one does. */
+  largestCtx: number;
+  /** Bytes on the GPU, with the context that was asked for. */
+  memory: {
+    n_ctx: number;
+    weights: number;
+    kv: KvTypes;
+    kv_cache: number;
+    activations: number;
+    total: number;
+  };
+  model: { name: string | null; architecture: string; nCtxTrain: number; bytes: number };
+  /** Null where there is no GPU that could run it. */
+  device: EngineInfo['device'] | null;
+  /** Bytes of the model that are kept in this browser already. */
+  kept: number;
+  /** Bytes that this browser would still keep for the page; null where it does not tell. */
+  free: number | null;
 }
 
 /** How keys and values are kept: 32, 16 or 9 bits each, the last in blocks of 32 values with a scale. */
@@ -56,6 +145,8 @@ export interface EngineInfo {
     nVocab: number;
     nCtxTrain: number;
     bytes: number;
+    /** Its id in this browser's store; null where it is not kept. */
+    kept: string | null;
   };
   nCtx: number;
   kv: KvTypes;
@@ -118,9 +209,20 @@ export interface Reply {
   usage: Usage;
 }
 
-/** To the worker. Request 0 is the load. */
+/** What is asked of a worker that loads no model. */
+export type Call =
+  | { name: 'download'; source: Source; options: DownloadOptions }
+  | { name: 'list' }
+  | { name: 'delete'; id: string }
+  | { name: 'export'; id: string }
+  | { name: 'plan'; source: Source; options: DeviceOptions & DownloadOptions };
+
+/** To the worker. Request 0 is the load, or the call. */
 export type ToWorker =
-  | { type: 'load'; source: string | Blob; options: DeviceOptions; wasmUrl: string | undefined }
+  | { type: 'load'; source: Source; options: DeviceOptions & DownloadOptions; wasmUrl: string | undefined }
+  | { type: 'call'; call: Call; wasmUrl: string | undefined }
+  | { type: 'pause'; paused: boolean }
+  | { type: 'online' }
   | { type: 'complete'; id: number; request: object }
   | { type: 'abort'; id: number }
   | { type: 'dispose' };
@@ -135,6 +237,7 @@ export type FromWorker =
   | { type: 'disposed' }
   | { type: 'progress'; progress: LoadProgress }
   | { type: 'loaded'; info: EngineInfo }
+  | { type: 'result'; result: unknown }
   | { type: 'delta'; id: number; delta: Delta }
   | { type: 'done'; id: number; reply: Reply; heapBytes: number }
   | { type: 'error'; id: number; error: { code: string; message: string } };

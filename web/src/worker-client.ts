@@ -1,6 +1,7 @@
 // The page's hold on the engine's worker: its start, its end, and what it says when it fails.
 
-import { EngineError, words } from './errors.js';
+import { EngineAbortError, EngineError, engineError, words } from './errors.js';
+import type { LoadOptions } from './options.js';
 import type { FromWorker, ToWorker } from './protocol.js';
 
 /** Milliseconds that a worker has to free the device; it may be busy, or gone. */
@@ -47,6 +48,45 @@ export function startWorker(workerUrl: string | URL | undefined): { worker: Work
   });
   worker.addEventListener('messageerror', () => fail('a message of it cannot be read'));
   return { worker, release };
+}
+
+/** Starts a worker with its first message, and resolves with its answer to that; whatever fails ends the worker. */
+export function runWorker(
+  workerUrl: string | URL | undefined,
+  first: ToWorker,
+  { signal, onProgress, control }: Pick<LoadOptions, 'signal' | 'onProgress' | 'control'>,
+): Promise<{ worker: Worker; message: FromWorker }> {
+  if (signal?.aborted) throw new EngineAbortError();
+  const { worker, release } = startWorker(workerUrl);
+  return new Promise((resolve, reject) => {
+    const settled = () => {
+      signal?.removeEventListener('abort', abort);
+      detach?.();
+      globalThis.removeEventListener('online', online);
+      release();
+    };
+    const fail = (error: EngineError) => {
+      settled();
+      reject(error);
+      void stopWorker(worker);
+    };
+    const abort = () => fail(new EngineAbortError());
+    // Chromium does not tell workers
+    const online = () => worker.postMessage({ type: 'online' } satisfies ToWorker);
+    globalThis.addEventListener('online', online);
+    signal?.addEventListener('abort', abort);
+    worker.onerror = (event) => fail(workerError(event, workerUrl));
+    worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
+      if (data.type === 'progress') onProgress?.(data.progress);
+      if (data.type === 'error') fail(engineError(data.error));
+      if (data.type === 'loaded' || data.type === 'result') {
+        settled();
+        resolve({ worker, message: data });
+      }
+    };
+    const detach = control?.attach((paused) => worker.postMessage({ type: 'pause', paused } satisfies ToWorker));
+    worker.postMessage(first);
+  });
 }
 
 /** Lets the worker free the device, then ends it. */

@@ -2,8 +2,16 @@
 
 import { bestAdapter, compileAhead, destroyDevice, deviceLoss, prepareDevice } from './adapter.js';
 import { words } from './errors.js';
-import init, { heapBytes, WasmEngine } from './generated/minke.js';
-import type { Delta, EngineInfo, FromWorker, LoadProgress, Reply, ToWorker } from './protocol.js';
+import init, {
+  deleteModel,
+  downloadModel,
+  exportModel,
+  heapBytes,
+  listModels,
+  planModel,
+  WasmEngine,
+} from './generated/minke.js';
+import type { Call, Delta, EngineInfo, FromWorker, LoadProgress, Reply, ToWorker } from './protocol.js';
 import { recall, remember } from './tuning.js';
 
 /** What a device that is being lost may look like, a moment before the browser says so. */
@@ -13,6 +21,22 @@ const LOSS_MS = 200;
 let engine: WasmEngine | undefined;
 let queue: Promise<void> = Promise.resolve();
 const running = new Map<number, AbortController>();
+
+/** Whether the page has paused the download; a promise that resolves when it goes on. */
+const control = {
+  paused: false,
+  resume: () => {},
+  waiting: Promise.resolve(),
+  set(paused: boolean): void {
+    if (paused === this.paused) return;
+    this.paused = paused;
+    if (paused) this.waiting = new Promise((resolve) => (this.resume = resolve));
+    else this.resume();
+  },
+  resumed(): Promise<void> {
+    return this.waiting;
+  },
+};
 
 function post(message: FromWorker): void {
   (self as unknown as { postMessage(message: FromWorker): void }).postMessage(message);
@@ -29,23 +53,51 @@ async function postError(id: number, error: unknown): Promise<void> {
   }
 }
 
-async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): Promise<void> {
-  const url = message.wasmUrl ?? new URL('./engine.wasm', import.meta.url);
+async function start(wasmUrl: string | undefined): Promise<void> {
+  const url = wasmUrl ?? new URL('./engine.wasm', import.meta.url);
   await init({ module_or_path: url }).catch((error: unknown) => {
     throw { code: 'worker', message: `the engine's wasm cannot be loaded (wasmUrl: ${url}): ${words(error)}` };
   });
+}
+
+const onProgress = (progress: LoadProgress) => post({ type: 'progress', progress });
+
+async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): Promise<void> {
+  await start(message.wasmUrl);
   const adapter = await bestAdapter();
   const options = prepareDevice(adapter, message.options);
   const tuning = options.tuning ?? (await recall(adapter.info, options));
-  const onProgress = (progress: LoadProgress) => post({ type: 'progress', progress });
   const told = tuning ? { ...options, tuning } : options;
-  engine = await WasmEngine.load(message.source, told, onProgress, compileAhead, signal);
+  engine = await WasmEngine.load(message.source, told, onProgress, control, compileAhead, signal);
   const info = engine.info() as Omit<EngineInfo, 'heapBytes'>;
   const loss = await deviceLoss(0);
   if (loss) throw loss; // and what was measured is worth nothing
   // also what was kept: the self-test may have given up a kernel of it
   if (!options.tuning) await remember(adapter.info, options, info.device.tuning);
   post({ type: 'loaded', info: { ...info, heapBytes: heapBytes() } });
+}
+
+async function answer({ call, wasmUrl }: ToWorker & { type: 'call' }, signal: AbortSignal): Promise<void> {
+  await start(wasmUrl);
+  post({ type: 'result', result: await outcome(call, signal) });
+}
+
+async function outcome(call: Call, signal: AbortSignal): Promise<unknown> {
+  switch (call.name) {
+    case 'download':
+      return downloadModel(call.source, call.options, onProgress, control, signal);
+    case 'list':
+      return listModels();
+    case 'delete':
+      return deleteModel(call.id);
+    case 'export':
+      return exportModel(call.id);
+    case 'plan': {
+      const adapter = await bestAdapter().catch(() => undefined); // a device without WebGPU can be told so too
+      const options = adapter ? prepareDevice(adapter, call.options) : call.options;
+      return planModel(call.source, options, control, signal);
+    }
+  }
 }
 
 async function complete(message: ToWorker & { type: 'complete' }, signal: AbortSignal): Promise<void> {
@@ -65,13 +117,17 @@ self.addEventListener('message', (event: MessageEvent<ToWorker>) => {
   const message = event.data;
   if (message.type === 'dispose') return dispose();
   if (message.type === 'abort') return running.get(message.id)?.abort();
-  const id = message.type === 'load' ? 0 : message.id;
+  if (message.type === 'pause') return control.set(message.paused);
+  if (message.type === 'online') return void self.dispatchEvent(new Event('online'));
+  const id = message.type === 'complete' ? message.id : 0;
   const controller = new AbortController();
   running.set(id, controller);
   queue = queue.then(async () => {
     try {
       if (controller.signal.aborted) throw { code: 'aborted', message: 'aborted' };
-      await (message.type === 'load' ? load(message, controller.signal) : complete(message, controller.signal));
+      if (message.type === 'load') await load(message, controller.signal);
+      else if (message.type === 'call') await answer(message, controller.signal);
+      else await complete(message, controller.signal);
     } catch (error) {
       await postError(id, error);
     } finally {

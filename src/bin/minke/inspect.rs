@@ -18,7 +18,7 @@ pub struct Inspect {
 
 impl Inspect {
     pub async fn run(&self, shared: &Shared) -> Result<()> {
-        let (header, length) = read_header(&self.model).await?;
+        let (header, length) = read_header(&self.model, shared).await?;
         let config = ModelConfig::from_header(&header)?;
         let plan = MemoryPlan::new(&config, &header, &shared.model())?;
         let value = json!({

@@ -3,11 +3,15 @@
 //! done, 1: failed, 2: wrong usage.
 
 mod bench;
+mod host;
 mod inspect;
+mod kept;
+mod plan;
 mod run;
 mod source;
 mod synth;
 mod text;
+mod time;
 
 use clap::{Args, Parser, Subcommand};
 use minke::gpu::GpuOptions;
@@ -15,6 +19,7 @@ use minke::kv_type::KvTypes;
 use minke::model::ModelOptions;
 use std::fmt::Arguments;
 use std::io::{ErrorKind, Write};
+use std::path::PathBuf;
 use std::process::{ExitCode, exit};
 
 /// DeepSeek's distilled reasoning models on WebGPU
@@ -52,6 +57,29 @@ struct Shared {
     /// Positions of the KV cache (default: the model's own)
     #[arg(long, global = true, value_name = "N")]
     ctx: Option<usize>,
+    #[command(flatten)]
+    downloads: Downloads,
+}
+
+/// How models come from servers, and where they are kept.
+#[derive(Args)]
+#[command(next_help_heading = "Downloads")]
+struct Downloads {
+    /// Folder that keeps downloaded models (default: minke in the user's folder for caches)
+    #[arg(long, global = true, value_name = "FOLDER", env = "MINKE_CACHE")]
+    cache: Option<PathBuf>,
+    /// Do not keep what is downloaded
+    #[arg(long, global = true)]
+    no_keep: bool,
+    /// Fetch from this address in place of the model's own host
+    #[arg(long, global = true, value_name = "URL", env = "MINKE_MIRROR")]
+    mirror: Option<String>,
+    /// A header for the model's own host, such as `Authorization: Bearer TOKEN`; may be given several times, is not kept
+    #[arg(long, global = true, value_name = "NAME: VALUE")]
+    header: Vec<String>,
+    /// Show no progress bar
+    #[arg(long, global = true)]
+    quiet: bool,
 }
 
 impl Shared {
@@ -93,6 +121,14 @@ fn print(text: Arguments) {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Whether a model fits this device
+    Plan(plan::Plan),
+    /// Download a model into the store
+    Pull(kept::Pull),
+    /// The models in the store
+    Models(kept::Models),
+    /// Delete a model from the store
+    Rm(kept::Rm),
     /// Configuration, tensors, tokenizer and memory plan of a model file or URL
     Inspect(inspect::Inspect),
     /// Strings (a JSON array on stdin) to token ids, or back
@@ -113,9 +149,13 @@ fn main() -> ExitCode {
     let cli = Cli::parse(); // wrong usage ends here with exit code 2
     let done = pollster::block_on(async {
         match cli.command {
+            Command::Plan(command) => command.run(&cli.shared).await,
+            Command::Pull(command) => command.run(&cli.shared).await,
+            Command::Models(command) => command.run(&cli.shared).await,
+            Command::Rm(command) => command.run(&cli.shared).await,
             Command::Inspect(command) => command.run(&cli.shared).await,
-            Command::Tokenize(command) => command.run().await,
-            Command::Render(command) => command.run().await,
+            Command::Tokenize(command) => command.run(&cli.shared).await,
+            Command::Render(command) => command.run(&cli.shared).await,
             Command::Logits(command) => command.run(&cli.shared).await,
             Command::Run(command) => command.run(&cli.shared).await,
             Command::Bench(command) => command.run(&cli.shared).await,

@@ -27,7 +27,7 @@ impl Logits {
     pub async fn run(&self, shared: &Shared) -> Result<()> {
         let tokens: Vec<u32> = json_file(&self.tokens)?;
         let positions = self.positions(tokens.len())?;
-        let (model, ..) = load(&self.model, &shared.gpu(), &shared.model(), |_| Ok(())).await?;
+        let (model, ..) = load(&self.model, &shared.gpu(), shared, |_| Ok(())).await?;
         let mut context = Context::new(&model).await?;
         let logits = context.logits(&tokens, &positions).await?;
         print(format_args!("{}\n", json!({ "positions": positions, "logits": logits })));

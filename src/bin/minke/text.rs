@@ -1,7 +1,7 @@
 //! `minke tokenize` and `minke render`.
 
-use crate::print;
 use crate::source::{json_file, read_header};
+use crate::{Shared, print};
 use clap::Args;
 use minke::engine::{Chat, Moment, TextParts};
 use minke::tokenizer::{Special, Tokenizer};
@@ -22,8 +22,8 @@ pub struct Tokenize {
 }
 
 impl Tokenize {
-    pub async fn run(&self) -> Result<()> {
-        let (header, _) = read_header(&self.model).await?;
+    pub async fn run(&self, shared: &Shared) -> Result<()> {
+        let (header, _) = read_header(&self.model, shared).await?;
         let tokenizer = Tokenizer::from_metadata(&header.metadata)?;
         let input = std::io::read_to_string(std::io::stdin())
             .map_err(|e| Error::File { path: "stdin".into(), cause: e.to_string() })?;
@@ -59,8 +59,8 @@ pub struct Render {
 }
 
 impl Render {
-    pub async fn run(&self) -> Result<()> {
-        let (header, _) = read_header(&self.model).await?;
+    pub async fn run(&self, shared: &Shared) -> Result<()> {
+        let (header, _) = read_header(&self.model, shared).await?;
         let text = TextParts::from_metadata(&header.metadata)?;
         let tools: Option<Vec<Value>> = self.tools.as_deref().map(json_file).transpose()?;
         let messages = messages(&self.messages)?;

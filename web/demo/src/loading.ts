@@ -1,7 +1,16 @@
 // The model: choosing, loading, letting go.
 
 import { signal } from '@preact/signals';
-import { createEngine, type Engine, EngineAbortError, type ListedModel, type LoadProgress, models } from 'minke';
+import {
+  createEngine,
+  type Engine,
+  EngineAbortError,
+  type ListedModel,
+  listModels,
+  LoadControl,
+  type LoadProgress,
+  models,
+} from 'minke';
 
 /** The small model's address, where `npm start` serves the page (scripts/start.mjs). */
 const small = document.querySelector<HTMLMetaElement>('meta[name=small-model]')?.content;
@@ -24,8 +33,7 @@ export const choices: readonly ListedModel[] = [
 export interface Loading {
   name: string;
   progress: LoadProgress | undefined;
-  /** Bytes per second over the last seconds. */
-  speed: number | undefined;
+  control: LoadControl;
   cancel(): void;
 }
 
@@ -40,23 +48,34 @@ export const loadError = signal<string | undefined>(undefined);
 
 export const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
+/** Addresses of models that this browser keeps whole. */
+export const kept = signal<ReadonlySet<string>>(new Set());
+
+/** Looks at what is kept. */
+export async function lookAtKept(): Promise<void> {
+  const models = await listModels().catch(() => []); // the list is of use without
+  kept.value = new Set(models.filter(({ complete }) => complete).map(({ url }) => url));
+}
+
 /** Loads a model in place of the one before. */
 export async function load(name: string, model: string | Blob): Promise<void> {
   const controller = new AbortController();
-  const speed = speedometer();
+  const control = new LoadControl();
   const cancel = () => controller.abort();
   loadError.value = undefined;
-  loading.value = { name, progress: undefined, speed: undefined, cancel };
+  loading.value = { name, progress: undefined, control, cancel };
   try {
     await unload();
     const onProgress = (progress: LoadProgress) => {
-      loading.value = { name, progress, speed: speed(progress.loaded), cancel };
+      loading.value = { name, progress, control, cancel };
     };
-    loaded.value = { name, engine: await createEngine({ model, signal: controller.signal, onProgress }) };
+    const { signal } = controller;
+    loaded.value = { name, engine: await createEngine({ model, signal, control, onProgress }) };
   } catch (error) {
     if (!(error instanceof EngineAbortError)) loadError.value = words(error);
   } finally {
     loading.value = undefined;
+    void lookAtKept();
   }
 }
 
@@ -64,17 +83,4 @@ export async function load(name: string, model: string | Blob): Promise<void> {
 export async function unload(): Promise<void> {
   await loaded.value?.engine.dispose();
   loaded.value = undefined;
-}
-
-/** Bytes per second over a window of 5 seconds. */
-function speedometer(): (bytes: number) => number | undefined {
-  const samples: { time: number; bytes: number }[] = [];
-  return (bytes) => {
-    const time = performance.now();
-    samples.push({ time, bytes });
-    while (samples[0] && time - samples[0].time > 5000) samples.shift();
-    const first = samples[0];
-    if (!first || time - first.time < 500) return undefined;
-    return ((bytes - first.bytes) / (time - first.time)) * 1000;
-  };
 }

@@ -1,7 +1,9 @@
 // Choosing a model and watching it load.
 
 import { useSignal } from '@preact/signals';
-import { choices, load, loadError, loading, type Loading } from './loading';
+import type { LoadPhase } from 'minke';
+import { useEffect } from 'preact/hooks';
+import { choices, kept, load, loadError, loading, type Loading, lookAtKept } from './loading';
 import { bytes, duration } from './units';
 
 export function NoWebGpu() {
@@ -17,13 +19,14 @@ export function NoWebGpu() {
 }
 
 export function Picker() {
+  useEffect(() => void lookAtKept(), []);
   if (loading.value) return <Progress {...loading.value} />;
   return (
     <section class="card" aria-labelledby="choose">
       <h2 id="choose">Choose a model</h2>
       <p>
-        The model comes to this page and runs here. What you write never leaves your device: there is no server to send
-        it to.
+        The model comes to this browser, is kept in it, and runs here. What you write never leaves your device: there is
+        no server to send it to.
       </p>
       {loadError.value && (
         <p role="alert" class="error">
@@ -31,11 +34,14 @@ export function Picker() {
         </p>
       )}
       <ul class="models">
-        {choices.map(({ id, name, url, bytes: size }) => (
+        {choices.map(({ id, name, url, bytes: size, licence }) => (
           <li key={id}>
             <button type="button" onClick={() => void load(name, url)}>
-              <span>{name}</span>
-              {size !== undefined && <small>{bytes(size)}</small>}
+              <span>
+                {name}
+                {licence && <small>{licence}</small>}
+              </span>
+              <small>{[size && bytes(size), isKept(url) && 'kept here'].filter(Boolean).join(' · ')}</small>
             </button>
           </li>
         ))}
@@ -83,24 +89,46 @@ function FromUrl() {
   );
 }
 
-const PHASES = { download: 'Downloading', prepare: 'Preparing the GPU', ready: 'Ready' };
+const isKept = (url: string) => kept.value.has(new URL(url, location.href).href);
 
-function Progress({ name, progress, speed, cancel }: Loading) {
-  const { loaded = 0, total = null, phase = 'download' } = progress ?? {};
-  const left = total !== null && speed ? (total - loaded) / speed : undefined;
+const PHASES: Record<LoadPhase, string> = {
+  waiting: 'Another tab is loading it:',
+  download: 'Downloading',
+  retry: 'No answer, trying again:',
+  offline: 'No network, waiting for it:',
+  paused: 'Paused:',
+  prepare: 'Preparing the GPU:',
+  ready: 'Ready',
+};
+
+function Progress({ name, progress, control, cancel }: Loading) {
+  const { loaded = 0, total = null, phase = 'download', bytesPerSecond, secondsLeft, source } = progress ?? {};
+  const paused = useSignal(false);
+  const toggle = () => {
+    paused.value = !paused.value;
+    if (paused.value) control.pause();
+    else control.resume();
+  };
+  const coming = phase === 'download' && source === 'network';
+  const words = phase === 'download' && source && source !== 'network' ? 'Reading' : PHASES[phase];
   return (
     <section class="card" aria-busy="true">
       <h2>{name}</h2>
       <progress aria-label="Loading" max={total ?? 1} {...(total === null ? {} : { value: loaded })} />
       <p class="progress">
-        {PHASES[phase]} {bytes(loaded)}
+        {words} {bytes(loaded)}
         {total !== null && ` of ${bytes(total)}`}
-        {speed !== undefined && phase === 'download' && ` · ${bytes(speed)}/s`}
-        {left !== undefined && phase === 'download' && ` · ${duration(left)} left`}
+        {coming && bytesPerSecond ? ` · ${bytes(bytesPerSecond)}/s` : ''}
+        {coming && secondsLeft ? ` · ${duration(secondsLeft)} left` : ''}
       </p>
-      <button type="button" onClick={cancel}>
-        Cancel
-      </button>
+      <p class="row">
+        <button type="button" onClick={toggle}>
+          {paused.value ? 'Go on' : 'Pause'}
+        </button>
+        <button type="button" onClick={cancel}>
+          Cancel
+        </button>
+      </p>
     </section>
   );
 }

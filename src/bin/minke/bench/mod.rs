@@ -68,7 +68,7 @@ impl Bench {
         let machine = machine();
         let options = GpuOptions { timestamps: true, ..shared.gpu() };
         let start = Instant::now();
-        let (model, (), last_byte) = load(&self.model, &options, &shared.model(), |_| Ok(())).await?;
+        let (model, (), last_byte) = load(&self.model, &options, shared, |_| Ok(())).await?;
         let load = start.elapsed();
         let mut context = Context::new(&model).await?;
         // any ids do: the time does not depend on them

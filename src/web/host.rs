@@ -1,0 +1,282 @@
+//! What a download needs of a browser: fetch, Blobs, timers, digests, and the page's wishes.
+
+use crate::store::{self, Answer, Body, Headers, Host, Phase, Sha256, Status};
+use crate::{Error, Result};
+use futures_channel::oneshot;
+use futures_util::future::select;
+use gloo_events::EventListener;
+use gloo_net::http::{Request, Response};
+use gloo_timers::future::TimeoutFuture;
+use js_sys::{Function, Promise, Reflect, Uint8Array};
+use std::cell::Cell;
+use std::collections::HashMap;
+use std::ops::Range;
+use std::pin::pin;
+use std::rc::Rc;
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+use web_sys::{
+    AbortController, AbortSignal, BroadcastChannel, MessageEvent, ReadableStreamDefaultReader, RequestCache,
+    WorkerGlobalScope,
+};
+
+#[wasm_bindgen]
+extern "C" {
+    /// How the page pauses a download.
+    pub type Control;
+    #[wasm_bindgen(method, getter)]
+    fn paused(this: &Control) -> bool;
+    /// Resolves when it may go on.
+    #[wasm_bindgen(method)]
+    fn resumed(this: &Control) -> Promise;
+}
+
+/// The browser, for one download.
+pub struct WebHost {
+    on_progress: Function,
+    control: Control,
+    signal: Option<AbortSignal>,
+    /// What the person gave, by the addresses that they go by.
+    files: HashMap<String, gloo_file::Blob>,
+    /// Where the tabs that load the same model tell each other how far it has come.
+    tabs: Option<Tabs>,
+    /// Whether nothing is kept, so that the browser's own cache may help.
+    cached: bool,
+}
+
+impl WebHost {
+    pub fn new(
+        on_progress: &Function,
+        control: Control,
+        signal: Option<&AbortSignal>,
+        files: HashMap<String, gloo_file::Blob>,
+        model: &str,
+        keep: bool,
+    ) -> Self {
+        let tabs = keep.then(|| Tabs::new(model, on_progress.clone())).flatten();
+        Self {
+            on_progress: on_progress.clone(),
+            control,
+            signal: signal.cloned(),
+            files,
+            tabs,
+            cached: !keep,
+        }
+    }
+
+    fn aborted(&self) -> bool {
+        self.signal.as_ref().is_some_and(AbortSignal::aborted)
+    }
+}
+
+/// The other tabs.
+struct Tabs {
+    channel: BroadcastChannel,
+    waiting: Rc<Cell<bool>>,
+    _listener: Closure<dyn FnMut(MessageEvent)>,
+}
+
+impl Tabs {
+    fn new(model: &str, on_progress: Function) -> Option<Self> {
+        let channel = BroadcastChannel::new(&format!("minke {model}")).ok()?;
+        let waiting = Rc::new(Cell::new(false));
+        let listens = waiting.clone();
+        let listener = Closure::new(move |event: MessageEvent| {
+            let status = event.data();
+            let phase = JsValue::from("waiting"); // here, whatever it is there
+            if listens.get() && Reflect::set(&status, &"phase".into(), &phase).is_ok() {
+                super::call(&on_progress, &status);
+            }
+        });
+        channel.set_onmessage(Some(listener.as_ref().unchecked_ref()));
+        Some(Self { channel, waiting, _listener: listener })
+    }
+}
+
+impl Drop for Tabs {
+    fn drop(&mut self) {
+        self.channel.close();
+    }
+}
+
+impl Host for WebHost {
+    type Body = WebBody;
+
+    async fn get(
+        &self,
+        url: &str,
+        range: Option<Range<u64>>,
+        headers: &[(String, String)],
+    ) -> Result<Answer<WebBody>> {
+        if let Some(blob) = self.files.get(url) {
+            return Ok(slice(url, blob, range));
+        }
+        let failed = |e: gloo_net::Error| Error::Network {
+            url: url.into(),
+            received: 0,
+            cause: match e {
+                gloo_net::Error::JsError(error) => error.message,
+                other => other.to_string(),
+            },
+        };
+        let abort = Abort(AbortController::new().map_err(|e| network(url, &e))?);
+        let mut request = Request::get(url).abort_signal(Some(&abort.0.signal()));
+        if !self.cached {
+            request = request.cache(RequestCache::NoStore); // it is kept once already
+        }
+        if let Some(range) = range {
+            request = request.header("Range", &format!("bytes={}-{}", range.start, range.end - 1));
+        }
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        let response = request.send().await.map_err(failed)?;
+        let reader = response.body().map(|body| body.get_reader().unchecked_into());
+        Ok(Answer {
+            status: response.status(),
+            url: Some(response.url()).filter(|url| !url.is_empty()).unwrap_or_else(|| url.into()),
+            headers: headers_of(&response),
+            body: WebBody::Stream { url: url.into(), reader, _abort: abort },
+        })
+    }
+
+    async fn digest(&self, bytes: &[u8]) -> Sha256 {
+        // the browser's own, on a thread of its own; there is none where the page came over http
+        let digest = async {
+            let subtle = scope().crypto().ok()?.subtle();
+            let digest = subtle.digest_with_str_and_u8_array("SHA-256", bytes).ok()?;
+            let digest = Uint8Array::new(&JsFuture::from(digest).await.ok()?).to_vec();
+            digest.try_into().ok().map(Sha256)
+        };
+        match digest.await {
+            Some(digest) => digest,
+            None => Sha256::of(bytes),
+        }
+    }
+
+    async fn sleep(&self, milliseconds: f64) {
+        let (sender, online) = oneshot::channel();
+        let _listener = EventListener::once(&scope(), "online", move |_| {
+            let _ = sender.send(()); // nobody waits any more
+        });
+        select(TimeoutFuture::new(milliseconds as u32), online).await;
+    }
+
+    fn now(&self) -> f64 {
+        super::now()
+    }
+
+    fn date(&self) -> f64 {
+        js_sys::Date::now()
+    }
+
+    fn random(&self) -> f64 {
+        js_sys::Math::random()
+    }
+
+    fn offline(&self) -> bool {
+        !scope().navigator().on_line()
+    }
+
+    fn paused(&self) -> bool {
+        self.control.paused()
+    }
+
+    async fn proceed(&self) -> Result<()> {
+        while self.control.paused() && !self.aborted() {
+            let (sender, aborted) = oneshot::channel();
+            let listener = |signal| EventListener::once(signal, "abort", move |_| _ = sender.send(()));
+            let _listener = self.signal.as_deref().map(listener);
+            select(JsFuture::from(self.control.resumed()), pin!(aborted)).await;
+        }
+        if self.aborted() { Err(Error::Aborted) } else { Ok(()) }
+    }
+
+    fn tell(&self, status: &Status) {
+        let source = if self.files.is_empty() { status.source } else { store::From::File };
+        let Ok(value) = super::to_js(&Status { source, ..*status }) else { return };
+        super::call(&self.on_progress, &value);
+        if let Some(tabs) = &self.tabs {
+            tabs.waiting.set(status.phase == Phase::Waiting);
+            if !tabs.waiting.get() {
+                let _ = tabs.channel.post_message(&value); // a closed channel has no listeners
+            }
+        }
+    }
+}
+
+/// Ends a request when nobody wants its answer any more.
+pub struct Abort(AbortController);
+
+impl Drop for Abort {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+/// The bytes of an answer.
+pub enum WebBody {
+    /// Of a server.
+    Stream { url: String, reader: Option<ReadableStreamDefaultReader>, _abort: Abort },
+    /// Of a file that the person gave: the part that was asked for, until it is read.
+    Blob { name: String, blob: Option<gloo_file::Blob> },
+}
+
+impl Body for WebBody {
+    async fn read(&mut self) -> Result<Option<Vec<u8>>> {
+        match self {
+            Self::Blob { name, blob } => {
+                let Some(blob) = blob.take() else { return Ok(None) };
+                let bytes = gloo_file::futures::read_as_bytes(&blob).await;
+                bytes.map(Some).map_err(|e| Error::File { path: name.clone(), cause: e.to_string() })
+            }
+            Self::Stream { url, reader, .. } => {
+                let Some(reader) = reader else { return Ok(None) };
+                let next = JsFuture::from(reader.read()).await.map_err(|e| network(url, &e))?;
+                let value = Reflect::get(&next, &"value".into()).unwrap_or_default();
+                Ok(value.dyn_into::<Uint8Array>().ok().map(|bytes| bytes.to_vec()))
+            }
+        }
+    }
+}
+
+fn slice(name: &str, blob: &gloo_file::Blob, range: Option<Range<u64>>) -> Answer<WebBody> {
+    let total = blob.size();
+    let range = range.unwrap_or(0..total);
+    let end = range.end.min(total);
+    let headers = Headers {
+        content_range: (range.start < end).then(|| format!("bytes {}-{}/{total}", range.start, end - 1)),
+        ..Headers::default()
+    };
+    let status = if range.start < end { 206 } else { 416 };
+    let blob = Some(blob.slice(range.start.min(end), end));
+    Answer { status, url: name.into(), headers, body: WebBody::Blob { name: name.into(), blob } }
+}
+
+fn headers_of(response: &Response) -> Headers {
+    let header = |name| response.headers().get(name);
+    let encoded = header("content-encoding").is_some_and(|encoding| encoding != "identity");
+    Headers {
+        content_range: header("content-range"),
+        content_length: header("content-length").filter(|_| !encoded).and_then(|n| n.parse().ok()),
+        content_type: header("content-type"),
+        etag: header("etag"),
+        last_modified: header("last-modified"),
+        retry_after: header("retry-after"),
+    }
+}
+
+/// The worker's global scope.
+pub fn scope() -> WorkerGlobalScope {
+    js_sys::global().unchecked_into()
+}
+
+/// What went wrong, in the browser's words.
+pub fn words(error: &JsValue) -> String {
+    let message = Reflect::get(error, &"message".into()).ok().and_then(|message| message.as_string());
+    message.or_else(|| error.as_string()).unwrap_or_else(|| format!("{error:?}"))
+}
+
+fn network(url: &str, error: &JsValue) -> Error {
+    Error::Network { url: url.into(), received: 0, cause: words(error) }
+}
