@@ -52,6 +52,8 @@ pub struct Download<H: Host, S: Store> {
     hasher: Option<sha2::Sha256>,
     /// Whether all of the file has been read.
     over: bool,
+    /// Whether nothing is sent for before it is asked for.
+    alone: bool,
     _lock: Option<S::Lock>,
 }
 
@@ -91,6 +93,7 @@ impl<H: Host, S: Store> Download<H, S> {
             at: 0,
             hasher,
             over: false,
+            alone: false,
             _lock: lock,
         })
     }
@@ -100,11 +103,18 @@ impl<H: Host, S: Store> Download<H, S> {
         self.file.kept.borrow().is_some()
     }
 
+    /// Sends for no more than is read: for those who want only the header.
+    pub fn alone(mut self) -> Self {
+        self.alone = true;
+        self
+    }
+
     /// Sends for as many pieces as the link and the memory want, and lets them get on.
     async fn send(&mut self) {
         let total = self.file.fetch.total();
         let stored = self.file.kept.borrow().as_ref().is_some_and(|kept| kept.journal.whole.is_some());
         let window = match total {
+            _ if self.alone => 1,
             None => 1,
             Some(_) if stored => 2, // one is read while the other is verified
             Some(_) => self.file.fetch.window(),
@@ -188,15 +198,17 @@ async fn lock<H: Host, S: Store>(
     meter: &Meter<H>,
 ) -> Result<(Option<S>, Option<S::Lock>)> {
     let lock = match store.try_lock(model).await {
-        Ok(Some(lock)) => lock,
         Ok(None) => {
             meter.waiting();
-            store.lock(model).await?
+            store.lock(model).await.map(Some)
         }
-        Err(Error::Storage { .. }) => return Ok((None, None)),
-        Err(error) => return Err(error),
+        lock => lock,
     };
-    Ok((Some(store), Some(lock)))
+    match lock {
+        Ok(lock) => Ok((Some(store), lock)),
+        Err(Error::Storage { .. }) => Ok((None, None)),
+        Err(error) => Err(error),
+    }
 }
 
 async fn open_part<H: Host, S: Store>(
@@ -211,6 +223,7 @@ async fn open_part<H: Host, S: Store>(
     let mut spec = model.parts[part].clone();
     let mirror = options.mirror.as_ref();
     let url = mirror.map_or_else(|| spec.url.clone(), |mirror| hub::mirrored(&spec.url, mirror));
+    let asked = hub::host(&url);
     let fetch = Fetch::new(host, meter, url, options.headers.clone());
     let mut kept = match store {
         Some(store) => match Kept::open(store, &model.id, &spec.url, part, model.parts.len()).await {
@@ -235,6 +248,9 @@ async fn open_part<H: Host, S: Store>(
         }
     }
     let mut server = kept.as_ref().map_or_else(Validators::default, |kept| kept.journal.server.clone());
+    if server.host != asked {
+        server = Validators { host: asked, ..Validators::default() };
+    }
     server.total = spec.bytes.or(kept.as_ref().and_then(|kept| kept.journal.total()));
     meter.learn(part, server.total);
     fetch.pinned.set(spec.sha256.is_some() || !spec.pieces.is_empty());
@@ -329,7 +345,9 @@ impl<H: Host, S: Store> ByteSource for Download<H, S> {
             self.finish()?;
             return Ok(false);
         }
-        self.send().await; // more are on their way while these are made use of
+        if !self.alone {
+            self.send().await; // more are on their way while these are made use of
+        }
         if let Some(hasher) = &mut self.hasher {
             hasher.update(&bytes);
         }

@@ -159,7 +159,7 @@ impl<H: Host> Fetch<H> {
         }
         let asked = self.host.now();
         // browsers refuse a compressed answer to a range, and some servers know no better: the whole file may still come
-        let whole = self.unanswered.get() % 4 == 3;
+        let whole = self.unanswered.get() % 3 == 2;
         let answer = match self.get((!whole).then_some(start..end)).await {
             Ok(answer) => answer,
             Err(error) => {

@@ -47,6 +47,11 @@ fn origin(url: &str) -> Option<(&str, &str)> {
     Some(url.split_at(path))
 }
 
+/// Scheme and host of an address.
+pub fn host(url: &str) -> String {
+    origin(url).map(|(host, _)| host.to_ascii_lowercase()).unwrap_or_default()
+}
+
 /// Whether two addresses are of one origin, by their texts.
 pub fn same_origin(a: &str, b: &str) -> bool {
     match (origin(a), origin(b)) {

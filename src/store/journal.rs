@@ -54,6 +54,9 @@ pub struct Origin {
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Validators {
+    /// Scheme and host of the address that was asked: another has validators of its own.
+    #[serde(default)]
+    pub host: String,
     /// Its length.
     #[serde(default)]
     pub total: Option<u64>,

@@ -37,7 +37,9 @@ impl Patience {
         retry_after: Option<f64>,
         known: bool,
     ) -> Result<f64> {
-        if !is_passing(&error) || matches!(error, Error::BadServer { .. }) && self.failures >= WRONG {
+        // whatever stands between here and the server may have answered in its place
+        let wrong = matches!(error, Error::BadServer { .. } | Error::Changed { .. });
+        if !is_passing(&error) || wrong && self.failures >= WRONG {
             return Err(error);
         }
         if host.offline() {
@@ -61,7 +63,7 @@ impl Patience {
 /// Whether the same request may succeed later.
 fn is_passing(error: &Error) -> bool {
     match error {
-        Error::Network { .. } | Error::BadServer { .. } => true,
+        Error::Network { .. } | Error::BadServer { .. } | Error::Changed { .. } => true,
         Error::Http { status, .. } => matches!(status, 408 | 425 | 429 | 500 | 502 | 503 | 504 | 522 | 524),
         _ => false,
     }

@@ -7,7 +7,7 @@ use futures_util::future::select;
 use gloo_events::EventListener;
 use gloo_net::http::{Request, Response};
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{Function, Promise, Reflect, Uint8Array};
+use js_sys::{ArrayBuffer, Function, Promise, Reflect, Uint8Array};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -16,8 +16,8 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    AbortController, AbortSignal, BroadcastChannel, MessageEvent, ReadableStreamDefaultReader, RequestCache,
-    WorkerGlobalScope,
+    AbortController, AbortSignal, BroadcastChannel, MessageEvent, ReadableStream, ReadableStreamByobReader,
+    ReadableStreamDefaultReader, RequestCache, ResponseType, WorkerGlobalScope,
 };
 
 #[wasm_bindgen]
@@ -124,6 +124,7 @@ impl Host for WebHost {
         if !self.cached {
             request = request.cache(RequestCache::NoStore); // it is kept once already
         }
+        let ranged = range.is_some();
         if let Some(range) = range {
             request = request.header("Range", &format!("bytes={}-{}", range.start, range.end - 1));
         }
@@ -131,11 +132,11 @@ impl Host for WebHost {
             request = request.header(name, value);
         }
         let response = request.send().await.map_err(failed)?;
-        let reader = response.body().map(|body| body.get_reader().unchecked_into());
+        let reader = response.body().as_ref().map(Reader::new);
         Ok(Answer {
             status: response.status(),
             url: Some(response.url()).filter(|url| !url.is_empty()).unwrap_or_else(|| url.into()),
-            headers: headers_of(&response),
+            headers: headers_of(&response, ranged),
             body: WebBody::Stream { url: url.into(), reader, _abort: abort },
         })
     }
@@ -217,7 +218,7 @@ impl Drop for Abort {
 /// The bytes of an answer.
 pub enum WebBody {
     /// Of a server.
-    Stream { url: String, reader: Option<ReadableStreamDefaultReader>, _abort: Abort },
+    Stream { url: String, reader: Option<Reader>, _abort: Abort },
     /// Of a file that the person gave: the part that was asked for, until it is read.
     Blob { name: String, blob: Option<gloo_file::Blob> },
 }
@@ -232,11 +233,43 @@ impl Body for WebBody {
             }
             Self::Stream { url, reader, .. } => {
                 let Some(reader) = reader else { return Ok(None) };
-                let next = JsFuture::from(reader.read()).await.map_err(|e| network(url, &e))?;
-                let value = Reflect::get(&next, &"value".into()).unwrap_or_default();
-                Ok(value.dyn_into::<Uint8Array>().ok().map(|bytes| bytes.to_vec()))
+                reader.read().await.map_err(|e| network(url, &e))
             }
         }
+    }
+}
+
+/// Bytes that are read into the same place again and again.
+const CHUNK: u32 = 1 << 19;
+
+/// What a body is read with.
+pub enum Reader {
+    /// Into a buffer of our own, so that no garbage is left behind.
+    Into(ReadableStreamByobReader, ArrayBuffer),
+    /// Where the browser's bodies do not let us do that.
+    Chunks(ReadableStreamDefaultReader),
+}
+
+impl Reader {
+    fn new(body: &ReadableStream) -> Self {
+        match ReadableStreamByobReader::new(body) {
+            Ok(reader) => Self::Into(reader, ArrayBuffer::new(CHUNK)),
+            Err(_) => Self::Chunks(body.get_reader().unchecked_into()),
+        }
+    }
+
+    async fn read(&mut self) -> std::result::Result<Option<Vec<u8>>, JsValue> {
+        let next = match self {
+            Self::Into(reader, buffer) => reader.read_with_array_buffer_view(&Uint8Array::new(buffer)),
+            Self::Chunks(reader) => reader.read(),
+        };
+        let next = JsFuture::from(next).await?;
+        let value = Reflect::get(&next, &"value".into())?;
+        let bytes = value.dyn_into::<Uint8Array>().ok().filter(|bytes| bytes.length() > 0);
+        if let (Self::Into(_, buffer), Some(bytes)) = (self, &bytes) {
+            *buffer = bytes.buffer(); // the same memory by another name
+        }
+        Ok(bytes.map(|bytes| bytes.to_vec()))
     }
 }
 
@@ -253,9 +286,11 @@ fn slice(name: &str, blob: &gloo_file::Blob, range: Option<Range<u64>>) -> Answe
     Answer { status, url: name.into(), headers, body: WebBody::Blob { name: name.into(), blob } }
 }
 
-fn headers_of(response: &Response) -> Headers {
+fn headers_of(response: &Response, ranged: bool) -> Headers {
     let header = |name| response.headers().get(name);
-    let encoded = header("content-encoding").is_some_and(|encoding| encoding != "identity");
+    // browsers ask for no compression of ranges; otherwise another origin need not tell that there is one
+    let known = ranged || response.type_() == ResponseType::Basic;
+    let encoded = !known || header("content-encoding").is_some_and(|encoding| encoding != "identity");
     Headers {
         content_range: header("content-range"),
         content_length: header("content-length").filter(|_| !encoded).and_then(|n| n.parse().ok()),

@@ -213,9 +213,8 @@ async fn plan(
     // of a model that nobody has begun to download, nothing is kept
     let wishes = Wishes { keep: Some(kept.is_some()), ..wishes };
     let nobody = Function::new_no_args("");
-    let mut opened = open(model, &wishes, &nobody, control, signal).await?;
-    let (header, _) = read_header(&mut opened.download).await?;
-    drop(opened);
+    let opened = open(model, &wishes, &nobody, control, signal).await?;
+    let (header, _) = read_header(&mut opened.download.alone()).await?;
     let config = ModelConfig::from_header(&header)?;
     let gpu = match Gpu::request(gpu).await {
         Ok(gpu) => Some(gpu),
