@@ -123,6 +123,12 @@ export class Exchange {
     }
   }
 
+  /** Sends the head, and waits until it may have been refused: here the whole body would be on its way at once. */
+  async judged(): Promise<void> {
+    this.response.flushHeaders();
+    await Promise.race([closed(this.response), new Promise((resolve) => setTimeout(resolve, 300))]);
+  }
+
   /** Answers as a good server does. */
   async right(headers: Record<string, string | number> = {}): Promise<void> {
     this.rightHead(headers);
@@ -335,12 +341,11 @@ export function cut(at: number): Fault {
   };
 }
 
-/** A part that is not the one that was asked for; of its bytes as many as are on their way when that is noticed. */
+/** A part that is not the one that was asked for. */
 export const wrongRange: Fault = async (x) => {
-  const { start, end, session, response } = x;
+  const { start, end, session } = x;
   x.rightHead({ 'Content-Range': `bytes ${start + 1}-${end}/${session.file.length}` });
-  response.flushHeaders();
-  await Promise.race([closed(response), new Promise((resolve) => setTimeout(resolve, 500))]);
+  await x.judged();
   await x.send(start, end);
   x.response.end();
 };
@@ -375,11 +380,18 @@ export const long: Fault = async (x) => {
 /** Another file from its `n`th request on. */
 export const changes =
   (n: number, file: Buffer, etag?: string): Fault =>
-  (x) => {
-    if (x.n !== n) return x.right();
-    x.session.file = file;
-    x.session.etag = etag ?? x.session.etag;
-    return new Exchange(x.session, x.n, x.request, x.response, x.start, Math.min(x.end, file.length)).right();
+  async (x) => {
+    if (x.n < n) return x.right();
+    if (x.n === n) {
+      x.session.file = file;
+      x.session.etag = etag ?? x.session.etag;
+    }
+    const end = Math.min(x.end, file.length);
+    const now = new Exchange(x.session, x.n, x.request, x.response, x.start, end);
+    now.rightHead();
+    await now.judged();
+    await now.send(x.start, end);
+    now.response.end();
   };
 
 /** A redirect to an address on the other host that serves `valid` requests and is refused then. */
@@ -457,9 +469,9 @@ function old(request: IncomingMessage, response: ServerResponse): void {
   } else if (request.url === '/short') {
     response.writeHead(200, CORS).end(small().subarray(0, 20_000));
   } else if (request.url === '/waits') {
-    // a tokenizer that is refused; the file's last bytes never come
+    // a tokenizer that is refused; behind the first piece nothing comes
     response.writeHead(200, { ...CORS, 'Content-Length': 98_362_432 });
-    response.write(vectors('tokenizer-t5.gguf').subarray(0, -32));
+    response.write(Buffer.concat([vectors('tokenizer-t5.gguf'), Buffer.alloc(PIECE)]).subarray(0, PIECE));
   } else if (request.url === '/slow') {
     // 8 MB a second
     const file = smollm2();

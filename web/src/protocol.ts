@@ -52,7 +52,10 @@ export interface DownloadOptions {
   keep?: boolean | undefined;
   /** An address that has the same paths as the model's own host, for where that cannot be reached. */
   mirror?: string | URL | undefined;
-  /** Headers for the model's own host (or the mirror), such as those of a private repository. They are not kept. */
+  /**
+   * Headers for the model's own host (or the mirror), such as those of a private repository. They are not kept. Where that
+   * host redirects to another, browsers leave `Authorization` out there, but no other.
+   */
   headers?: Record<string, string> | undefined;
 }
 

@@ -134,7 +134,8 @@ impl Downloads {
         let keep = !self.no_keep && (begun || !header_only);
         let store = keep.then(|| self.store()).transpose()?;
         let host = Rc::new(NativeHost::new(self.quiet || header_only));
-        Ok(Source::Download(Box::new(Download::open(&host, store, spec, options).await?)))
+        let download = Download::open(&host, store, spec, options).await?;
+        Ok(Source::Download(Box::new(if header_only { download.alone() } else { download })))
     }
 
     /// The kept model of that id.
