@@ -77,7 +77,7 @@ function generate(page: Page, tokens: number): Promise<number> {
   }, tokens);
 }
 
-const TOKENS = full ? 4_000 : 600;
+const TOKENS = full ? 4_000 : 300;
 
 test(`the heap does not grow and no GPU buffer is made during ${TOKENS} tokens`, async ({ page }) => {
   await load(page, 'golden/refuse/control-llama.gguf');

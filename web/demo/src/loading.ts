@@ -5,6 +5,7 @@ import {
   createEngine,
   type Engine,
   EngineAbortError,
+  type KeptModel,
   type ListedModel,
   listModels,
   LoadControl,
@@ -48,13 +49,13 @@ export const loadError = signal<string | undefined>(undefined);
 
 export const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
-/** Addresses of models that this browser keeps whole. */
-export const kept = signal<ReadonlySet<string>>(new Set());
+/** What this browser keeps, by the models' addresses. */
+export const kept = signal<ReadonlyMap<string, KeptModel>>(new Map());
 
 /** Looks at what is kept. */
 export async function lookAtKept(): Promise<void> {
   const models = await listModels().catch(() => []); // the list is of use without
-  kept.value = new Set(models.filter(({ complete }) => complete).map(({ url }) => url));
+  kept.value = new Map(models.map((model) => [model.url, model]));
 }
 
 /** Loads a model in place of the one before. */

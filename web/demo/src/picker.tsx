@@ -41,7 +41,7 @@ export function Picker() {
                 {name}
                 {licence && <small>{licence}</small>}
               </span>
-              <small>{[size && bytes(size), isKept(url) && 'kept here'].filter(Boolean).join(' · ')}</small>
+              <small>{[size && bytes(size), here(url)].filter(Boolean).join(' · ')}</small>
             </button>
           </li>
         ))}
@@ -89,7 +89,11 @@ function FromUrl() {
   );
 }
 
-const isKept = (url: string) => kept.value.has(new URL(url, location.href).href);
+/** How much of a model is in this browser. */
+function here(url: string): string | undefined {
+  const model = kept.value.get(new URL(url, location.href).href);
+  return model && (model.complete ? 'kept here' : `${bytes(model.keptBytes)} kept here`);
+}
 
 const PHASES: Record<LoadPhase, string> = {
   waiting: 'Another tab is loading it:',
@@ -121,14 +125,14 @@ function Progress({ name, progress, control, cancel }: Loading) {
         {coming && bytesPerSecond ? ` · ${bytes(bytesPerSecond)}/s` : ''}
         {coming && secondsLeft ? ` · ${duration(secondsLeft)} left` : ''}
       </p>
-      <p class="row">
+      <div class="row">
         <button type="button" onClick={toggle}>
           {paused.value ? 'Go on' : 'Pause'}
         </button>
         <button type="button" onClick={cancel}>
           Cancel
         </button>
-      </p>
+      </div>
     </section>
   );
 }
