@@ -54,6 +54,8 @@ pub struct Download<H: Host, S: Store> {
     over: bool,
     /// Whether nothing is sent for before it is asked for.
     alone: bool,
+    /// Whether the store was asked for how much it has room.
+    asked: bool,
     _lock: Option<S::Lock>,
 }
 
@@ -94,6 +96,7 @@ impl<H: Host, S: Store> Download<H, S> {
             hasher,
             over: false,
             alone: false,
+            asked: false,
             _lock: lock,
         })
     }
@@ -139,6 +142,16 @@ impl<H: Host, S: Store> Download<H, S> {
         .await;
     }
 
+    /// Asks the store once whether it has room for what is missing. It only guesses, so the download goes on.
+    async fn ask_for_room(&mut self) {
+        let (Some(store), Some(total), false) = (&self.store, self.file.fetch.total(), self.asked) else { return };
+        self.asked = true;
+        let kept = self.file.kept.borrow().as_ref().map_or(0, |kept| kept.journal.kept(Some(total)));
+        if let Some(room) = store.free().await.filter(|room| *room < total - kept.min(total)) {
+            self.meter.short(room);
+        }
+    }
+
     /// The file is over: all of it has come.
     fn finish(&mut self) -> Result<()> {
         if self.over {
@@ -171,6 +184,7 @@ impl<H: Host, S: Store> Download<H, S> {
     /// The next piece; empty where the file is over.
     async fn next(&mut self) -> Result<Vec<u8>> {
         self.file.fetch.proceed().await?;
+        self.ask_for_room().await;
         self.send().await;
         let next = match self.ready.take() {
             Some(next) => next,
@@ -378,7 +392,7 @@ impl<H: Host, S: Store> ByteSource for Download<H, S> {
         let file = open_part(host, store, &self.meter, &self.spec, part, &self.options).await?;
         self.hasher = hasher(&file);
         self.file = Rc::new(file);
-        (self.part, self.next, self.at, self.over) = (part, 0, 0, false);
+        (self.part, self.next, self.at, self.over, self.asked) = (part, 0, 0, false, false);
         Ok(())
     }
 }

@@ -59,6 +59,8 @@ pub struct Status {
     pub retries: u32,
     /// Where the last bytes came from.
     pub source: From,
+    /// Bytes that the store still takes, where that seems to be less than what is missing.
+    pub room: Option<u64>,
 }
 
 /// Bytes a second over the last five seconds.
@@ -206,6 +208,11 @@ impl<H: Host> Meter<H> {
 
     pub fn paused(&self) {
         self.change(|status| status.phase = Phase::Paused);
+    }
+
+    /// The store may not take all that is missing.
+    pub fn short(&self, room: u64) {
+        self.change(|status| status.room = Some(room));
     }
 
     pub fn waiting(&self) {

@@ -91,6 +91,6 @@ test(`the heap does not grow and no GPU buffer is made during ${TOKENS} tokens`,
   const start = Date.now();
   const stopped = await generate(page, TOKENS);
   console.log(`${TOKENS} tokens in ${Math.round((Date.now() - start) / 1000)} s, ${stopped} stops, with`, before);
-  expect(stopped).toBeGreaterThan(2); // a reply that stops leaves tokens in flight
+  expect(stopped).toBeGreaterThan(1); // a reply that stops leaves tokens in flight
   expect(await memory()).toEqual(before);
 });

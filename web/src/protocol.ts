@@ -31,6 +31,8 @@ export interface LoadProgress {
   retries?: number;
   /** Where the last bytes came from. */
   source?: 'network' | 'store' | 'file';
+  /** Bytes that the browser says it would still keep, where that is less than what is missing; else null. */
+  room?: number | null;
 }
 
 /** A file of a model, and what is known of it beforehand: it must be so, or the load fails. */

@@ -29,6 +29,22 @@ fn a_full_store_is_an_error_and_then_it_goes_on() {
     }
 }
 
+#[test]
+fn a_store_that_seems_too_small_is_told_of_before_it_is_full() {
+    let file = File::random(SIZE, 1);
+    let lab = Lab::of(&file);
+    let rooms = || lab.host.told.borrow_mut().drain(..).filter_map(|status| status.room).max();
+    lab.shelf.set_capacity(file.len() / 2);
+    assert_eq!(lab.load().expect_err("it is full").code(), "storage_full");
+    assert!(rooms().is_some_and(|room| room > 0 && room < file.len() / 2));
+    lab.shelf.set_capacity(2 * file.len());
+    lab.check(&file, "with room");
+    assert_eq!(rooms(), None);
+    lab.shelf.set_capacity(lab.shelf.bytes() + 1024);
+    lab.check_kept(&file, "what is there needs no room");
+    assert_eq!(rooms(), None);
+}
+
 /// Everything is kept, and not even a line more can be.
 #[test]
 fn what_is_kept_can_be_read_from_a_full_store() {

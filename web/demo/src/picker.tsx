@@ -106,7 +106,7 @@ const PHASES: Record<LoadPhase, string> = {
 };
 
 function Progress({ name, progress, control, cancel }: Loading) {
-  const { loaded = 0, total = null, phase = 'download', bytesPerSecond, secondsLeft, source } = progress ?? {};
+  const { loaded = 0, total = null, phase = 'download', bytesPerSecond, secondsLeft, source, room } = progress ?? {};
   const paused = useSignal(false);
   const toggle = () => {
     paused.value = !paused.value;
@@ -125,6 +125,12 @@ function Progress({ name, progress, control, cancel }: Loading) {
         {coming && bytesPerSecond ? ` · ${bytes(bytesPerSecond)}/s` : ''}
         {coming && secondsLeft ? ` · ${duration(secondsLeft)} left` : ''}
       </p>
+      {typeof room === 'number' && (
+        <p class="progress">
+          This browser may have room for {bytes(room)} only. If it gets full, what has come is kept: delete something
+          and load again.
+        </p>
+      )}
       <div class="row">
         <button type="button" onClick={toggle}>
           {paused.value ? 'Go on' : 'Pause'}
