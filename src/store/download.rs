@@ -144,7 +144,9 @@ impl<H: Host, S: Store> Download<H, S> {
 
     /// Asks the store once whether it has room for what is missing. It only guesses, so the download goes on.
     async fn ask_for_room(&mut self) {
-        let (Some(store), Some(total), false) = (&self.store, self.file.fetch.total(), self.asked) else { return };
+        let (Some(store), Some(total), false) = (&self.store, self.file.fetch.total(), self.asked) else {
+            return;
+        };
         self.asked = true;
         let kept = self.file.kept.borrow().as_ref().map_or(0, |kept| kept.journal.kept(Some(total)));
         if let Some(room) = store.free().await.filter(|room| *room < total - kept.min(total)) {
