@@ -188,6 +188,29 @@ async fn pull(
     Ok(received)
 }
 
+/// Pulls a whole model and makes no use of it: for a source that keeps, or verifies, what is pulled.
+///
+/// Errors: those of the source, and [`Error::Truncated`] where it ends too early.
+pub async fn drain(source: &mut impl ByteSource) -> Result<()> {
+    let (header, _) = read_header(source).await?;
+    check_length(&header, source)?; // before all of it is fetched, where that can be
+    let mut piece = Vec::new();
+    for part in 0..source.parts() {
+        if part > 0 {
+            source.open_part(part).await?;
+        }
+        while source.read(&mut piece).await? {
+            piece.clear();
+        }
+    }
+    check_length(&header, source)
+}
+
+fn check_length(header: &Header, source: &impl ByteSource) -> Result<()> {
+    let length = source.length().filter(|_| source.parts() == 1);
+    length.map_or(Ok(()), |length| header.check_length(length))
+}
+
 /// The formats of the matrices, each once.
 fn matrix_types(header: &Header) -> Vec<GgmlType> {
     let matrices = header.tensors.iter().filter(|tensor| tensor.shape.len() == 2);

@@ -12,7 +12,7 @@ pub mod program;
 pub mod self_test;
 pub mod weights;
 
-pub use load::{ByteSource, Progress, load, read_header};
+pub use load::{ByteSource, Progress, drain, load, read_header};
 
 use crate::config::ModelConfig;
 use crate::gpu::{Gpu, Tuning};

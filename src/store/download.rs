@@ -38,7 +38,6 @@ pub struct Download<H: Host, S: Store> {
     spec: ModelSpec,
     options: Options,
     meter: Rc<Meter<H>>,
-    part: usize,
     file: Rc<Part<H, S::File>>,
     /// Pieces on their way.
     ahead: FuturesOrdered<LocalBoxFuture<'static, Result<Vec<u8>>>>,
@@ -87,7 +86,6 @@ impl<H: Host, S: Store> Download<H, S> {
             spec,
             options,
             meter,
-            part: 0,
             file,
             ahead,
             ready: None,
@@ -268,7 +266,7 @@ async fn open_part<H: Host, S: Store>(
         server = Validators { host: asked, ..Validators::default() };
     }
     server.total = spec.bytes.or(kept.as_ref().and_then(|kept| kept.journal.total()));
-    meter.learn(part, server.total);
+    meter.learn(server.total);
     fetch.pinned.set(spec.sha256.is_some() || !spec.pieces.is_empty());
     *fetch.server.borrow_mut() = server;
     Ok(Part { spec, fetch, kept: RefCell::new(kept), offline: options.offline })
@@ -356,7 +354,7 @@ fn keep<H: Host, F: super::StoreFile>(
 impl<H: Host, S: Store> ByteSource for Download<H, S> {
     async fn read(&mut self, piece: &mut Vec<u8>) -> Result<bool> {
         let bytes = self.next().await?;
-        self.meter.learn(self.part, self.file.fetch.total());
+        self.meter.learn(self.file.fetch.total());
         if bytes.is_empty() {
             self.finish()?;
             return Ok(false);
@@ -394,7 +392,7 @@ impl<H: Host, S: Store> ByteSource for Download<H, S> {
         let file = open_part(host, store, &self.meter, &self.spec, part, &self.options).await?;
         self.hasher = hasher(&file);
         self.file = Rc::new(file);
-        (self.part, self.next, self.at, self.over, self.asked) = (part, 0, 0, false, false);
+        (self.next, self.at, self.over, self.asked) = (0, 0, false, false);
         Ok(())
     }
 }

@@ -249,7 +249,7 @@ impl<H: Host> Fetch<H> {
         server.total = server.total.or(total);
         server.etag = etag.clone().or(server.etag.take());
         server.last_modified = last_modified.clone().or(server.last_modified.take());
-        self.meter.learn(self.meter.part(), server.total);
+        self.meter.learn(server.total);
         Ok(())
     }
 

@@ -4,7 +4,7 @@ use super::Sha256;
 use crate::{Error, Result};
 
 /// Most files of a model.
-const MOST_PARTS: usize = 1_000;
+pub const MOST_PARTS: usize = 1_000;
 
 /// Of the first file's address those of all, as `llama-gguf-split` names them: `NAME-00001-of-00003.gguf`.
 ///

@@ -25,8 +25,10 @@ pub use folder::Folder;
 pub use host::{Body, Host, Store, StoreFile};
 pub use hub::{part_urls, resolve, same_origin};
 pub use journal::{Journal, Line};
+pub use kept::names;
 pub use models::{KeptFile, KeptModel, list, model, remove};
 pub use progress::{From, Phase, Status};
+pub use retry::again_if_changed;
 pub use sha256::Sha256;
 pub use spec::{ModelSpec, PartSpec};
 

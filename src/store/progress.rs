@@ -147,14 +147,9 @@ impl<H: Host> Meter<H> {
         self.count_part(0, |status| status.phase = Phase::Download);
     }
 
-    /// The file that is read.
-    pub fn part(&self) -> usize {
-        self.part.get()
-    }
-
-    /// File `part` has so many bytes.
-    pub fn learn(&self, part: usize, total: Option<u64>) {
-        self.totals.borrow_mut()[part] = total;
+    /// The file that is read has so many bytes.
+    pub fn learn(&self, total: Option<u64>) {
+        self.totals.borrow_mut()[self.part.get()] = total;
         let total = self.total();
         if self.status.borrow().total != total {
             self.change(|status| status.total = total);

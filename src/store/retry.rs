@@ -75,3 +75,11 @@ pub fn retry_after<B>(answer: &Answer<B>) -> Option<f64> {
     let seconds: u32 = answer.headers.retry_after.as_deref()?.trim().parse().ok()?;
     matches!(answer.status, 429 | 503).then_some(1e3 * f64::from(seconds))
 }
+
+/// Does `work`, and once more where it finds that the file has changed: what was kept of the old one is gone then.
+pub async fn again_if_changed<T>(mut work: impl AsyncFnMut() -> Result<T>) -> Result<T> {
+    match work().await {
+        Err(Error::Changed { .. }) => work().await,
+        done => done,
+    }
+}

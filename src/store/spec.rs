@@ -1,11 +1,9 @@
 //! Which model is meant: its files' addresses, and what is known of them beforehand.
 
-use super::{PIECE, Sha256, hub};
+use super::hub::{self, MOST_PARTS};
+use super::{PIECE, Sha256};
 use crate::{Error, Result};
 use serde::Deserialize;
-
-/// Most files of a model.
-const MOST_PARTS: usize = 1_000;
 
 /// A file of a model.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize)]
@@ -57,13 +55,7 @@ impl ModelSpec {
                 return invalid(problem);
             }
         }
-        // one that would be empty means nothing
         Ok(Self { id: id(&first.url), parts })
-    }
-
-    /// Bytes of all files, where they are known.
-    pub fn bytes(&self) -> Option<u64> {
-        self.parts.iter().map(|part| part.bytes).sum()
     }
 }
 

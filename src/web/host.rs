@@ -142,7 +142,7 @@ impl Host for WebHost {
     }
 
     async fn digest(&self, bytes: &[u8]) -> Sha256 {
-        // the browser's own, on a thread of its own; there is none where the page came over http
+        // the browser's own; there is none where the page came over http
         let digest = async {
             let subtle = scope().crypto().ok()?.subtle();
             let digest = subtle.digest_with_str_and_u8_array("SHA-256", bytes).ok()?;

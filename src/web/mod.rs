@@ -9,7 +9,7 @@ use crate::engine::{ChatRequest, Engine, Logprobs, Moment, TextParts};
 use crate::gguf::Header;
 use crate::gpu::{CompileAhead, Gpu, GpuOptions, KernelText};
 use crate::model::{self, ModelOptions, Progress};
-use crate::{Error, Result};
+use crate::{Error, Result, store};
 use host::Control;
 use js_sys::{Function, Object, Promise, Reflect};
 use models::{Opened, Wishes};
@@ -181,18 +181,14 @@ async fn load(
     };
     let check = |header: &Header| TextParts::from_metadata(&header.metadata);
     let gpu = async || Gpu::request(&options.gpu).await;
-    let mut again = true;
-    let (model, text, bytes, kept) = loop {
+    let loading = store::again_if_changed(async || {
         let Opened { mut download, id } =
             models::open(source, &options.wishes, on_progress, control, signal).await?;
-        match model::load(&mut download, check, gpu, &options.model, now, on_bytes).await {
-            Err(Error::Changed { .. }) if again => again = false, // what was kept of the old file is gone
-            loaded => {
-                let (model, text, bytes) = loaded?;
-                break (model, text, bytes, download.is_kept().then_some(id));
-            }
-        }
-    };
+        let (model, text, bytes) =
+            model::load(&mut download, check, gpu, &options.model, now, on_bytes).await?;
+        Ok((model, text, bytes, download.is_kept().then_some(id)))
+    });
+    let (model, text, bytes, kept) = loading.await?;
     let engine = Engine::new(&Rc::new(model), text).await?;
     progress(on_progress, "ready", bytes);
     Ok(WasmEngine { engine, bytes, kept })

@@ -7,7 +7,7 @@ use crate::config::ModelConfig;
 use crate::gguf::Header;
 use crate::gpu::{Gpu, GpuOptions};
 use crate::model::fit::fit;
-use crate::model::{ByteSource, ModelOptions, read_header};
+use crate::model::{ModelOptions, drain, read_header};
 use crate::store::{self, Download, KeptModel, ModelSpec, Options, PartSpec, Store};
 use crate::{Error, Result};
 use js_sys::{Array, Function};
@@ -118,38 +118,18 @@ pub async fn download_model(
     let kept = async {
         let wishes = Wishes { keep: Some(true), ..from_js("options", wishes)? };
         let control = control.into();
-        let mut again = true;
-        loop {
-            let Opened { mut download, id } =
-                open(&source, &wishes, &on_progress, &control, signal.as_ref()).await?;
-            match drain(&mut download).await {
-                Err(Error::Changed { .. }) if again => again = false, // what was kept of the old file is gone
-                Err(error) => return Err(error),
-                Ok(()) if !download.is_kept() => return Err(Error::NotKept { what: id }),
-                Ok(()) => {
-                    drop(download);
-                    break store::model(&Opfs, &id).await?.ok_or(Error::NotKept { what: id });
-                }
+        let downloading = store::again_if_changed(async || {
+            let mut opened = open(&source, &wishes, &on_progress, &control, signal.as_ref()).await?;
+            drain(&mut opened.download).await?;
+            match opened.download.is_kept() {
+                true => Ok(opened.id),
+                false => Err(Error::NotKept { what: opened.id }),
             }
-        }
+        });
+        let id = downloading.await?;
+        store::model(&Opfs, &id).await?.ok_or(Error::NotKept { what: id })
     };
     to_js(&kept.await.map_err(error_value)?)
-}
-
-async fn drain(download: &mut Download<WebHost, Opfs>) -> Result<()> {
-    let (header, _) = read_header(download).await?;
-    let length = download.length().filter(|_| download.parts() == 1);
-    header.check_length(length.unwrap_or(u64::MAX))?; // before all of it is fetched, where that can be
-    let mut piece = Vec::new();
-    for part in 0..download.parts() {
-        if part > 0 {
-            download.open_part(part).await?;
-        }
-        while download.read(&mut piece).await? {
-            piece.clear();
-        }
-    }
-    header.check_length(download.length().filter(|_| download.parts() == 1).unwrap_or(u64::MAX))
 }
 
 /// The models in the store.
@@ -168,15 +148,16 @@ pub async fn delete_model(id: String) -> std::result::Result<(), JsValue> {
     store::remove(&Opfs, &id).await.map_err(error_value)
 }
 
-/// The files of a complete model, for the page to save.
+/// The files of a complete model, for the page to save: `[file, url]` each.
 #[wasm_bindgen(js_name = exportModel)]
 pub async fn export_model(id: String) -> std::result::Result<Array, JsValue> {
     let export = async {
         let kept = store::model(&Opfs, &id).await?.filter(|kept| kept.complete);
         let kept: KeptModel = kept.ok_or_else(|| Error::NotKept { what: id.clone() })?;
         let files = Array::new();
-        for part in 0..kept.files.len() {
-            files.push(Opfs.file(&id, &format!("{}.gguf", part + 1)).await?.as_ref());
+        for (part, kept) in kept.files.iter().enumerate() {
+            let file = Opfs.file(&id, &store::names(part).0).await?;
+            files.push(&Array::of2(&file, &kept.url.as_str().into()));
         }
         Ok(files)
     };

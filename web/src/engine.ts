@@ -9,8 +9,8 @@ import {
 import { EngineAbortError, EngineError, engineError, words } from './errors.js';
 import { checkOptions, type EngineOptions, withoutNulls } from './options.js';
 import type { Delta, EngineInfo, FromWorker, LoadProgress, Reply, Source, ToWorker } from './protocol.js';
-import { persist, sourceOf } from './source.js';
-import { absolute, runWorker, stopWorker, workerError } from './worker-client.js';
+import { persist, sourceOf, wishes } from './source.js';
+import { optional, runWorker, stopWorker, workerError } from './worker-client.js';
 
 /** Called for the events of one request. */
 interface Listener {
@@ -139,12 +139,13 @@ function loadError(error: unknown): unknown {
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   if (typeof Worker === 'undefined')
     throw new EngineError('unsupported', 'createEngine needs a browser: here are no Web Workers and no WebGPU');
-  const { model, signal, onProgress, control, workerUrl, wasmUrl, mirror, ...rest } = checkOptions(options);
+  const { model, signal, onProgress, control, workerUrl, wasmUrl, keep, mirror, headers, ...device } =
+    checkOptions(options);
   const source = sourceOf(model);
-  const wasm = wasmUrl === undefined ? undefined : absolute('wasmUrl', wasmUrl).href;
-  const given = mirror === undefined ? rest : { ...rest, mirror: absolute('mirror', mirror).href };
+  const given = { ...device, ...wishes({ keep, mirror, headers }) };
   const isFile = Array.isArray(source);
-  if (rest.keep ?? !isFile) void persist(); // a browser that asks the person needs not be waited for
+  const wasm = optional('wasmUrl', wasmUrl);
+  if (keep ?? !isFile) void persist(); // a browser that asks the person needs not be waited for
   const progress = (event: LoadProgress) => {
     hadAdapter = true;
     onProgress?.(event);

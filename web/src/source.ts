@@ -1,9 +1,9 @@
 // Which model is meant.
 
 import { models } from './models.js';
-import type { ModelSource, PinnedFile } from './options.js';
-import type { ModelFile, Source } from './protocol.js';
-import { absolute } from './worker-client.js';
+import { type LoadOptions, type ModelSource, type PinnedFile, withoutNulls } from './options.js';
+import type { DownloadOptions, ModelFile, Source } from './protocol.js';
+import { absolute, optional } from './worker-client.js';
 
 /** A model as the worker is told: absolute addresses, files in their order. */
 export function sourceOf(model: ModelSource): Source {
@@ -21,6 +21,11 @@ const nameOf = (file: Blob) => (file instanceof File ? file.name : '');
 
 function pinned({ url, ...known }: PinnedFile): ModelFile {
   return { url: absolute('model', url).href, ...known };
+}
+
+/** How a model is to come, as the worker is told. */
+export function wishes({ keep, mirror, headers }: Pick<LoadOptions, keyof DownloadOptions>): DownloadOptions {
+  return withoutNulls({ keep, mirror: optional('mirror', mirror), headers });
 }
 
 /** Asks the browser not to delete what is kept when room gets scarce. */

@@ -3,9 +3,9 @@
 import { EngineError } from './errors.js';
 import { models } from './models.js';
 import { type Addresses, checkOptions, type EngineOptions, type LoadOptions } from './options.js';
-import type { Call, KeptModel, Plan } from './protocol.js';
-import { persist, sourceOf } from './source.js';
-import { absolute, runWorker, stopWorker } from './worker-client.js';
+import type { Call, KeptModel, Plan, ToWorker } from './protocol.js';
+import { persist, sourceOf, wishes } from './source.js';
+import { optional, runWorker, stopWorker } from './worker-client.js';
 
 /** Asks a worker of its own. */
 async function ask<T>(
@@ -13,8 +13,8 @@ async function ask<T>(
   options: Addresses & Pick<LoadOptions, 'signal' | 'onProgress' | 'control'>,
 ): Promise<T> {
   const { wasmUrl, workerUrl, ...rest } = options;
-  const wasm = wasmUrl === undefined ? undefined : absolute('wasmUrl', wasmUrl).href;
-  const { worker, message } = await runWorker(workerUrl, { type: 'call', call, wasmUrl: wasm }, rest);
+  const first: ToWorker = { type: 'call', call, wasmUrl: optional('wasmUrl', wasmUrl) };
+  const { worker, message } = await runWorker(workerUrl, first, rest);
   void stopWorker(worker);
   if (message.type !== 'result') throw new EngineError('worker', 'the worker is of another version');
   return message.result as T;
@@ -43,9 +43,8 @@ export async function deleteModel(id: string, options: Addresses = {}): Promise<
 
 /** The files of a model that is kept whole, to be saved elsewhere; `downloadModel` takes them back. */
 export async function exportModel(id: string, options: Addresses = {}): Promise<File[]> {
-  const files = await ask<File[]>({ name: 'export', id }, options);
-  const kept = (await listModels(options)).find((model) => model.id === id);
-  return files.map((file, i) => new File([file], nameOf(kept?.files[i]?.url ?? `${id}.gguf`)));
+  const files = await ask<[File, url: string][]>({ name: 'export', id }, options);
+  return files.map(([file, url]) => new File([file], nameOf(url)));
 }
 
 const nameOf = (url: string) => decodeURIComponent(/[^/:]*$/.exec(url.replace(/[?#].*/, ''))?.[0] ?? 'model.gguf');
@@ -90,12 +89,4 @@ export async function plan(options: EngineOptions): Promise<ModelPlan> {
 function smaller({ memory }: Plan): string | null {
   const below = models.filter(({ bytes }) => bytes !== undefined && bytes < 0.8 * memory.weights);
   return below.at(-1)?.id ?? null;
-}
-
-/** As the worker takes them. */
-function wishes({ mirror, headers }: Pick<LoadOptions, 'mirror' | 'headers'>) {
-  return {
-    ...(mirror === undefined ? {} : { mirror: absolute('mirror', mirror).href }),
-    ...(headers ? { headers } : {}),
-  };
 }

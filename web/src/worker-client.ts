@@ -50,6 +50,10 @@ export function startWorker(workerUrl: string | URL | undefined): { worker: Work
   return { worker, release };
 }
 
+/** The absolute address of what may be none. */
+export const optional = (param: string, url: string | URL | undefined): string | undefined =>
+  url === undefined ? undefined : absolute(param, url).href;
+
 /** Starts a worker with its first message, and resolves with its answer to that; whatever fails ends the worker. */
 export function runWorker(
   workerUrl: string | URL | undefined,

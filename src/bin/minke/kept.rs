@@ -3,7 +3,7 @@
 use crate::Shared;
 use crate::source::Source;
 use clap::Args;
-use minke::model::ByteSource;
+use minke::model;
 use minke::store::{self, KeptModel, ModelSpec};
 use minke::{Error, Result};
 use serde_json::json;
@@ -16,10 +16,7 @@ pub struct Pull {
 
 impl Pull {
     pub async fn run(&self, shared: &Shared) -> Result<()> {
-        match pull(&self.model, shared).await {
-            Err(Error::Changed { .. }) => pull(&self.model, shared).await?, // what was kept of the old file is gone
-            done => done?,
-        }
+        store::again_if_changed(async || pull(&self.model, shared).await).await?;
         let store = shared.downloads.store()?;
         let id = id(&self.model)?;
         let kept = store::model(&store, &id).await?.ok_or(Error::NotKept { what: id })?;
@@ -28,23 +25,13 @@ impl Pull {
     }
 }
 
-async fn pull(model: &str, shared: &Shared) -> Result<()> {
-    let mut source = shared.downloads.open(model, false).await?;
+async fn pull(name: &str, shared: &Shared) -> Result<()> {
+    let mut source = shared.downloads.open(name, false).await?;
     if let Source::Files(_) = source {
         let problem = "it is a file here already: only a URL can be downloaded".into();
-        return Err(Error::InvalidRequest { param: model.into(), problem });
+        return Err(Error::InvalidRequest { param: name.into(), problem });
     }
-    let (header, _) = minke::model::read_header(&mut source).await?;
-    let mut piece = Vec::new();
-    for part in 0..source.parts() {
-        if part > 0 {
-            source.open_part(part).await?;
-        }
-        while source.read(&mut piece).await? {
-            piece.clear();
-        }
-    }
-    header.check_length(source.length().filter(|_| source.parts() == 1).unwrap_or(u64::MAX))
+    model::drain(&mut source).await
 }
 
 /// Lists the models in the store

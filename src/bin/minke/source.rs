@@ -164,16 +164,14 @@ pub async fn load<T>(
     check: impl Fn(&Header) -> Result<T>,
 ) -> Result<(Rc<Model>, T, Instant)> {
     let mut last_byte = Instant::now();
-    let mut again = true;
-    loop {
+    let loading = store::again_if_changed(async || {
         let mut source = shared.downloads.open(model, false).await?;
         let on_progress = |_| last_byte = Instant::now();
         let gpu = async || Gpu::request(gpu).await;
-        match model::load(&mut source, &check, gpu, &shared.model(), time::now, on_progress).await {
-            Err(Error::Changed { .. }) if again => again = false, // what was kept of the old file is gone
-            loaded => return loaded.map(|(model, checked, _)| (Rc::new(model), checked, last_byte)),
-        }
-    }
+        model::load(&mut source, &check, gpu, &shared.model(), time::now, on_progress).await
+    });
+    let (model, checked, _) = loading.await?;
+    Ok((Rc::new(model), checked, last_byte))
 }
 
 /// Loads a model with its tokenizer and template.
