@@ -1,4 +1,5 @@
-//! What turns messages into a prompt and a reply into reasoning and answer.
+//! What turns messages into a prompt and a reply into reasoning, calls of tools and answer.
 
 pub mod reasoning;
 pub mod template;
+pub mod tools;

@@ -17,3 +17,4 @@ mod sampler;
 mod store;
 mod templates;
 mod tokenizer;
+mod tools;
