@@ -1,10 +1,10 @@
 //! What is fuzzed, and the rules that must hold.
 
 use crate::{Random, shared, store};
-use minke::chat::reasoning::{Delta, ReasoningSplitter, Tag};
+use minke::chat::reasoning::{ReasoningSplitter, Tag};
 use minke::chat::template::ChatTemplate;
 use minke::config::ModelConfig;
-use minke::engine::{ChatRequest, Reply, TextParts};
+use minke::engine::{ChatRequest, Delta, Reply, TextParts};
 use minke::gguf::{Header, HeaderParser};
 use minke::tokenizer::{Special, Tokenizer};
 use serde_json::{Map, Value, json};
@@ -253,17 +253,20 @@ fn replied(
     thinking: Option<bool>,
 ) -> (String, String, bool) {
     let splitter = thinking.map(|thinking| ReasoningSplitter::new(thinking, vec![Tag::Open, Tag::Close]));
-    let mut reply = Reply::new(splitter, stop.to_vec());
-    let mut streamed = Delta::default();
-    let mut show = |delta: Delta, _| streamed += delta;
+    let mut reply = Reply::new(splitter, None, stop.to_vec());
+    let (mut reasoning, mut content) = (String::new(), String::new());
+    let mut show = |delta: Delta| {
+        reasoning += &delta.reasoning;
+        content += &delta.content;
+    };
     for token in tokens {
-        reply.push(tokenizer, *token, None, &mut show);
+        reply.push(tokenizer, *token, None, false, &mut show);
         if reply.stopped {
             break;
         }
     }
     reply.finish(&mut show);
-    assert_eq!((&streamed.content, &streamed.reasoning), (&reply.text, &reply.reasoning));
+    assert_eq!((&content, &reasoning), (&reply.text, &reply.reasoning));
     (reply.reasoning, reply.text, reply.stopped)
 }
 

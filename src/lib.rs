@@ -6,7 +6,7 @@
 //! states the mathematics.
 //!
 //! ```no_run
-//! use minke::engine::{Chat, Engine, GenerateOptions, TextParts};
+//! use minke::engine::{Chat, Control, Delta, Engine, GenerateOptions, TextParts, Thinking};
 //! use minke::{Gpu, GpuOptions, ModelOptions, model};
 //! use std::rc::Rc;
 //!
@@ -22,11 +22,11 @@
 //!     |progress| eprintln!("{progress:?}"),
 //! )
 //! .await?;
-//! let mut engine = Engine::new(&Rc::new(model), text).await?;
+//! let engine = Engine::new(&Rc::new(model), text).await?;
 //! let messages = [serde_json::json!({ "role": "user", "content": "Why is the sky blue?" })];
-//! let prompt = engine.chat_prompt(&Chat::of(&messages), jiff::civil::date(2026, 11, 27).into())?;
-//! let mut show = |delta: minke::chat::reasoning::Delta, _| print!("{}{}", delta.reasoning, delta.content);
-//! engine.generate(prompt, &GenerateOptions::default(), 0, &mut show, &|| false).await?;
+//! let prompt = engine.chat_prompt(&Chat::of(&messages), Thinking::default(), jiff::civil::date(2026, 11, 27).into())?;
+//! let mut show = |delta: Delta| print!("{}{}", delta.reasoning, delta.content);
+//! engine.generate(prompt, &GenerateOptions::default(), Control::new(0), &mut show).await?;
 //! # Ok(()) }) }
 //! ```
 

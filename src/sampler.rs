@@ -1,6 +1,6 @@
 //! Choosing the next token. This CPU sampler defines what sampling means here; shaders/sample.wgsl does the same.
 //!
-//! Order: logit bias and penalties, then temperature, min-p, top-k, typical-p and top-p, each on the
+//! Order: logit bias, penalties and mask, then temperature, min-p, top-k, typical-p and top-p, each on the
 //! distribution that the one before left, then one draw. What is equal to the last candidate kept is kept too.
 //!
 //! The draw is a race: each candidate has a random time that is exponential with its weight as the rate, and the
@@ -107,6 +107,9 @@ impl SamplingParams {
     }
 }
 
+/// What is taken from the logits of tokens that a mask leaves out.
+const MASKED: f32 = 1e30;
+
 /// The weight of the likeliest token. What weighs less than 1 is never chosen.
 const ONE: f32 = 2_147_483_648.0;
 
@@ -127,11 +130,11 @@ struct Candidate {
 }
 
 impl Sampler {
-    /// A sampler; `entropy` seeds it when the parameters have no seed.
-    pub fn new(params: SamplingParams, entropy: u64) -> Result<Self> {
+    /// A sampler; `entropy` seeds it when the parameters have no seed. `reply` are the tokens that the reply has already.
+    pub fn new(params: SamplingParams, entropy: u64, reply: &[u32]) -> Result<Self> {
         params.check()?;
         let seed = params.seed.unwrap_or(entropy);
-        Ok(Self { params, seed, counts: HashMap::new(), candidates: Vec::new() })
+        Ok(Self { params, seed, counts: counts(reply), candidates: Vec::new() })
     }
 
     /// What the draws depend on.
@@ -139,9 +142,14 @@ impl Sampler {
         self.seed
     }
 
-    /// The token at `position`, from `logits` `[n_vocab]`, which are changed by bias and penalties.
-    pub fn sample(&mut self, logits: &mut [f32], position: u32) -> Result<u32> {
+    /// The token at `position`, from `logits` `[n_vocab]`, which are changed by bias, penalties and `mask`: a bit for each
+    /// token, from the lowest of the first word on, that says whether it may be chosen. At least one may.
+    pub fn sample(&mut self, logits: &mut [f32], position: u32, mask: Option<&[u32]>) -> Result<u32> {
         self.adjust(logits);
+        if let Some(mask) = mask {
+            let is_out = |id: usize| mask.get(id / 32).is_none_or(|word| word >> (id % 32) & 1 == 0);
+            logits.iter_mut().enumerate().filter(|(id, _)| is_out(*id)).for_each(|(_, l)| *l -= MASKED);
+        }
         if logits.is_empty() || !logits.iter().all(|l| l.is_finite()) {
             return Err(Error::NotFinite);
         }
@@ -184,6 +192,13 @@ impl Sampler {
         let faster = |a: &Candidate, b: &Candidate| score(a).total_cmp(&score(b)).then(b.id.cmp(&a.id));
         c.iter().copied().max_by(faster).map(|c| c.id).ok_or(Error::NotFinite)
     }
+}
+
+/// How often each token comes.
+pub fn counts(tokens: &[u32]) -> HashMap<u32, u32> {
+    let mut counts = HashMap::new();
+    tokens.iter().for_each(|id| *counts.entry(*id).or_default() += 1);
+    counts
 }
 
 /// Keeps the candidates of the largest keys whose masses reach `target`, and all that equal the last of them.

@@ -16,6 +16,7 @@ struct Params {
     has_penalties: u32,
     has_bias: u32,
     n_vocab: u32, // no constant, so that the self-test and the model share what is compiled
+    has_mask: u32,
 }
 
 @group(0) @binding(0) var<storage, read> params: Params;

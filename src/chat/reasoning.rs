@@ -84,6 +84,11 @@ pub fn opens(prompt: &str) -> bool {
     prompt.trim_end().ends_with(OPEN)
 }
 
+/// Whether the prompt has reasoning already, such as none at all, which the reply follows.
+pub fn closes(prompt: &str) -> bool {
+    prompt.trim_end().ends_with(CLOSE)
+}
+
 impl ReasoningSplitter {
     /// A splitter for a reply that starts inside `<think>` (see [`opens`]), or may start with it. The vocabulary has those
     /// of `tokens` as tokens.
@@ -95,6 +100,11 @@ impl ReasoningSplitter {
     /// Whether the model is thinking.
     pub fn is_reasoning(&self) -> bool {
         self.part == Part::Reasoning
+    }
+
+    /// Whether nothing has been said yet, so that thinking may begin.
+    pub fn is_open(&self) -> bool {
+        self.part == Part::Start
     }
 
     /// Takes more of the reply; what can be told apart now.

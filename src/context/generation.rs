@@ -1,6 +1,6 @@
-//! A reply, token by token, with some on their way on the GPU.
+//! A reply, token by token, with some on their way on the GPU where nothing has to be known of one before the next.
 
-use super::{Batch, Context, MAX_IN_FLIGHT, PendingToken};
+use super::{Batch, Context, MAX_IN_FLIGHT, PendingToken, extent};
 use crate::gpu::Extent;
 use crate::model::gpu_sampler::token_at;
 use crate::sampler::{Sampler, SamplingParams};
@@ -14,6 +14,8 @@ pub(super) const AHEAD_MS: f64 = 20.0;
 pub struct Request<'r> {
     /// Token ids, at least one.
     pub prompt: &'r [u32],
+    /// Tokens that the reply has already: the same seed goes on after them as it would have.
+    pub reply: &'r [u32],
     /// How to choose.
     pub sampling: &'r SamplingParams,
     /// Seeds the sampler when the parameters have no seed.
@@ -22,7 +24,12 @@ pub struct Request<'r> {
     pub limit: usize,
     /// Whether the logits are wanted: then the CPU chooses, one token at a time.
     pub logits: bool,
+    /// Whether each token is one of a mask: then [`Generation::next_of`] makes it, one at a time.
+    pub masked: bool,
 }
+
+/// Gives the mask of the next token, as [`Sampler::sample`] takes it, while the GPU works on the logits.
+pub type Mask<'m> = &'m mut dyn FnMut() -> Result<Vec<u32>>;
 
 /// Tokens after a prompt, one by one.
 #[derive(Debug)]
@@ -38,6 +45,11 @@ enum Chooser {
     /// With the time when the last token was read.
     Gpu {
         read: Option<f64>,
+    },
+    /// With the token that is to be run before a mask is asked for, and whether it was chosen, and so is the batch.
+    Masked {
+        token: u32,
+        chosen: bool,
     },
     Cpu {
         sampler: Sampler,
@@ -62,36 +74,50 @@ impl Context {
         request: Request<'_>,
         cancelled: &dyn Fn() -> bool,
     ) -> Result<Generation<'_>> {
-        let Request { prompt, sampling, entropy, limit, logits } = request;
+        let Request { prompt, reply, sampling, entropy, limit, logits, masked } = request;
         if prompt.is_empty() {
             return Err(Error::InvalidRequest { param: "prompt".into(), problem: "it is empty".into() });
         }
-        self.check_fits(prompt.len() + limit)?;
-        let sampler = Sampler::new(sampling.clone(), entropy)?;
+        let tokens = [prompt, reply].concat();
+        self.check_fits(tokens.len() + limit)?;
+        let sampler = Sampler::new(sampling.clone(), entropy, reply)?;
+        let last = self.run_all_but_last(&tokens, cancelled).await?;
+        let chooser = if logits {
+            let logits = self.extend(last, &[tokens.len() - 1], cancelled).await?.concat();
+            Chooser::Cpu { sampler, last: Last::Prompt(logits) }
+        } else {
+            self.state.sampler.start(self.model.gpu(), sampling, sampler.seed(), reply);
+            if let Some((token, before)) = last.split_last().filter(|_| masked) {
+                self.extend(before, &[], cancelled).await?;
+                Chooser::Masked { token: *token, chosen: false }
+            } else {
+                let first = self.sample_after(last, cancelled).await?;
+                self.in_flight.push_back(first);
+                Chooser::Gpu { read: None }
+            }
+        };
+        Ok(Generation { context: self, left: limit.saturating_sub(1), chooser })
+    }
+
+    /// Has the cache hold `tokens` but for the last batch of them, which is returned.
+    async fn run_all_but_last<'t>(
+        &mut self,
+        tokens: &'t [u32],
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<&'t [u32]> {
         while let Some(token) = self.in_flight.front_mut() {
             self.model.gpu().receive(&mut token.read).await?; // nobody wants it any more
             self.in_flight.pop_front();
         }
-        self.reserve(prompt.len()).await?;
-        self.truncate(self.common(prompt));
+        self.reserve(tokens.len()).await?;
+        self.truncate(self.common(tokens));
         loop {
-            let (left, size) = (&prompt[self.len()..], self.batch_size());
+            let (left, size) = (&tokens[self.len()..], self.batch_size());
             if left.len() <= size {
-                break;
+                return Ok(left);
             }
             self.extend(&left[..size], &[], cancelled).await?;
         }
-        let last = &prompt[self.len()..];
-        let chooser = if logits {
-            let logits = self.extend(last, &[prompt.len() - 1], cancelled).await?.concat();
-            Chooser::Cpu { sampler, last: Last::Prompt(logits) }
-        } else {
-            self.state.sampler.start(self.model.gpu(), sampling, sampler.seed());
-            let first = self.sample_after(last, cancelled).await?;
-            self.in_flight.push_back(first);
-            Chooser::Gpu { read: None }
-        };
-        Ok(Generation { context: self, left: limit.saturating_sub(1), chooser })
     }
 
     /// Runs `tokens` and chooses the token after them.
@@ -111,6 +137,33 @@ impl Context {
         let _lock = model.lock_scratch()?;
         self.reserve(position).await?;
         Ok(self.submit_sampling(Extent { tokens: 1, positions: position as u32 }))
+    }
+
+    /// Runs `token`, which is the batch if it was `chosen`, and chooses the one after it of those that `mask` then says.
+    async fn sample_masked(
+        &mut self,
+        token: u32,
+        chosen: bool,
+        mask: Option<Mask<'_>>,
+    ) -> Result<PendingToken> {
+        let model = self.model.clone();
+        let _lock = model.lock_scratch()?;
+        let gpu = model.gpu();
+        let batch = Batch::Tokens(&[token]);
+        if chosen {
+            self.reserve(self.len() + 1).await?;
+        } else {
+            self.write(batch, &[0]).await?;
+        }
+        let extent = extent(self.len(), 1);
+        gpu.submit(self.layers_of_one(extent, true).iter().chain(&self.program.head), extent);
+        self.note(batch);
+        if let Some(mask) = mask {
+            self.state.sampler.allow(gpu, &mask()?);
+        }
+        let ring = &self.state.sampler.sampled;
+        let read = gpu.submit_and_read(&self.program.sample, extent, ring, ring.size());
+        Ok(PendingToken { read, position: extent.positions as usize })
     }
 
     fn submit_sampling(&self, extent: Extent) -> PendingToken {
@@ -134,11 +187,30 @@ impl Generation<'_> {
     /// The timeline gets all tokens but the last, which the model need not run. Dropped early, also while this waits,
     /// the generation leaves no trace of what was in flight.
     pub async fn next(&mut self) -> Result<Option<(u32, Vec<f32>)>> {
+        self.advance(None).await
+    }
+
+    /// The same, of the tokens that `mask` says; not where tokens are chosen ahead ([`Request::masked`]).
+    pub async fn next_of(&mut self, mask: Mask<'_>) -> Result<Option<(u32, Vec<f32>)>> {
+        self.advance(Some(mask)).await
+    }
+
+    async fn advance(&mut self, mask: Option<Mask<'_>>) -> Result<Option<(u32, Vec<f32>)>> {
         let context = &mut *self.context;
         match &mut self.chooser {
             Chooser::Gpu { read } => {
                 let token = next_in_flight(context, &mut self.left, read).await?;
                 Ok(token.map(|token| (token, Vec::new())))
+            }
+            Chooser::Masked { chosen: true, .. } if self.left == 0 => Ok(None),
+            Chooser::Masked { token, chosen } => {
+                self.left -= usize::from(*chosen);
+                let sampled = context.sample_masked(*token, *chosen, mask).await;
+                let Some(sampled) = unless_out_of_memory(sampled)? else { return Ok(None) };
+                context.in_flight.push_back(sampled);
+                let Some(next) = first_in_flight(context).await? else { return Ok(None) };
+                (*token, *chosen) = (next, true);
+                Ok(Some((next, Vec::new())))
             }
             Chooser::Cpu { sampler, last } => {
                 let logits = match last {
@@ -152,7 +224,9 @@ impl Generation<'_> {
                         }
                     }
                 };
-                let token = sampler.sample(&mut logits.clone(), context.len() as u32)?;
+                let mask = mask.map(|mask| mask()).transpose()?;
+                let position = context.len() as u32;
+                let token = sampler.sample(&mut logits.clone(), position, mask.as_deref())?;
                 *last = Last::Token(token);
                 Ok(Some((token, logits)))
             }
@@ -177,11 +251,7 @@ async fn next_in_flight(
             None => *left = 0,
         }
     }
-    let Some(first) = context.in_flight.front_mut() else { return Ok(None) };
-    let bytes = context.model.gpu().receive(&mut first.read).await;
-    let token = bytes.and_then(|bytes| token_at(&bytes, first.position));
-    context.in_flight.pop_front();
-    let token = token?;
+    let Some(token) = first_in_flight(context).await? else { return Ok(None) };
     let now = (context.model.now)();
     if let Some(before) = read.replace(now) {
         context.interval = now - before;
@@ -190,6 +260,15 @@ async fn next_in_flight(
         context.timeline.push(Some(token)); // it is being run
     }
     Ok(Some(token))
+}
+
+/// Waits for the first token that is on its way.
+async fn first_in_flight(context: &mut Context) -> Result<Option<u32>> {
+    let Some(first) = context.in_flight.front_mut() else { return Ok(None) };
+    let bytes = context.model.gpu().receive(&mut first.read).await;
+    let token = bytes.and_then(|bytes| token_at(&bytes, first.position));
+    context.in_flight.pop_front();
+    token.map(Some)
 }
 
 fn unless_out_of_memory<T>(result: Result<T>) -> Result<Option<T>> {

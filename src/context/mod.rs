@@ -1,9 +1,10 @@
 //! One conversation: which tokens its KV cache holds, and what is submitted to run more.
 
+mod fork;
 mod generation;
 pub mod pace;
 
-pub use generation::{Generation, Request};
+pub use generation::{Generation, Mask, Request};
 
 use crate::gpu::{Dispatch, Extent, PendingRead};
 use crate::model::kv_cache::KvCache;
@@ -298,13 +299,18 @@ impl Context {
         let gpu = self.model.gpu();
         let mut logits = Vec::with_capacity(rows.len());
         for rows in rows.chunks(MAX_ROWS) {
-            let header = [0, rows.len() as u32, 0, 0];
-            let words: Vec<u32> = header.into_iter().chain(rows.iter().map(|row| *row as u32)).collect();
-            gpu.write(&self.state.rows, 0, bytemuck::cast_slice(&words));
+            self.write_rows(rows);
             gpu.submit(&self.program.head_rows, rows.len() as u32);
             logits.extend(self.read_logits(rows.len()).await?);
         }
         Ok(logits)
+    }
+
+    /// Says which rows of the batch `head_rows` is for.
+    fn write_rows(&self, rows: &[usize]) {
+        let header = [0, rows.len() as u32, 0, 0];
+        let words: Vec<u32> = header.into_iter().chain(rows.iter().map(|row| *row as u32)).collect();
+        self.model.gpu().write(&self.state.rows, 0, bytemuck::cast_slice(&words));
     }
 
     async fn read_logits(&self, rows: usize) -> Result<Vec<Vec<f32>>> {

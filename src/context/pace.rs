@@ -19,7 +19,7 @@ pub struct Piece<'a> {
 }
 
 /// What is known of the device's speed.
-#[derive(Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub struct Pace {
     /// Milliseconds for a byte or an operation of each kernel: some are bound by the one, some by the other, and a small one may
     /// cost a hundred times less than a large one. A batch that fills no tile says little of one that does, so batches of

@@ -3,11 +3,13 @@
 //! Where clients and templates differ in more than one way, nothing but the template can tell which form it was written for:
 //! then the prompt is rendered with each, and that is taken which the template reads as it was meant.
 
+use super::thinking::Thinking;
 use crate::chat::template::{ChatTemplate, Rendered};
+use crate::chat::tools::Convention;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
 use jiff::civil::DateTime;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 
 /// Variables that are not the caller's to set by `chat_template_kwargs`.
 const RESERVED: [&str; 5] = ["messages", "tools", "add_generation_prompt", "bos_token", "eos_token"];
@@ -42,6 +44,41 @@ impl Chat {
     /// Messages, without tools.
     pub fn of(messages: &[Json]) -> Self {
         Self { messages: messages.into(), ..Self::default() }
+    }
+
+    /// The same, with a word to the system on tools where the template has none. [`Error::InvalidRequest`] where it is not
+    /// known how the model calls them either.
+    pub(super) fn for_template(&self, template: &ChatTemplate) -> Result<Self> {
+        if self.tools.is_empty() || template.mentions("tools") {
+            return Ok(self.clone());
+        }
+        if Convention::of(template).is_none() {
+            return Err(invalid("tools".into(), "this model's chat template has no place for them"));
+        }
+        let tools = self.tools.iter().map(|tool| tool["function"].to_string());
+        let list = tools.collect::<Vec<_>>().join("\n");
+        let word = format!("You can call these functions, each described by a line of JSON:\n{list}");
+        let mut chat = self.clone();
+        let is_system = |message: &Json| matches!(message["role"].as_str(), Some("system" | "developer"));
+        match chat.messages.first_mut().filter(|first| is_system(first)) {
+            Some(first) => match &mut first["content"] {
+                Json::Array(parts) => parts.push(json!({ "type": "text", "text": format!("\n\n{word}") })),
+                content => *content = format!("{}\n\n{word}", content.as_str().unwrap_or_default()).into(),
+            },
+            None => chat.messages.insert(0, json!({ "role": "system", "content": word })),
+        }
+        Ok(chat)
+    }
+
+    /// The same, with the variables by which templates let a model think or not.
+    pub(super) fn thinking(mut self, thinking: Thinking, template: &ChatTemplate) -> Self {
+        let on = if thinking.is_off() { Some(false) } else { thinking.enabled };
+        for name in ["enable_thinking", "thinking"] {
+            if let Some(on) = on.filter(|_| template.mentions(name)) {
+                self.chat_template_kwargs.entry(name).or_insert(on.into());
+            }
+        }
+        self
     }
 
     /// The prompt. Errors: [`Error::InvalidRequest`] names the message or variable, [`Error::Template`].

@@ -1,194 +1,245 @@
-//! A model that answers: template, tokenizer, context, sampler and splitter put together.
+//! A model that answers: template, tokenizer, conversations, sampler and splitter put together.
 
+mod constraint;
+mod conversations;
+mod generate;
 mod messages;
+mod overflow;
+mod prompt;
 mod reply;
 mod request;
+mod thinking;
 
+pub use constraint::{Compile, Constraint};
+pub use conversations::{Conversations, Lease};
+pub use generate::Control;
 pub use messages::Chat;
-pub use reply::{Completion, FinishReason, Logprobs, OnDelta, Reply, TokenLogprob};
-pub use request::{ChatRequest, GenerateOptions, WITHOUT_EFFECT};
+pub use overflow::Overflow;
+pub use prompt::{Prompt, TextParts};
+pub use reply::{Call, Delta, FinishReason, Logprobs, OnDelta, Reply, TokenLogprob};
+pub use request::{ChatRequest, CompletionRequest, GenerateOptions, WITHOUT_EFFECT};
+pub use thinking::{ReasoningFinish, Thinking, goes_in_circles};
 
-use crate::chat::reasoning::{self, ReasoningSplitter, Tag};
+use crate::chat::reasoning::{ReasoningSplitter, Tag};
 use crate::chat::template::ChatTemplate;
-use crate::context::{self, Context};
-use crate::gguf::Metadata;
+use crate::chat::tools::{self, CallParser, Choice, Convention, Tool};
+use crate::context;
 use crate::model::Model;
-use crate::tokenizer::{Special, Tokenizer};
+use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
+use generate::Run;
+use jiff::civil::DateTime;
+use serde::Serialize;
+use serde_json::{Value as Json, json};
 use std::rc::Rc;
 
-/// What the host knows and this crate cannot ask for in a browser.
-#[derive(Clone, Copy, Debug)]
-pub struct Moment {
-    /// The local time, for templates that print the date.
-    pub now: jiff::civil::DateTime,
-    /// Seeds the sampler when the request has no seed.
-    pub entropy: u64,
+/// A whole reply.
+#[derive(Clone, Debug, Serialize)]
+pub struct Completion {
+    /// The prompt's ids.
+    pub prompt_tokens: Vec<u32>,
+    /// The reply's ids, the end token included.
+    pub tokens: Vec<u32>,
+    /// The answer.
+    pub text: String,
+    /// What the model thought before it.
+    pub reasoning: String,
+    /// The tools that it calls.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub calls: Vec<Call>,
+    /// Why it ended.
+    pub finish_reason: FinishReason,
+    /// Why the thinking ended; None where there was none, or it did not.
+    pub reasoning_finish: Option<ReasoningFinish>,
+    /// How many of `tokens` were reasoning.
+    pub reasoning_tokens: usize,
+    /// How many of `prompt_tokens` were still in the KV cache.
+    pub cached_tokens: usize,
+    /// Of the tokens that made text, where the request asked for it.
+    #[serde(skip_serializing_if = "Logprobs::is_empty")]
+    pub logprobs: Logprobs,
+    /// How long it took.
+    pub timings: Timings,
 }
 
-/// A prompt ready to run.
-#[derive(Clone, Debug)]
-pub struct Prompt {
-    /// Token ids.
-    pub tokens: Vec<u32>,
-    /// Whether the reply starts inside `<think>`; None where the prompt is not a chat, whose reply has no parts.
-    thinking: Option<bool>,
+/// How long a reply took.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Timings {
+    /// Milliseconds to the first token; None where there was none.
+    pub time_to_first_token_ms: Option<f64>,
+    /// Of those tokens that the cache did not have.
+    pub prefill_tokens_per_second: Option<f64>,
+    /// Of those after the first.
+    pub decode_tokens_per_second: Option<f64>,
 }
 
 /// A model with its tokenizer and template.
-#[derive(Debug)]
 pub struct Engine {
-    context: Context,
+    /// Those that are idle.
+    pub conversations: Conversations,
     /// The vocabulary.
     pub tokenizer: Tokenizer,
     template: Option<ChatTemplate>,
     /// The tags that the vocabulary has as tokens.
     tags: Vec<Tag>,
+    compile: Option<Box<Compile>>,
+}
+
+impl std::fmt::Debug for Engine {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Engine").field("conversations", &self.conversations).finish_non_exhaustive()
+    }
 }
 
 impl Engine {
     /// Puts a model together with what its metadata says of text. [`Error::OutOfMemory`] where the device has no memory
     /// for a context.
     pub async fn new(model: &Rc<Model>, text: TextParts) -> Result<Self> {
-        let context = Context::new(model).await?;
+        let conversations = Conversations::new(model).await?;
         let TextParts { tokenizer, template } = text;
         let mut tags = vec![Tag::Open, Tag::Close];
-        tags.retain(|tag| tokenizer.has(tag.text()));
-        Ok(Self { context, tokenizer, template, tags })
+        tags.retain(|tag| tokenizer.id(tag.text()).is_some());
+        Ok(Self { conversations, tokenizer, template, tags, compile: None })
+    }
+
+    /// Says how grammars are made; without, a request for an answer in a form is refused.
+    pub fn with_grammars(self, compile: Box<Compile>) -> Self {
+        Self { compile: Some(compile), ..self }
     }
 
     /// The model.
     pub fn model(&self) -> &Model {
-        self.context.model()
+        self.conversations.model()
     }
 
-    /// The prompt for a chat. Control tokens inside messages are only text; earlier reasoning is dropped.
-    pub fn chat_prompt(&self, chat: &Chat, now: jiff::civil::DateTime) -> Result<Prompt> {
-        let template =
-            self.template.as_ref().ok_or_else(|| Error::MetadataMissing { key: TEMPLATE.into() })?;
-        let prompt = chat.render(template, &self.tokenizer, true, now)?;
-        let mut tokens = self.tokenizer.encode_marked(prompt.marked(), Special::Parse, prompt.mark)?;
-        self.add_bos(&mut tokens);
-        Ok(Prompt { tokens, thinking: Some(reasoning::opens(&prompt.text())) })
-    }
-
-    /// A text as it stands, special tokens recognised, nothing around it.
-    pub fn raw_prompt(&self, text: &str) -> Result<Prompt> {
-        let mut tokens = self.tokenizer.encode(text, Special::Parse)?;
-        self.add_bos(&mut tokens);
-        Ok(Prompt { tokens, thinking: None })
-    }
-
-    /// BOS in front where the model wants one and the template has not written it.
-    fn add_bos(&self, tokens: &mut Vec<u32>) {
-        if let Some(bos) = self.tokenizer.bos.filter(|_| self.tokenizer.add_bos)
-            && tokens.first() != Some(&bos)
-        {
-            tokens.insert(0, bos);
-        }
-    }
-
-    /// Answers a chat request; see [`Engine::generate`].
+    /// Answers a chat request; see [`Engine::generate`]. `now` is the local time, for templates that print the date.
     pub async fn chat(
-        &mut self,
+        &self,
         request: &ChatRequest,
-        moment: Moment,
+        now: DateTime,
+        control: Control<'_>,
         on_delta: &mut OnDelta<'_>,
-        cancelled: &dyn Fn() -> bool,
     ) -> Result<Completion> {
-        let prompt = self.chat_prompt(&request.chat, moment.now)?;
-        self.generate(prompt, &request.options, moment.entropy, on_delta, cancelled).await
+        let prompt = self.fitting_prompt(request, now)?;
+        let tools = Tool::read_all(&request.chat.tools)?;
+        let convention = self.convention().filter(|_| !tools.is_empty());
+        let mut options = request.options.clone();
+        let choice = match &request.tool_choice {
+            Json::Null => Choice::Auto,
+            choice => Choice::read(choice, &tools)?,
+        };
+        if choice != Choice::Auto {
+            options.format = Some(self.grammar_of_calls(convention, &tools, &choice, &options)?);
+        }
+        let parser = convention
+            .map(|convention| (convention, CallParser::new(convention, &tools, &call_ids(control.entropy))));
+        self.run(prompt, &options, parser, control, on_delta).await
     }
 
-    /// Generates the reply to `prompt`. `on_delta` gets it piece by piece; `cancelled` is asked between GPU submits and ends the work with [`Error::Aborted`].
+    /// The form in which the model calls tools.
+    pub fn convention(&self) -> Option<Convention> {
+        self.template.as_ref().and_then(Convention::of)
+    }
+
+    fn grammar_of_calls(
+        &self,
+        convention: Option<Convention>,
+        tools: &[Tool],
+        choice: &Choice,
+        options: &GenerateOptions,
+    ) -> Result<Json> {
+        let refuse = |param: &str, problem: &str| {
+            Err(Error::InvalidRequest { param: param.into(), problem: problem.into() })
+        };
+        let Some(convention) = convention else {
+            return refuse(
+                "tool_choice",
+                "it is not known how this model calls tools: only \"auto\" and \"none\" are",
+            );
+        };
+        if options.format.is_some() {
+            return refuse(
+                "response_format",
+                "an answer cannot be in this form where tool_choice wants a call",
+            );
+        }
+        let id = |token: &str| self.tokenizer.id(token);
+        Ok(json!({ "lark": tools::grammar(convention, tools, choice, !options.one_call, &id) }))
+    }
+
+    /// Generates the reply to `prompt`. `on_delta` gets it piece by piece. [`Error::Aborted`] where `control` says so.
     pub async fn generate(
-        &mut self,
+        &self,
         prompt: Prompt,
         options: &GenerateOptions,
-        entropy: u64,
+        control: Control<'_>,
         on_delta: &mut OnDelta<'_>,
-        cancelled: &dyn Fn() -> bool,
+    ) -> Result<Completion> {
+        self.run(prompt, options, None, control, on_delta).await
+    }
+
+    async fn run(
+        &self,
+        prompt: Prompt,
+        options: &GenerateOptions,
+        parser: Option<(Convention, CallParser)>,
+        control: Control<'_>,
+        on_delta: &mut OnDelta<'_>,
     ) -> Result<Completion> {
         options.check()?;
-        let n_ctx = self.model().n_ctx;
-        if prompt.tokens.len() >= n_ctx {
-            return Err(Error::ContextFull { needed: prompt.tokens.len() + 1, n_ctx });
-        }
-        let cached_tokens = self.context.common(&prompt.tokens);
-        let request = context::Request {
-            prompt: &prompt.tokens,
-            sampling: &options.sampling,
-            entropy,
-            limit: options.max_tokens.unwrap_or(usize::MAX).min(n_ctx - prompt.tokens.len()),
-            logits: options.logprobs,
-        };
-        let mut generation = self.context.generate(request, cancelled).await?;
+        let begun = (self.model().now)();
+        let room = self.room_after(&prompt)?;
+        let constraint = self.constraint(options.format.as_ref()).await?;
+        let mut context = self.conversations.lease(&prompt.tokens, options.cache_key.as_deref()).await?;
+        let cached_tokens = context.common(&prompt.tokens);
         let splitter = prompt.thinking.map(|thinking| ReasoningSplitter::new(thinking, self.tags.clone()));
-        let mut reply = Reply::new(splitter, options.stop.iter().map(String::as_str).collect());
-        let mut tokens = Vec::new();
-        let mut finish_reason = FinishReason::Length;
-        while let Some((token, logits)) = generation.next().await? {
-            if cancelled() {
-                return Err(Error::Aborted);
-            }
-            tokens.push(token);
-            if options.end_at(&self.tokenizer, token) {
-                finish_reason = FinishReason::Stop;
-                break;
-            }
-            let logprob = options
-                .logprobs
-                .then(|| TokenLogprob::new(&self.tokenizer, &logits, token, options.top_logprobs));
-            reply.push(&self.tokenizer, token, logprob, on_delta);
-            if reply.stopped {
+        let reply = Reply::new(splitter, parser, options.stop.iter().map(String::as_str).collect());
+        let limit = options.max_tokens.unwrap_or(usize::MAX).min(room);
+        let mut run = Run::new(&self.tokenizer, options, reply, constraint, limit, self.model().now);
+        run.replay(&control, on_delta)?;
+        while !run.is_over() {
+            let request = context::Request {
+                prompt: &prompt.tokens,
+                reply: &run.tokens,
+                sampling: &options.sampling,
+                entropy: control.entropy,
+                limit: limit - run.tokens.len(),
+                logits: options.logprobs,
+                masked: run.is_masked(),
+            };
+            let mut generation = match context.generate(request, control.cancelled).await {
+                // what other conversations keep can be computed again
+                Err(Error::OutOfMemory { .. }) if self.conversations.forget() => continue,
+                other => other?,
+            };
+            if run.follow(&mut generation, &control, on_delta).await? && !self.conversations.forget() {
                 break;
             }
         }
-        reply.finish(on_delta);
-        if reply.stopped {
-            finish_reason = FinishReason::Stop;
+        run.reply.finish(on_delta);
+        Ok(run.completion(prompt.tokens, cached_tokens, control.reply.len(), begun))
+    }
+
+    /// Most tokens that a reply to it may have.
+    fn room_after(&self, prompt: &Prompt) -> Result<usize> {
+        let (needed, n_ctx) = (prompt.tokens.len() + 1, self.model().n_ctx);
+        if needed > n_ctx { Err(Error::ContextFull { needed, n_ctx }) } else { Ok(n_ctx + 1 - needed) }
+    }
+
+    async fn constraint(&self, format: Option<&Json>) -> Result<Option<Box<dyn Constraint>>> {
+        match (format, &self.compile) {
+            (None, _) => Ok(None),
+            (Some(format), Some(compile)) => compile(format.clone()).await.map(Some),
+            (Some(format), None) => Err(Error::Unsupported {
+                what: "response_format".into(),
+                value: format.to_string(),
+                supported: Some(r#"{"type":"text"} here"#.into()),
+            }),
         }
-        Ok(Completion {
-            prompt_tokens: prompt.tokens,
-            tokens,
-            text: reply.text,
-            reasoning: reply.reasoning,
-            finish_reason,
-            reasoning_tokens: reply.reasoning_tokens,
-            cached_tokens,
-            logprobs: reply.logprobs,
-        })
     }
 }
 
-const TEMPLATE: &str = "tokenizer.chat_template";
-
-/// Tokenizer and template of a model file.
-#[derive(Debug)]
-pub struct TextParts {
-    /// The vocabulary.
-    pub tokenizer: Tokenizer,
-    /// The chat template, where the file has one.
-    pub template: Option<ChatTemplate>,
-}
-
-impl TextParts {
-    /// Reads both from the metadata.
-    pub fn from_metadata(metadata: &Metadata) -> Result<Self> {
-        // something else in its place is no template, which only a chat needs
-        let template = metadata.str(TEMPLATE).ok().flatten().map(ChatTemplate::new);
-        Ok(Self { tokenizer: Tokenizer::from_metadata(metadata)?, template })
-    }
-
-    /// The prompt text that the template makes of a chat.
-    pub fn render(
-        &self,
-        chat: &Chat,
-        add_generation_prompt: bool,
-        now: jiff::civil::DateTime,
-    ) -> Result<String> {
-        let template =
-            self.template.as_ref().ok_or_else(|| Error::MetadataMissing { key: TEMPLATE.into() })?;
-        Ok(chat.render(template, &self.tokenizer, add_generation_prompt, now)?.text())
-    }
+/// What the ids of a reply's calls begin with: the same again where it is made again.
+fn call_ids(entropy: u64) -> String {
+    format!("call_{entropy:x}_")
 }

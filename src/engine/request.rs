@@ -1,19 +1,34 @@
 //! A request in OpenAI's names.
 
 use super::messages::Chat;
+use super::overflow::Overflow;
 use super::reply::MAX_TOP_LOGPROBS;
+use super::thinking::Thinking;
 use crate::sampler::SamplingParams;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
 use serde::de::DeserializeOwned;
-use serde_json::{Map, Value as Json};
+use serde_json::{Map, Value as Json, json};
 use std::collections::HashMap;
 
-/// A chat completion request.
+/// A request for a reply to messages.
 #[derive(Clone, Debug, Default)]
 pub struct ChatRequest {
     /// What the prompt is made of.
     pub chat: Chat,
+    /// Whether tools are called, as the request has it; null if it does not say.
+    pub tool_choice: Json,
+    /// What to do where the messages do not fit the context.
+    pub overflow: Overflow,
+    /// How to generate.
+    pub options: GenerateOptions,
+}
+
+/// A request for what follows a text.
+#[derive(Clone, Debug, Default)]
+pub struct CompletionRequest {
+    /// The text.
+    pub prompt: String,
     /// How to generate.
     pub options: GenerateOptions,
 }
@@ -31,6 +46,14 @@ pub struct GenerateOptions {
     pub logprobs: bool,
     /// How many of the likeliest tokens to name beside each.
     pub top_logprobs: usize,
+    /// Whether and how long to think.
+    pub thinking: Thinking,
+    /// What the answer must be, as [`super::Compile`] takes it.
+    pub format: Option<Json>,
+    /// Whether the reply ends with the first call of a tool.
+    pub one_call: bool,
+    /// The caller's name for the conversation.
+    pub cache_key: Option<String>,
 }
 
 /// Puts a field's value where it belongs; else what is wrong with it.
@@ -40,7 +63,17 @@ type Setter = fn(&mut ChatRequest, Json) -> std::result::Result<(), String>;
 const FIELDS: &[(&str, Setter)] = &[
     ("messages", |r, v| set(&mut r.chat.messages, v)),
     ("tools", |r, v| set(&mut r.chat.tools, v)),
-    ("tool_choice", tool_choice),
+    ("tool_choice", |r, v| set(&mut r.tool_choice, v)),
+    ("parallel_tool_calls", |r, v| {
+        let mut parallel = true;
+        set(&mut parallel, v)?;
+        r.options.one_call = !parallel;
+        Ok(())
+    }),
+    ("thinking", thinking),
+    ("reasoning_effort", reasoning_effort),
+    ("overflow", |r, v| set(&mut r.overflow, v)),
+    ("prompt_cache_key", |r, v| set(&mut r.options.cache_key, v)),
     ("chat_template_kwargs", |r, v| set(&mut r.chat.chat_template_kwargs, v)),
     ("temperature", |r, v| set(&mut r.options.sampling.temperature, v)),
     ("top_k", |r, v| set(&mut r.options.sampling.top_k, v)),
@@ -58,18 +91,14 @@ const FIELDS: &[(&str, Setter)] = &[
     ("logprobs", |r, v| set(&mut r.options.logprobs, v)),
     ("top_logprobs", |r, v| set(&mut r.options.top_logprobs, v)),
     ("n", |_, v| only(v, &1.into(), "only 1 reply can be made")),
-    ("response_format", |_, v| {
-        only(v["type"].clone(), &"text".into(), r#"only {"type":"text"} is supported"#)
-    }),
+    ("response_format", response_format),
     ("modalities", |_, v| only(v, &vec!["text"].into(), r#"only ["text"] is supported"#)),
 ];
 
 /// Fields of OpenAI's API that change nothing here: there is one model, nobody else, and the usage is always told.
-pub const WITHOUT_EFFECT: [&str; 11] = [
+pub const WITHOUT_EFFECT: [&str; 9] = [
     "model",
     "metadata",
-    "parallel_tool_calls",
-    "prompt_cache_key",
     "prompt_cache_retention",
     "safety_identifier",
     "service_tier",
@@ -86,6 +115,7 @@ impl ChatRequest {
         let mut read = Self::default();
         if request.get("tool_choice").is_some_and(|choice| choice == "none") {
             request.remove("tools"); // of what it does not know of, the model calls nothing
+            request.remove("tool_choice");
         }
         let both = ["max_tokens", "max_completion_tokens"];
         if both.iter().all(|field| request.get(*field).is_some_and(|value| !value.is_null())) {
@@ -101,6 +131,38 @@ impl ChatRequest {
         Ok(read)
     }
 }
+
+impl CompletionRequest {
+    /// Reads a request, as [`ChatRequest::from_json`] does; `logprobs` is the number of alternatives here.
+    pub fn from_json(mut request: Map<String, Json>) -> Result<Self> {
+        if let Some(field) = OF_CHATS.iter().find(|field| request.get(**field).is_some_and(|v| !v.is_null()))
+        {
+            return Err(invalid(field, "only a chat has it, not the completion of a prompt".into()));
+        }
+        let prompt = match request.remove("prompt") {
+            Some(Json::String(prompt)) => prompt,
+            _ => return Err(invalid("prompt", "it must be a text".into())),
+        };
+        if let Some(top) = request.remove("logprobs").filter(|top| !top.is_null()) {
+            request.insert("logprobs".into(), true.into());
+            request.insert("top_logprobs".into(), top);
+        }
+        Ok(Self { prompt, options: ChatRequest::from_json(request)?.options })
+    }
+}
+
+/// Fields that only chats have.
+const OF_CHATS: [&str; 9] = [
+    "messages",
+    "tools",
+    "tool_choice",
+    "parallel_tool_calls",
+    "chat_template_kwargs",
+    "thinking",
+    "reasoning_effort",
+    "overflow",
+    "top_logprobs",
+];
 
 fn invalid(param: &str, problem: String) -> Error {
     Error::InvalidRequest { param: param.into(), problem }
@@ -125,12 +187,61 @@ fn only(value: Json, supported: &Json, problem: &str) -> std::result::Result<(),
     if value == *supported { Ok(()) } else { Err(format!("{value} was asked for, but {problem}")) }
 }
 
-/// `none` is seen to by [`ChatRequest::from_json`].
-fn tool_choice(_: &mut ChatRequest, value: Json) -> std::result::Result<(), String> {
-    match value.as_str() {
-        Some("auto" | "none") => Ok(()),
-        _ => Err(format!(r#"{value} is not supported, only "auto" and "none" are"#)),
+/// `{"type": "enabled" | "disabled", "budget_tokens": N}`, in Anthropic's and DeepSeek's names.
+fn thinking(request: &mut ChatRequest, value: Json) -> std::result::Result<(), String> {
+    let fields = value.as_object().ok_or("it must be an object with a type")?;
+    if let Some(name) = fields.keys().find(|name| !["type", "budget_tokens"].contains(&name.as_str())) {
+        return Err(format!("there is no {name} in it, only type and budget_tokens"));
     }
+    let enabled = match value["type"].as_str() {
+        Some("enabled") => true,
+        Some("disabled") => false,
+        _ => return Err(r#"its type must be "enabled" or "disabled""#.into()),
+    };
+    let budget: Option<usize> = match &value["budget_tokens"] {
+        Json::Null => None,
+        budget => Some(serde_json::from_value(budget.clone()).map_err(|e| format!("budget_tokens: {e}"))?),
+    };
+    request.options.thinking = Thinking { enabled: Some(enabled), budget };
+    Ok(())
+}
+
+/// OpenAI's words as budgets; `high` and more are the model's own measure. Where `thinking` says something, that counts.
+fn reasoning_effort(request: &mut ChatRequest, value: Json) -> std::result::Result<(), String> {
+    let (enabled, budget) = match value.as_str() {
+        Some("none") => (Some(false), None),
+        Some("minimal") => (None, Some(512)),
+        Some("low") => (None, Some(1024)),
+        Some("medium") => (None, Some(4096)),
+        Some("high" | "xhigh" | "max") => (None, None),
+        _ => return Err(format!("{value} is not none, minimal, low, medium, high, xhigh or max")),
+    };
+    let said = &mut request.options.thinking;
+    *said = Thinking { enabled: said.enabled.or(enabled), budget: said.budget.or(budget) };
+    Ok(())
+}
+
+/// `text`, `json_object` and `json_schema` as OpenAI has them, and a `grammar` as its custom tools do.
+fn response_format(request: &mut ChatRequest, value: Json) -> std::result::Result<(), String> {
+    request.options.format = match value["type"].as_str() {
+        Some("text") => None,
+        Some("json_object") => Some(json!({ "json_object": true })),
+        Some("json_schema") => match &value["json_schema"]["schema"] {
+            schema @ (Json::Object(_) | Json::Bool(_)) => Some(json!({ "json_schema": schema })),
+            _ => return Err("json_schema.schema must be a JSON schema".into()),
+        },
+        Some("grammar") => {
+            let grammar = &value["grammar"];
+            match (grammar["syntax"].as_str(), grammar["definition"].as_str()) {
+                (Some(syntax @ ("lark" | "regex")), Some(text)) => Some(json!({ syntax: text })),
+                _ => {
+                    return Err(r#"grammar must be {"syntax": "lark" | "regex", "definition": "..."}"#.into());
+                }
+            }
+        }
+        _ => return Err(format!("{value} has no type text, json_object, json_schema or grammar")),
+    };
+    Ok(())
 }
 
 /// JSON has only strings as keys.

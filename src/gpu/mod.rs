@@ -291,8 +291,13 @@ impl Gpu {
 
     /// Copies `from` to the start of `to`, after all submitted work.
     pub fn copy(&self, from: &Buffer, to: &Buffer) {
+        self.copy_start(from, to, from.size());
+    }
+
+    /// The same of the first `bytes` bytes, a multiple of 4, of which either has as many.
+    pub fn copy_start(&self, from: &Buffer, to: &Buffer, bytes: u64) {
         let mut encoder = self.encoder();
-        encoder.copy_buffer_to_buffer(from.raw(), 0, to.raw(), 0, from.size());
+        encoder.copy_buffer_to_buffer(from.raw(), 0, to.raw(), 0, bytes);
         self.send(encoder);
     }
 

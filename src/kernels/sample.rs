@@ -19,11 +19,11 @@ const LANES: u32 = 256;
 /// What [`sample`] binds.
 #[derive(Debug)]
 pub struct SampleBuffers<'a> {
-    /// From [`crate::sampler::SamplingParams::words`], then n_vocab.
+    /// From [`crate::sampler::SamplingParams::words`], then n_vocab and whether there is a mask.
     pub params: &'a Buffer,
     /// f32 `[n_vocab]`.
     pub logits: &'a Buffer,
-    /// Logit bias, f32 `[n_vocab]`.
+    /// Logit bias, f32 `[n_vocab]`, then a mask of a bit for each token, u32 `[n_vocab / 32]`.
     pub bias: &'a Buffer,
     /// How often the reply has each token, u32 `[n_vocab]`; the chosen one is counted.
     pub counts: &'a Buffer,

@@ -2,7 +2,7 @@
 
 use crate::gpu::{Buffer, Dispatch, Gpu};
 use crate::kernels::sample::{BESTS_BYTES, RING, SampleBuffers, candidates_bytes, sample};
-use crate::sampler::SamplingParams;
+use crate::sampler::{SamplingParams, counts};
 use crate::{Error, Result};
 
 /// A conversation's sampler.
@@ -39,7 +39,8 @@ impl GpuSampler {
         let vocabulary = |what| gpu.buffer(what, 4 * n_vocab as u64);
         let params = gpu.buffer("sampling parameters", 64)?;
         gpu.write(&params, 48, bytemuck::bytes_of(&(n_vocab as u32)));
-        let (bias, counts) = (vocabulary("logit bias")?, vocabulary("token counts")?);
+        let counts = vocabulary("token counts")?;
+        let bias = gpu.buffer("logit bias and mask", 4 * (n_vocab + n_vocab.div_ceil(32)) as u64)?;
         let sampled = gpu.buffer("sampled tokens", 4 * u64::from(RING))?;
         Ok(Self { params, bias, counts, sampled, n_vocab })
     }
@@ -70,10 +71,20 @@ impl GpuSampler {
         [&self.params, &self.bias, &self.counts, &self.sampled].into_iter()
     }
 
-    /// Begins a reply, with parameters that [`SamplingParams::check`] has passed.
-    pub fn start(&self, gpu: &Gpu, params: &SamplingParams, seed: u64) {
+    /// Begins a reply, or goes on after the tokens `reply`, without a mask. The parameters have passed
+    /// [`SamplingParams::check`].
+    pub fn start(&self, gpu: &Gpu, params: &SamplingParams, seed: u64, reply: &[u32]) {
         gpu.write(&self.params, 0, bytemuck::cast_slice(&params.words(seed)));
-        gpu.clear(&self.counts);
+        self.set_masked(gpu, false);
+        if reply.is_empty() {
+            gpu.clear(&self.counts);
+        } else {
+            let mut all = vec![0u32; self.n_vocab];
+            for (id, count) in counts(reply) {
+                all.get_mut(id as usize).into_iter().for_each(|entry| *entry = count);
+            }
+            gpu.write(&self.counts, 0, bytemuck::cast_slice(&all));
+        }
         if !params.logit_bias.is_empty() {
             let mut bias = vec![0f32; self.n_vocab];
             for (id, value) in &params.logit_bias {
@@ -81,6 +92,17 @@ impl GpuSampler {
             }
             gpu.write(&self.bias, 0, bytemuck::cast_slice(&bias));
         }
+    }
+
+    /// Lets the next choice be one of the tokens in `mask`, as [`crate::sampler::Sampler::sample`] takes it.
+    pub fn allow(&self, gpu: &Gpu, mask: &[u32]) {
+        let words = &mask[..mask.len().min(self.n_vocab.div_ceil(32))];
+        gpu.write(&self.bias, 4 * self.n_vocab as u64, bytemuck::cast_slice(words));
+        self.set_masked(gpu, true);
+    }
+
+    fn set_masked(&self, gpu: &Gpu, masked: bool) {
+        gpu.write(&self.params, 52, bytemuck::bytes_of(&u32::from(masked)));
     }
 }
 

@@ -10,13 +10,6 @@ use crate::{Error, Result};
 /// Positions of the smallest cache.
 const FIRST: usize = 1024;
 
-/// Positions to make room for where `needed` are: steps of about a fifth, so that little lies idle, and copying costs
-/// nothing beside the replies that are so long.
-fn capacity(needed: usize, n_ctx: usize) -> usize {
-    let step = FIRST.max(needed.next_power_of_two() / 8);
-    needed.next_multiple_of(step).min(n_ctx)
-}
-
 /// The types of a model's cache: those that were `asked` for, else the smallest that are exact for it. A key's error is
 /// that of a score, and so of a weight by as much as scores are large; a value's is at most the result's own.
 ///
@@ -72,6 +65,13 @@ pub struct LayerCache {
 }
 
 impl KvCache {
+    /// Positions to make room for where `needed` are: steps of about a fifth, so that little lies idle, and copying costs
+    /// nothing beside the replies that are so long.
+    pub fn capacity(needed: usize, n_ctx: usize) -> usize {
+        let step = FIRST.max(needed.next_power_of_two() / 8);
+        needed.next_multiple_of(step).min(n_ctx)
+    }
+
     /// Bytes of the cache of all layers for so many positions.
     pub fn bytes(layers: &[PositionBytes], positions: usize) -> u64 {
         layers.iter().map(|layer| positions as u64 * (layer.keys + layer.values)).sum()
@@ -85,7 +85,7 @@ impl KvCache {
 
     /// An empty cache. [`crate::Error::OutOfMemory`] where the device has no memory for it.
     pub async fn new(gpu: &Gpu, layers: &[PositionBytes], heads: Heads, n_ctx: usize) -> Result<Self> {
-        let capacity = capacity(1, n_ctx);
+        let capacity = Self::capacity(1, n_ctx);
         let mut caches = Vec::new();
         for (i, bytes) in layers.iter().enumerate() {
             caches.push(LayerCache {
@@ -116,7 +116,7 @@ impl KvCache {
         needed: usize,
         n_ctx: usize,
     ) -> Result<()> {
-        let capacity = capacity(needed, n_ctx);
+        let capacity = Self::capacity(needed, n_ctx);
         for (i, (layer, bytes)) in self.layers.iter_mut().zip(layers).enumerate() {
             grow(gpu, &mut layer.keys, bytes.keys, capacity, ("keys", i)).await?;
             grow(gpu, &mut layer.values, bytes.values, capacity, ("values", i)).await?;

@@ -180,9 +180,9 @@ impl Tokenizer {
         self.special.get(&id) == Some(&Kind::UserDefined)
     }
 
-    /// Whether there is an entry with this text.
-    pub fn has(&self, token: &str) -> bool {
-        self.tokens.iter().any(|entry| entry == token)
+    /// The entry with this text.
+    pub fn id(&self, token: &str) -> Option<u32> {
+        self.tokens.iter().position(|entry| entry == token).map(|id| id as u32)
     }
 
     /// The bytes that the id stands for; they may be part of a character.

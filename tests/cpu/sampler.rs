@@ -17,8 +17,8 @@ fn a_seed_repeats_the_reply_and_another_does_not() {
 fn penalties_change_what_was_said() {
     let greedy = SamplingParams { temperature: 0.0, ..plain() };
     let two = |params: SamplingParams| -> Vec<u32> {
-        let mut sampler = Sampler::new(params, 0).unwrap();
-        (0..3).map(|position| sampler.sample(&mut logits(), position).unwrap()).collect()
+        let mut sampler = Sampler::new(params, 0, &[]).unwrap();
+        (0..3).map(|position| sampler.sample(&mut logits(), position, None).unwrap()).collect()
     };
     assert_eq!(two(greedy.clone()), [0, 0, 0]);
     assert_eq!(two(SamplingParams { presence_penalty: 0.5, ..greedy.clone() }), [0, 1, 0]);
@@ -36,7 +36,7 @@ fn requests_are_read_in_openai_names() {
         "messages": [{ "role": "user" }], "temperature": 0.3, "logit_bias": { "7": -2 }, "max_completion_tokens": 9,
         "max_tokens": null, "stop": "x", "seed": -1, "tools": [{}], "chat_template_kwargs": { "enable_thinking": false },
     }));
-    let ChatRequest { chat, options } = read.unwrap();
+    let ChatRequest { chat, options, .. } = read.unwrap();
     assert_eq!((chat.messages.len(), chat.tools.len()), (1, 1));
     assert_eq!(chat.chat_template_kwargs["enable_thinking"], false);
     assert_eq!((options.sampling.temperature, options.sampling.seed), (0.3, Some(u64::MAX)));
@@ -68,7 +68,15 @@ fn what_a_request_asks_for_in_vain_is_refused_by_name() {
         (json!({ "seed": 1e20 }), "seed: 1e+20 is no integer of 64 bits"),
         (json!({ "stop": [1] }), "stop: it must be a string, or several"),
         (json!({ "n": 2 }), "n: 2 was asked for, but only 1 reply can be made"),
-        (json!({ "tool_choice": "required" }), "tool_choice: \"required\" is not supported"),
+        (json!({ "thinking": { "type": "yes" } }), "thinking: its type must be"),
+        (json!({ "thinking": { "type": "enabled", "budget": 5 } }), "thinking: there is no budget in it"),
+        (json!({ "reasoning_effort": "much" }), "reasoning_effort: \"much\" is not none"),
+        (json!({ "response_format": { "type": "xml" } }), "response_format: {\"type\":\"xml\"} has no type"),
+        (
+            json!({ "response_format": { "type": "json_schema" } }),
+            "response_format: json_schema.schema must be",
+        ),
+        (json!({ "overflow": "drop" }), "overflow: unknown variant `drop`"),
         (json!({ "modalities": ["audio"] }), "modalities: [\"audio\"] was asked for"),
         (
             json!({ "max_tokens": 1, "max_completion_tokens": 1 }),
@@ -86,8 +94,8 @@ fn what_a_request_asks_for_in_vain_is_refused_by_name() {
     ] {
         assert!(params.check().unwrap_err().to_string().contains(name));
     }
-    assert!(Sampler::new(plain(), 0).unwrap().sample(&mut [0.0, f32::NAN], 0).is_err());
-    assert!(Sampler::new(plain(), 0).unwrap().sample(&mut [], 0).is_err(), "no candidate");
+    assert!(Sampler::new(plain(), 0, &[]).unwrap().sample(&mut [0.0, f32::NAN], 0, None).is_err());
+    assert!(Sampler::new(plain(), 0, &[]).unwrap().sample(&mut [], 0, None).is_err(), "no candidate");
 }
 
 #[test]

@@ -1,8 +1,7 @@
 //! Scripted models from public bug reports (../shared/cases/replies.json): what of their reply a person gets.
 
 use crate::common;
-use minke::chat::reasoning::Delta;
-use minke::engine::{ChatRequest, Completion, Engine, FinishReason, TextParts};
+use minke::engine::{ChatRequest, Completion, Control, Delta, Engine, FinishReason, TextParts};
 use minke::{Error, Result};
 use pollster::block_on;
 use serde::Deserialize;
@@ -44,11 +43,15 @@ fn reply(engine: &mut Engine, case: &Case) -> Reply {
     let request = ChatRequest::from_json(fields)?;
     let prompt = match (&case.prompt, case.raw) {
         (Some(text), true) => engine.raw_prompt(text)?,
-        _ => engine.chat_prompt(&request.chat, "2025-01-01T00:00:00".parse().expect("a time"))?,
+        _ => engine.chat_prompt(
+            &request.chat,
+            request.options.thinking,
+            "2025-01-01T00:00:00".parse().expect("a time"),
+        )?,
     };
     let mut streamed = String::new();
-    let mut show = |delta: Delta, _| streamed += &delta.content;
-    let done = block_on(engine.generate(prompt, &request.options, 0, &mut show, &|| false))?;
+    let mut show = |delta: Delta| streamed += &delta.content;
+    let done = block_on(engine.generate(prompt, &request.options, Control::new(0), &mut show))?;
     Ok((done, streamed))
 }
 
@@ -67,6 +70,7 @@ fn wrong(case: &Case, reply: &Reply) -> Option<String> {
     let finish_reason = match done.finish_reason {
         FinishReason::Stop => "stop",
         FinishReason::Length => "length",
+        FinishReason::ToolCalls => "tool_calls",
     };
     let text = want.text.as_ref().is_none_or(|text| *text == done.text);
     let starts = want.text_starts.as_ref().is_none_or(|start| done.text.starts_with(start));
@@ -143,8 +147,11 @@ fn the_comparator_rejects_a_wrong_reply() {
         reasoning: want.reasoning.clone(),
         finish_reason: FinishReason::Stop,
         reasoning_tokens: 0,
+        calls: vec![],
+        reasoning_finish: None,
         cached_tokens: 0,
         logprobs: Default::default(),
+        timings: Default::default(),
     };
     let streamed = done.text.clone();
     assert_eq!(wrong(case, &Ok((done.clone(), streamed.clone()))), None);

@@ -19,7 +19,7 @@ fn with(options: &Options, model: &str, n_ctx: usize) -> Context {
 }
 
 fn request(sampling: &SamplingParams, limit: usize, logits: bool) -> Request<'_> {
-    Request { prompt: &PROMPT, sampling, entropy: 1, limit, logits }
+    Request { prompt: &PROMPT, reply: &[], sampling, entropy: 1, limit, logits, masked: false }
 }
 
 /// At most `take` tokens of a generation.

@@ -37,7 +37,15 @@ fn ids(conversation: usize, turn: usize, n: usize) -> Vec<u32> {
 fn reply(context: &mut Context, said: &mut Vec<u32>, conversation: usize, turn: usize) -> Vec<u32> {
     said.extend(ids(conversation, turn, 3 + turn % 12));
     let sampling = SamplingParams { temperature: 1.0, seed: Some(turn as u64), ..SamplingParams::default() };
-    let request = Request { prompt: said, sampling: &sampling, entropy: 0, limit: 9, logits: false };
+    let request = Request {
+        prompt: said,
+        reply: &[],
+        sampling: &sampling,
+        entropy: 0,
+        limit: 9,
+        logits: false,
+        masked: false,
+    };
     let mut generation = block_on(context.generate(request, &|| false)).expect("a reply");
     let mut tokens = Vec::new();
     // now and then a reply is dropped with tokens on their way
@@ -78,10 +86,12 @@ fn tokens_of_two_contexts_interleave() {
     let prompts = [ids(0, 0, 30), ids(1, 0, 5)];
     let request = |i: usize| Request {
         prompt: &prompts[i],
+        reply: &[],
         sampling: &greedy,
         entropy: 0,
         limit: 30,
         logits: i == 1, // chosen by the CPU
+        masked: false,
     };
     let mut contexts = [context(&model), context(&model)];
     let want = [0, 1].map(|i| {

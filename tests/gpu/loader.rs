@@ -138,7 +138,15 @@ fn logits_that_are_no_numbers_have_an_error_of_their_own() {
     bytes[norm.offset as usize..][..norm.bytes as usize].fill(0xff); // NaN
     let mut context = common::context(Rc::new(load(&bytes).expect("a model")));
     let sampling = SamplingParams::default();
-    let request = Request { prompt: &[1], sampling: &sampling, entropy: 0, limit: 1, logits: false };
+    let request = Request {
+        prompt: &[1],
+        reply: &[],
+        sampling: &sampling,
+        entropy: 0,
+        limit: 1,
+        logits: false,
+        masked: false,
+    };
     let mut generation = block_on(context.generate(request, &|| false)).expect("a token on its way");
     assert_refused(block_on(generation.next()), "not_finite", &["logits"]);
 }

@@ -25,7 +25,15 @@ fn run(gpu: &Gpu, file: &[u8], options: &ModelOptions) -> Result<()> {
     ))?;
     let mut context = block_on(Context::new(&Rc::new(model)))?;
     let sampling = SamplingParams::default();
-    let request = Request { prompt: &[1, 2, 3], sampling: &sampling, entropy: 0, limit: 4, logits: false };
+    let request = Request {
+        prompt: &[1, 2, 3],
+        reply: &[],
+        sampling: &sampling,
+        entropy: 0,
+        limit: 4,
+        logits: false,
+        masked: false,
+    };
     let mut generation = block_on(context.generate(request, &|| false))?;
     while block_on(generation.next())?.is_some() {}
     Ok(())

@@ -33,7 +33,7 @@ impl OnGpu {
 
     /// A reply's tokens at positions 0 to `n` - 1, all from the same logits.
     fn tokens(&self, params: &SamplingParams, n: u32) -> minke::Result<Vec<u32>> {
-        self.sampler.start(&self.gpu, params, params.seed.unwrap_or(0));
+        self.sampler.start(&self.gpu, params, params.seed.unwrap_or(0), &[]);
         // as if the logits followed position -1
         self.gpu.write(&self.batch, 0, bytemuck::cast_slice(&[u32::MAX, 1, 0, 0, 0]));
         let mut tokens = Vec::new();
@@ -166,8 +166,8 @@ fn greedy_replies_are_equal() {
         SamplingParams { frequency_penalty: 0.25, presence_penalty: -0.5, ..greedy.clone() },
         SamplingParams { repetition_penalty: 2.0, logit_bias: HashMap::from([(3, 25.0)]), ..greedy.clone() },
     ] {
-        let mut sampler = Sampler::new(params.clone(), 0).unwrap();
-        let cpu: Vec<u32> = (0..50).map(|p| sampler.sample(&mut logits.clone(), p).unwrap()).collect();
+        let mut sampler = Sampler::new(params.clone(), 0, &[]).unwrap();
+        let cpu: Vec<u32> = (0..50).map(|p| sampler.sample(&mut logits.clone(), p, None).unwrap()).collect();
         assert_eq!(on_gpu.tokens(&params, 50).unwrap(), cpu, "{params:?}");
         assert_eq!(on_gpu.tokens(&params, 50).unwrap(), cpu, "the second reply starts anew: {params:?}");
     }

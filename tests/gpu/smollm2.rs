@@ -2,7 +2,7 @@
 
 use crate::common::{self, Options};
 use minke::context::Context;
-use minke::engine::{Engine, TextParts};
+use minke::engine::{Control, Engine, TextParts};
 use minke::kv_type::KvTypes;
 use minke::sampler::argmax;
 use minke::tokenizer::Special;
@@ -101,14 +101,14 @@ fn the_engine_streams_what_it_returns() {
     let path = common::cached(common::SMOLLM2);
     let text = TextParts::from_metadata(&common::header(&path).metadata).expect("a tokenizer");
     let model = common::load(&path, &exact(), Some(256)).expect("SmolLM2");
-    let mut engine = block_on(Engine::new(&model, text)).expect("a context");
+    let engine = block_on(Engine::new(&model, text)).expect("a context");
     let mut options = minke::engine::GenerateOptions::default();
     options.sampling.temperature = 0.0;
     options.max_tokens = Some(8);
     let prompt = engine.raw_prompt(&case.text).unwrap();
     let mut streamed = String::new();
-    let mut show = |delta: minke::chat::reasoning::Delta, _| streamed += &delta.content;
-    let done = block_on(engine.generate(prompt, &options, 0, &mut show, &|| false)).unwrap();
+    let mut show = |delta: minke::engine::Delta| streamed += &delta.content;
+    let done = block_on(engine.generate(prompt, &options, Control::new(0), &mut show)).unwrap();
     assert_eq!(done.tokens, case.greedy);
     assert_eq!(streamed, done.text);
     assert_eq!(done.text, case.greedy_text.trim_end_matches("<|im_end|>"));
@@ -117,7 +117,7 @@ fn the_engine_streams_what_it_returns() {
     options.top_logprobs = 20;
     options.sampling.temperature = 0.1;
     let prompt = engine.raw_prompt(&case.text).unwrap();
-    let done = block_on(engine.generate(prompt, &options, 0, &mut |_, _| {}, &|| false)).unwrap();
+    let done = block_on(engine.generate(prompt, &options, Control::new(0), &mut |_| {})).unwrap();
     let texts = done.tokens.iter().filter(|id| !engine.tokenizer.is_end(**id)).count();
     assert_eq!(done.logprobs.content.len(), texts);
     let (first, golden_top) = (&done.logprobs.content[0], &case.checks.last().unwrap().top20);
@@ -129,17 +129,22 @@ fn the_engine_streams_what_it_returns() {
     }
     options.top_logprobs = 21;
     let prompt = engine.raw_prompt(&case.text).unwrap();
-    let refused = block_on(engine.generate(prompt, &options, 0, &mut |_, _| {}, &|| false));
+    let refused = block_on(engine.generate(prompt, &options, Control::new(0), &mut |_| {}));
     assert!(refused.unwrap_err().to_string().contains("top_logprobs"));
     options = minke::engine::GenerateOptions { max_tokens: Some(8), ..Default::default() };
     options.sampling.temperature = 0.0;
     // a second turn reuses the cache; a stop string ends the text before it; an abort is an abort
     options.stop = vec!["France".into()];
     let prompt = engine.raw_prompt(&case.text).unwrap();
-    let done = block_on(engine.generate(prompt.clone(), &options, 0, &mut |_, _| {}, &|| false)).unwrap();
+    let done = block_on(engine.generate(prompt.clone(), &options, Control::new(0), &mut |_| {})).unwrap();
     assert_eq!(done.cached_tokens, case.ids.len() - 1);
     assert_eq!(done.text, "The capital of ");
-    let aborted = block_on(engine.generate(prompt, &options, 0, &mut |_, _| {}, &|| true));
+    let aborted = block_on(engine.generate(
+        prompt,
+        &options,
+        Control { cancelled: &|| true, ..Control::new(0) },
+        &mut |_| {},
+    ));
     assert!(matches!(aborted, Err(minke::Error::Aborted)), "{aborted:?}");
 }
 

@@ -4,9 +4,8 @@ use crate::source::{json_file, load, load_engine};
 use crate::text::{messages, moment};
 use crate::{Shared, print};
 use clap::Args;
-use minke::chat::reasoning::Delta;
 use minke::context::Context;
-use minke::engine::{Chat, GenerateOptions};
+use minke::engine::{Chat, Control, Delta, GenerateOptions, Thinking};
 use minke::sampler::SamplingParams;
 use minke::{Error, Result};
 use serde_json::json;
@@ -145,19 +144,19 @@ impl Run {
             (Some(path), _) => messages(path)?,
             (None, text) => vec![json!({ "role": "user", "content": text })],
         };
-        let mut engine = load_engine(&self.model, shared).await?;
+        let engine = load_engine(&self.model, shared).await?;
         let moment = moment();
         let prompt = match (&self.prompt, self.raw) {
             (Some(text), true) => engine.raw_prompt(text)?,
-            _ => engine.chat_prompt(&Chat::of(&messages), moment.now)?,
+            _ => engine.chat_prompt(&Chat::of(&messages), Thinking::default(), moment.now)?,
         };
         let options = self.sampling.options(self.n);
-        let mut show = |delta: Delta, _| {
+        let mut show = |delta: Delta| {
             if !shared.json {
                 print(format_args!("{}{}", delta.reasoning, delta.content));
             }
         };
-        let done = engine.generate(prompt, &options, moment.entropy, &mut show, &|| false).await?;
+        let done = engine.generate(prompt, &options, Control::new(moment.entropy), &mut show).await?;
         let value = json!({
             "prompt_tokens": done.prompt_tokens,
             "tokens": done.tokens,

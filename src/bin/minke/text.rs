@@ -3,7 +3,7 @@
 use crate::source::{json_file, read_header};
 use crate::{Shared, print};
 use clap::Args;
-use minke::engine::{Chat, Moment, TextParts};
+use minke::engine::{Chat, TextParts};
 use minke::tokenizer::{Special, Tokenizer};
 use minke::{Error, Result};
 use serde::Deserialize;
@@ -83,6 +83,13 @@ pub fn messages(path: &str) -> Result<Vec<Value>> {
     Ok(match json_file(path)? {
         Messages::Array(messages) | Messages::Object { messages } => messages,
     })
+}
+
+/// When something is asked.
+pub struct Moment {
+    pub now: jiff::civil::DateTime,
+    /// Another one each time.
+    pub entropy: u64,
 }
 
 /// The time, UTC, and a seed from it.

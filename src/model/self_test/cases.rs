@@ -276,15 +276,15 @@ fn choice(gpu: &Gpu) -> Result<Case> {
         seed: Some(1818),
     };
     let logits: Vec<f32> = Random(7).floats(COLS).iter().map(|v| 10.0 * v).collect();
-    let mut sampler = Sampler::new(params.clone(), 0)?;
-    let tokens: Result<Vec<u32>> = (0..24).map(|p| sampler.sample(&mut logits.clone(), p)).collect();
+    let mut sampler = Sampler::new(params.clone(), 0, &[])?;
+    let tokens: Result<Vec<u32>> = (0..24).map(|p| sampler.sample(&mut logits.clone(), p, None)).collect();
     let want: Vec<f64> = tokens?.into_iter().map(f64::from).collect();
     // the first token comes after position -1
     let batch = gpu.buffer_with("batch", bytemuck::cast_slice(&[u32::MAX, 1, 0, 0, 0]))?;
     let on_gpu = GpuSampler::new(gpu, COLS)?;
     let logits = floats(gpu, "logits", &logits)?;
     let dispatches = on_gpu.dispatches(gpu, &SamplerScratch::new(gpu, COLS)?, &logits, &batch);
-    on_gpu.start(gpu, &params, sampler.seed());
+    on_gpu.start(gpu, &params, sampler.seed(), &[]);
     gpu.submit(std::iter::repeat_n(&dispatches, want.len()).flatten(), 1);
     let scale = vec![0.0; want.len()];
     Ok(Case { values: Values::Integers, ..case("sample", on_gpu.sampled, want, scale, 0.0) })

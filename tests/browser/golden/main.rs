@@ -3,10 +3,9 @@
 #![cfg(target_arch = "wasm32")]
 
 use js_sys::{Array, Float32Array};
-use minke::chat::reasoning::Delta;
 use minke::chat::template::ChatTemplate;
 use minke::context::Context;
-use minke::engine::{ChatRequest, Engine, TextParts};
+use minke::engine::{ChatRequest, Control, Delta, Engine, TextParts};
 use minke::gguf::{Header, HeaderParser};
 use minke::gpu::{Gpu, GpuOptions};
 use minke::kernels::matvec::{Output, RowTile, matvec_tiled};
@@ -138,11 +137,13 @@ impl GoldenEngine {
         let engine = self.engine.as_mut().ok_or_else(|| JsError::new("no model is loaded"))?;
         let prompt = match prompt {
             Some(text) => engine.raw_prompt(&text)?,
-            None => engine.chat_prompt(&request.chat, "2025-01-01T00:00:00".parse()?)?,
+            None => {
+                engine.chat_prompt(&request.chat, request.options.thinking, "2025-01-01T00:00:00".parse()?)?
+            }
         };
         let mut streamed = String::new();
-        let mut show = |delta: Delta, _| streamed += &delta.content;
-        let done = engine.generate(prompt, &request.options, 0, &mut show, &|| false).await?;
+        let mut show = |delta: Delta| streamed += &delta.content;
+        let done = engine.generate(prompt, &request.options, Control::new(0), &mut show).await?;
         to_js(&serde_json::json!({ "reply": done, "streamed": streamed }))
     }
 }

@@ -183,7 +183,7 @@ fn machine() -> Value {
 }
 
 fn request<'r>(prompt: &'r [u32], sampling: &'r SamplingParams) -> Request<'r> {
-    Request { prompt, sampling, entropy: 0, limit: 1, logits: false }
+    Request { prompt, reply: &[], sampling, entropy: 0, limit: 1, logits: false, masked: false }
 }
 
 fn greedy() -> SamplingParams {
