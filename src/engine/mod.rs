@@ -5,6 +5,7 @@ mod conversations;
 mod generate;
 mod messages;
 mod overflow;
+mod pooling;
 mod prompt;
 mod reply;
 mod request;
@@ -15,6 +16,7 @@ pub use conversations::{Conversations, Lease};
 pub use generate::Control;
 pub use messages::Chat;
 pub use overflow::Overflow;
+pub use pooling::Pooling;
 pub use prompt::{Prompt, TextParts};
 pub use reply::{Call, Delta, FinishReason, Logprobs, OnDelta, Reply, TokenLogprob};
 pub use request::{ChatRequest, CompletionRequest, GenerateOptions, WITHOUT_EFFECT};
@@ -23,7 +25,7 @@ pub use thinking::{ReasoningFinish, Thinking, goes_in_circles};
 use crate::chat::reasoning::{ReasoningSplitter, Tag};
 use crate::chat::template::ChatTemplate;
 use crate::chat::tools::{self, CallParser, Choice, Convention, Tool};
-use crate::context;
+use crate::context::{self, Context};
 use crate::model::Model;
 use crate::tokenizer::Tokenizer;
 use crate::{Error, Result};
@@ -224,6 +226,29 @@ impl Engine {
     fn room_after(&self, prompt: &Prompt) -> Result<usize> {
         let (needed, n_ctx) = (prompt.tokens.len() + 1, self.model().n_ctx);
         if needed > n_ctx { Err(Error::ContextFull { needed, n_ctx }) } else { Ok(n_ctx + 1 - needed) }
+    }
+
+    /// What a text means: the last layer's output, pooled over its tokens, `[n_embd]` of length 1; and how many tokens it has.
+    ///
+    /// [`Error::ContextFull`], [`Error::InvalidRequest`] of a text without tokens, [`Error::Aborted`].
+    pub async fn embed(
+        &self,
+        text: &str,
+        pooling: Pooling,
+        cancelled: &dyn Fn() -> bool,
+    ) -> Result<(Vec<f32>, usize)> {
+        let tokens = self.raw_prompt(text)?.tokens;
+        if tokens.is_empty() {
+            return Err(Error::InvalidRequest { param: "input".into(), problem: "it is empty".into() });
+        }
+        let mut context = match Context::new(self.conversations.model()).await {
+            Err(Error::OutOfMemory { .. }) if self.conversations.forget() => {
+                Context::new(self.conversations.model()).await?
+            }
+            other => other?,
+        };
+        let hidden = context.hidden(&tokens, cancelled).await?;
+        Ok((pooling.of(&hidden), tokens.len()))
     }
 
     async fn constraint(&self, format: Option<&Json>) -> Result<Option<Box<dyn Constraint>>> {

@@ -6,7 +6,7 @@ use super::overflow::{Overflow, Turns};
 use super::request::ChatRequest;
 use super::thinking::{self, Thinking};
 use crate::chat::reasoning;
-use crate::chat::template::ChatTemplate;
+use crate::chat::template::{ChatTemplate, Rendered};
 use crate::gguf::Metadata;
 use crate::tokenizer::{Special, Tokenizer};
 use crate::{Error, Result};
@@ -29,14 +29,25 @@ impl Engine {
 
     /// The prompt for a chat. Control tokens inside messages are only text; earlier reasoning is dropped.
     pub fn chat_prompt(&self, chat: &Chat, thinking: Thinking, now: DateTime) -> Result<Prompt> {
-        let template = self.template()?;
-        let chat = chat.for_template(template)?.thinking(thinking, template);
-        let rendered = chat.render(template, &self.tokenizer, true, now)?;
+        let rendered = self.render(chat, thinking, true, now)?;
         let opening = self.opening(&rendered.text(), thinking)?;
         let (marked, whole) = (rendered.marked().to_owned() + opening, rendered.text() + opening);
         let mut tokens = self.tokenizer.encode_marked(&marked, Special::Parse, rendered.mark)?;
         self.add_bos(&mut tokens);
         Ok(Prompt { tokens, thinking: Some(reasoning::opens(&whole)) })
+    }
+
+    /// The text that the template makes of a chat, before what makes the model think or not.
+    pub fn render(
+        &self,
+        chat: &Chat,
+        thinking: Thinking,
+        add_generation_prompt: bool,
+        now: DateTime,
+    ) -> Result<Rendered> {
+        let template = self.template()?;
+        let chat = chat.for_template(template)?.thinking(thinking, template);
+        chat.render(template, &self.tokenizer, add_generation_prompt, now)
     }
 
     /// What the reply is made to begin with, so that the model thinks, or does not.

@@ -176,6 +176,11 @@ impl Tokenizer {
         self.special.get(&id) == Some(&Kind::Control)
     }
 
+    /// Whether it is a control token or a user-defined one, and so no part of ordinary text.
+    pub fn is_special(&self, id: u32) -> bool {
+        self.special.contains_key(&id)
+    }
+
     fn is_user_defined(&self, id: u32) -> bool {
         self.special.get(&id) == Some(&Kind::UserDefined)
     }
