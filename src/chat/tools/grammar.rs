@@ -13,6 +13,7 @@ enum Part {
     /// A mark that is a token of the vocabulary.
     Token(u32),
     Schema(Json),
+    Rule(&'static str),
 }
 
 /// The grammar of an answer that calls what `choice` says: one tool, or several calls where `parallel`. With [`Choice::Auto`]
@@ -31,13 +32,14 @@ pub fn grammar(
     }
     let form = Form { convention, is_free, token: &token };
     let mut rules = form.start();
-    let more = if parallel { " more*" } else { "" };
-    rules.push(("calls", format!("call{more} {}", rule(form.end()))));
+    let mut calls = vec![Part::Rule("call")];
     if parallel {
-        rules.push(("more", format!("{} call", rule(form.between()))));
+        calls.push(Part::Rule("more*"));
+        rules.push(("more", rule([form.between(), vec![Part::Rule("call")]])));
     }
+    rules.push(("calls", rule([calls, form.end()])));
     let is_chosen = |tool: &&Tool| !matches!(choice, Choice::Function(name) if *name != tool.name);
-    let calls: Vec<String> = tools.iter().filter(is_chosen).map(|tool| rule(form.call(tool))).collect();
+    let calls: Vec<String> = tools.iter().filter(is_chosen).map(|tool| rule([form.call(tool)])).collect();
     rules.push(("call", calls.join("\n  | ")));
     Some(rules.iter().map(|(name, body)| format!("{name}: {body}\n")).collect())
 }
@@ -118,27 +120,25 @@ impl Form<'_> {
         schema.into()
     }
 
-    /// Text up to the first mark, where there may be text. A lazy rule ends with the mark, so that it cannot be read as text.
+    /// How the answer starts. Where a mark is text, a lazy rule ends with it, so that it cannot be read as other text.
     fn start(&self) -> Rules {
         let begin = self.begin();
+        let calls = || vec![Part::Rule("calls")];
+        if !self.is_free {
+            return vec![("start", rule([begin, calls()]))];
+        }
+        let any = ("TEXT", "/(?s:.*)/".into());
         match begin.split_first() {
-            _ if !self.is_free => vec![("start", format!("{} calls", rule(begin)))],
             None => {
                 let tagged = (self.token)(PYTHON_TAG).map(|id| format!(" | TEXT <[{id}]> calls"));
                 let start = format!("TEXT | calls{}", tagged.unwrap_or_default());
                 vec![("start", start), ("TEXT", r"/(?s:\s*[^\s{].*)?/".into())]
             }
             Some((Part::Text(mark), rest)) => {
-                let start = format!("TEXT | open {} calls", rule(rest.to_vec()));
-                vec![
-                    ("start", start),
-                    ("open[lazy]", format!("TEXT {}", literal(mark))),
-                    ("TEXT", "/(?s:.*)/".into()),
-                ]
+                let start = rule([vec![Part::Rule("TEXT | open")], rest.to_vec(), calls()]);
+                vec![("start", start), ("open[lazy]", format!("TEXT {}", literal(mark))), any]
             }
-            Some(_) => {
-                vec![("start", format!("TEXT | TEXT {} calls", rule(begin))), ("TEXT", "/(?s:.*)/".into())]
-            }
+            Some(_) => vec![("start", rule([vec![Part::Rule("TEXT | TEXT")], begin, calls()])), any],
         }
     }
 }
@@ -148,9 +148,9 @@ fn text_of(text: &str) -> Part {
 }
 
 /// A rule's body; neighbouring texts are one.
-fn rule(parts: Vec<Part>) -> String {
+fn rule<const N: usize>(parts: [Vec<Part>; N]) -> String {
     let mut merged: Vec<Part> = Vec::new();
-    for part in parts {
+    for part in parts.into_iter().flatten() {
         match (merged.last_mut(), part) {
             (Some(Part::Text(text)), Part::Text(more)) => *text += &more,
             (_, part) => merged.push(part),
@@ -160,6 +160,7 @@ fn rule(parts: Vec<Part>) -> String {
         Part::Text(text) => literal(text),
         Part::Token(id) => format!("<[{id}]>"),
         Part::Schema(schema) => format!("%json {}", escaped(schema)),
+        Part::Rule(name) => (*name).into(),
     });
     written.collect::<Vec<_>>().join(" ")
 }

@@ -3,6 +3,7 @@
 //! [`CallParser`] reads calls out of an answer; [`grammar`] says in which form they must be.
 
 mod grammar;
+mod head;
 mod object;
 mod parser;
 
