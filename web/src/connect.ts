@@ -205,7 +205,7 @@ class Remote implements ChatEngine {
 
   /** What the server sent, unless it is an error. vLLM's older versions mark those by their `object`. */
   #parse<Value extends object>(path: string, text: string): Value {
-    let value: { error?: unknown; object?: unknown } | null = null;
+    let value: { error?: unknown; object?: unknown } | null | undefined;
     try {
       value = JSON.parse(text) as typeof value;
     } catch {

@@ -42,19 +42,27 @@ export async function* readEvents(body: ReadableStream<Uint8Array>): AsyncGenera
   if (last && last !== DONE) yield last;
 }
 
-/** Events of values as they come, and `[DONE]`; an error is an event too, `describe`d. Cancelling it ends the values. */
-export function eventStream(values: AsyncIterable<unknown>, describe: (error: unknown) => unknown): ReadableStream {
+/**
+ * Events of values as they come, and `[DONE]`. An error is an event too, as it is described; where it is not, the stream
+ * itself fails with it. Cancelling the stream ends the values.
+ */
+export function writeEvents(
+  values: AsyncIterable<unknown>,
+  describe: (error: unknown) => object | undefined,
+): ReadableStream<Uint8Array> {
   const iterator = values[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   const event = (data: string) => encoder.encode(`data: ${data}\n\n`);
-  return new ReadableStream<Uint8Array>({
+  return new ReadableStream({
     async pull(controller) {
       try {
         const { done, value } = await iterator.next();
         controller.enqueue(event(done ? DONE : JSON.stringify(value)));
         if (done) controller.close();
       } catch (error) {
-        controller.enqueue(event(JSON.stringify(describe(error))));
+        const described = describe(error);
+        if (!described) return controller.error(error);
+        controller.enqueue(event(JSON.stringify(described)));
         controller.close();
       }
     },
