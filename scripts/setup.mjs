@@ -9,6 +9,7 @@ import { fileURLToPath } from 'node:url';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 export const modelsFolder = join(root, '.cache/models');
+export const pythonFolder = join(root, '.cache/python');
 
 /** A reason to stop that is not a bug: printed without a stack. */
 export class Stop extends Error {}
@@ -191,11 +192,18 @@ export function python() {
   return path;
 }
 
+const INSTALL = ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', pythonFolder];
+
 /** The Python package `gguf`, whose dequantisation the tests compare with. */
 export function pythonGguf() {
-  const folder = join(root, '.cache/python');
-  if (existsSync(join(folder, 'gguf')) && existsSync(join(folder, 'numpy'))) return;
-  run(python(), ['-m', 'pip', 'install', '--quiet', '--no-deps', '--target', folder, 'gguf==0.19.0', 'numpy>=1.26']);
+  if (existsSync(join(pythonFolder, 'gguf')) && existsSync(join(pythonFolder, 'numpy'))) return;
+  run(python(), [...INSTALL, 'gguf==0.19.0', 'numpy>=1.26']);
+}
+
+/** llama.cpp's own server (34 MB), which the tests of `connect` ask. Without a wheel for this machine they are skipped. */
+export function llamaServer() {
+  if (existsSync(join(pythonFolder, 'xllamacpp'))) return;
+  ask(python(), [...INSTALL, '--only-binary=:all:', 'xllamacpp==2026.10.11549']);
 }
 
 /** Downloads a model once; a file in the cache has passed its check. */
@@ -234,6 +242,7 @@ export function setup() {
   qwen2Model();
   deepseekParts();
   pythonGguf();
+  llamaServer();
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await command(setup);
