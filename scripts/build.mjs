@@ -1,6 +1,6 @@
 // `npm run build`: the engine as wasm, the npm package in dist/, the static page in site/.
 
-import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { copyFileSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { command, npmPackages, root, run, tool, wasmCargo } from './setup.mjs';
@@ -46,15 +46,18 @@ function compile() {
   tool('wasm-opt', ['-Oz', ...features, join(generated, 'minke_bg.wasm'), '-o', optimised]);
 }
 
-/** The package: one file a module, so that any bundler finds the worker and the wasm beside them. */
-function assemble() {
+/**
+ * The package: a file for each module of the page's, and the whole worker in one, so that it can be copied, or imported from
+ * elsewhere, alone. Bundlers find worker and wasm beside the modules.
+ */
+export function assemble() {
   rmSync(dist, { recursive: true, force: true });
   tool('tsc', ['-p', 'web']);
-  mkdirSync(join(dist, 'generated'), { recursive: true });
-  for (const name of readdirSync(generated).filter((name) => /^minke\.(js|d\.ts)$/.test(name))) {
-    copyFileSync(join(generated, name), join(dist, 'generated', name));
-  }
+  tool('rolldown', [join(root, 'web/src/worker.ts'), '--file', join(dist, 'worker.js'), '--logLevel', 'warn']);
+  writeFileSync(join(dist, 'worker.d.ts'), 'export {};\n');
   copyFileSync(join(generated, 'engine.wasm'), join(dist, 'engine.wasm'));
+  // what a bundler that is told to treat it as a file makes of it
+  writeFileSync(join(dist, 'engine.d.wasm.ts'), 'declare const address: string;\nexport default address;\n');
 }
 
 /** The engine with the bindings that only tests need. */

@@ -50,6 +50,7 @@ const TOOLS = {
   publint: 'publint/src/cli.js',
   tsc: 'typescript/bin/tsc',
   vite: 'vite/bin/vite.js',
+  rolldown: 'rolldown/bin/cli.mjs',
   'wasm-opt': 'binaryen/bin/wasm-opt',
 };
 

@@ -8,9 +8,9 @@ import {
 } from './chat.js';
 import { EngineAbortError, EngineError, engineError, words } from './errors.js';
 import { checkOptions, type EngineOptions, withoutNulls } from './options.js';
-import type { Delta, EngineInfo, FromWorker, LoadProgress, Reply, Source, ToWorker } from './protocol.js';
+import type { Delta, EngineInfo, First, FromWorker, LoadProgress, Reply, Source, ToWorker } from './protocol.js';
 import { persist, sourceOf, wishes } from './source.js';
-import { optional, runWorker, stopWorker, workerError } from './worker-client.js';
+import { runWorker, stopWorker, workerError } from './worker-client.js';
 
 /** Called for the events of one request. */
 interface Listener {
@@ -139,22 +139,22 @@ function loadError(error: unknown): unknown {
 export async function createEngine(options: EngineOptions): Promise<Engine> {
   if (typeof Worker === 'undefined')
     throw new EngineError('unsupported', 'createEngine needs a browser: here are no Web Workers and no WebGPU');
-  const { model, signal, onProgress, control, workerUrl, wasmUrl, keep, mirror, headers, ...device } =
+  const { model, signal, onProgress, control, worker, workerUrl, wasmUrl, keep, mirror, headers, ...device } =
     checkOptions(options);
   const source = sourceOf(model);
   const given = { ...device, ...wishes({ keep, mirror, headers }) };
   const isFile = Array.isArray(source);
-  const wasm = optional('wasmUrl', wasmUrl);
   if (keep ?? !isFile) void persist(); // a browser that asks the person needs not be waited for
   const progress = (event: LoadProgress) => {
     hadAdapter = true;
     onProgress?.(event);
   };
-  const first: ToWorker = { type: 'load', source, options: given, wasmUrl: wasm };
+  const first: First = { type: 'load', source, options: given };
+  const addresses = { worker, workerUrl, wasmUrl };
   try {
-    const { worker, message } = await runWorker(workerUrl, first, { signal, control, onProgress: progress });
-    if (message.type !== 'loaded') throw new EngineError('worker', 'the worker is of another version');
-    return new Engine(worker, nameOf(source), message.info);
+    const started = await runWorker(addresses, first, { signal, control, onProgress: progress });
+    if (started.message.type !== 'loaded') throw new EngineError('worker', 'the worker is of another version');
+    return new Engine(started.worker, nameOf(source), started.message.info);
   } catch (error) {
     throw loadError(error);
   }

@@ -31,3 +31,11 @@ export function engineError(data: { code: string; message: string }): EngineErro
 
 /** What went wrong, of whatever was thrown. */
 export const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** What to do where worker or wasm are not found. */
+export const COPY_HINT =
+  "worker.js and engine.wasm are in minke's folder dist: copy both to where they are served, and say where with workerUrl " +
+  "and wasmUrl; on another origin they need CORS headers, and a page's policy must allow them (worker-src, script-src)";
+
+/** Of the worker; only another one helps. */
+export const failure = (problem: string) => new EngineError('worker', `the engine's worker failed: ${problem}`);

@@ -3,6 +3,7 @@
 import { EngineError } from './errors.js';
 import { LoadControl } from './control.js';
 import type { DeviceOptions, DownloadOptions, KvTypes, LoadProgress, ModelFile, Tuning } from './protocol.js';
+import { isTrusted, type TrustedAddress } from './trusted.js';
 
 /** A file of a model by its address, and what is known of it beforehand. */
 export interface PinnedFile extends Omit<ModelFile, 'url'> {
@@ -24,8 +25,15 @@ export interface LoadOptions extends DownloadOptions {
   onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Pauses the download, and lets it go on. */
   control?: LoadControl | undefined;
-  /** Where worker.js is, if not beside this module. */
-  workerUrl?: string | URL | undefined;
+  /**
+   * Where worker.js is, if not beside this module. Where the page demands Trusted Types, a TrustedScriptURL.
+   */
+  workerUrl?: string | URL | TrustedAddress | undefined;
+  /**
+   * The worker itself, or better a function that makes one each time: its script is, or has, `import 'minke/worker'`. It ends
+   * with the engine.
+   */
+  worker?: Worker | (() => Worker) | undefined;
   /** Where engine.wasm is, if not beside the worker. */
   wasmUrl?: string | URL | undefined;
 }
@@ -34,7 +42,7 @@ export interface LoadOptions extends DownloadOptions {
 export interface EngineOptions extends LoadOptions, DeviceOptions {}
 
 /** Where worker and wasm are, if not beside this module. */
-export type Addresses = Pick<LoadOptions, 'workerUrl' | 'wasmUrl'>;
+export type Addresses = Pick<LoadOptions, 'worker' | 'workerUrl' | 'wasmUrl'>;
 
 /** What an option must be, in words and as a test. */
 type Rule = [words: string, fits: (value: unknown) => boolean];
@@ -61,7 +69,6 @@ export function isTuning(value: unknown): value is Tuning {
   );
 }
 
-const url: Rule = ['a URL', isUrl];
 const flag: Rule = ['true or false', (value) => typeof value === 'boolean'];
 
 const isFile = (value: unknown) => isUrl((Object(value) as { url?: unknown }).url);
@@ -87,8 +94,12 @@ const RULES: Record<keyof EngineOptions, Rule> = {
   control: ['a LoadControl', (value) => value instanceof LoadControl],
   signal: ['an AbortSignal', (value) => value instanceof AbortSignal],
   onProgress: ['a function', (value) => typeof value === 'function'],
-  workerUrl: url,
-  wasmUrl: url,
+  worker: [
+    'a Worker, or a function that returns one',
+    (value) => value instanceof Worker || typeof value === 'function',
+  ],
+  workerUrl: ['a URL', (value) => isUrl(value) || isTrusted(value)],
+  wasmUrl: ['a URL', isUrl],
   nCtx: ['a positive integer', (value) => Number.isInteger(value) && Number(value) > 0],
   kv: ['f32, f16 or q8_0, or { keys, values } with one of these each', isKv],
   noF16: flag,

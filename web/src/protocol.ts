@@ -222,10 +222,14 @@ export type Call =
   | { name: 'export'; id: string }
   | { name: 'plan'; source: Source; options: DeviceOptions & DownloadOptions };
 
-/** To the worker. Request 0 is the load, or the call. */
+/** What a worker is started for: request 0. */
+export type First =
+  { type: 'load'; source: Source; options: DeviceOptions & DownloadOptions } | { type: 'call'; call: Call };
+
+/** To the worker. */
 export type ToWorker =
-  | { type: 'load'; source: Source; options: DeviceOptions & DownloadOptions; wasmUrl: string | undefined }
-  | { type: 'call'; call: Call; wasmUrl: string | undefined }
+  | { type: 'hello' }
+  | (First & { wasmUrl: string | undefined })
   | { type: 'pause'; paused: boolean }
   | { type: 'online' }
   | { type: 'complete'; id: number; request: object }
@@ -233,11 +237,12 @@ export type ToWorker =
   | { type: 'dispose' };
 
 /**
- * From the worker. It holds `lock`, a Web Lock, as long as it lives. After `failed` it answers no request any more, and after
+ * From the worker. `started` comes when its script has run and again at `hello`, so that the page hears of it whichever was
+ * first; it holds `lock`, a Web Lock, as long as it lives, if its origin may have any. After `failed` it answers no request any more, and after
  * `disposed` the device is gone.
  */
 export type FromWorker =
-  | { type: 'started'; lock: string }
+  | { type: 'started'; lock: string | undefined }
   | { type: 'failed'; problem: string }
   | { type: 'disposed' }
   | { type: 'progress'; progress: LoadProgress }

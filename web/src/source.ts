@@ -3,7 +3,7 @@
 import { models } from './models.js';
 import { type LoadOptions, type ModelSource, type PinnedFile, withoutNulls } from './options.js';
 import type { DownloadOptions, ModelFile, Source } from './protocol.js';
-import { absolute, optional } from './worker-client.js';
+import { absolute, optional } from './address.js';
 
 /** A model as the worker is told: absolute addresses, files in their order. */
 export function sourceOf(model: ModelSource): Source {

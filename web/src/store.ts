@@ -3,18 +3,16 @@
 import { EngineError } from './errors.js';
 import { models } from './models.js';
 import { type Addresses, checkOptions, type EngineOptions, type LoadOptions } from './options.js';
-import type { Call, KeptModel, Plan, ToWorker } from './protocol.js';
+import type { Call, KeptModel, Plan } from './protocol.js';
 import { persist, sourceOf, wishes } from './source.js';
-import { optional, runWorker, stopWorker } from './worker-client.js';
+import { runWorker, stopWorker } from './worker-client.js';
 
 /** Asks a worker of its own. */
 async function ask<T>(
   call: Call,
   options: Addresses & Pick<LoadOptions, 'signal' | 'onProgress' | 'control'>,
 ): Promise<T> {
-  const { wasmUrl, workerUrl, ...rest } = options;
-  const first: ToWorker = { type: 'call', call, wasmUrl: optional('wasmUrl', wasmUrl) };
-  const { worker, message } = await runWorker(workerUrl, first, rest);
+  const { worker, message } = await runWorker(options, { type: 'call', call }, options);
   void stopWorker(worker);
   if (message.type !== 'result') throw new EngineError('worker', 'the worker is of another version');
   return message.result as T;
@@ -77,11 +75,11 @@ export interface ModelPlan extends Plan {
  * from trying.
  */
 export async function plan(options: EngineOptions): Promise<ModelPlan> {
-  const { model, mirror, headers, workerUrl, wasmUrl, signal, control, keep, onProgress, tuning, ...device } =
+  const { model, mirror, headers, worker, workerUrl, wasmUrl, signal, control, keep, onProgress, tuning, ...device } =
     checkOptions(options, 'plan');
   void [keep, onProgress, tuning]; // of no use here, but no harm either
   const call: Call = { name: 'plan', source: sourceOf(model), options: { ...device, ...wishes({ mirror, headers }) } };
-  const found = await ask<Plan>(call, { workerUrl, wasmUrl, signal, control });
+  const found = await ask<Plan>(call, { worker, workerUrl, wasmUrl, signal, control });
   return { ...found, smaller: found.verdict === 'fits' ? null : smaller(found) };
 }
 

@@ -1,67 +1,62 @@
 // The page's hold on the engine's worker: its start, its end, and what it says when it fails.
 
-import { EngineAbortError, EngineError, engineError, words } from './errors.js';
-import type { LoadOptions } from './options.js';
-import type { FromWorker, ToWorker } from './protocol.js';
+import { optional } from './address.js';
+import { COPY_HINT, EngineAbortError, EngineError, engineError, failure, words } from './errors.js';
+import type { Addresses, LoadOptions } from './options.js';
+import type { First, FromWorker, ToWorker } from './protocol.js';
+import { type Made, makeWorker } from './worker-script.js';
 
 /** Milliseconds that a worker has to free the device; it may be busy, or gone. */
 const FAREWELL_MS = 1000;
 
-/** Makes an address absolute, for the worker's own may be another. */
-export function absolute(param: string, url: string | URL): URL {
-  try {
-    return new URL(url, globalThis.location?.href);
-  } catch {
-    throw new EngineError('invalid_request', `${param}: "${url}" is no URL`);
+/** Milliseconds that a given worker has to answer: what it runs may be anything. */
+const ANSWER_MS = 30_000;
+
+/**
+ * Starts the worker. `started` resolves when it listens. However it fails or ends, unless it is by {@link stopWorker}, that
+ * is an `error` event.
+ */
+function startWorker(addresses: Addresses): Made & { started: Promise<void> } {
+  const made = makeWorker(addresses);
+  const { worker } = made;
+  const fail = (message: string) => worker.dispatchEvent(new ErrorEvent('error', { message }));
+  const started = new Promise<void>((resolve) => {
+    worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
+      if (data.type === 'failed') fail(data.problem);
+      if (data.type !== 'started') return;
+      resolve();
+      // no event tells of a worker that is gone, but the browser takes its lock from it
+      if (data.lock !== undefined) void navigator.locks.request(data.lock, () => fail('it has ended'));
+    });
+  });
+  worker.addEventListener('messageerror', () => fail('a message of it cannot be read'));
+  worker.postMessage({ type: 'hello' } satisfies ToWorker);
+  if (addresses.worker !== undefined) {
+    const silent = () => fail(`it does not answer: its script must be there and run import 'minke/worker'`);
+    const timer = setTimeout(silent, ANSWER_MS);
+    void started.then(() => clearTimeout(timer));
   }
+  return { ...made, started };
 }
 
 /**
- * Starts the worker. However it fails or ends, unless it is by {@link stopWorker}, that is an `error` event. `release` is
- * to be called when the script was read, or is not wanted any more.
+ * Where the wasm is, undefined for beside the worker. That of the package's own worker is told by the page, because what runs
+ * in a blob may not know where it came from.
  */
-export function startWorker(workerUrl: string | URL | undefined): { worker: Worker; release: () => void } {
-  const url = workerUrl === undefined ? undefined : absolute('workerUrl', workerUrl);
-  let shim: string | undefined;
-  const release = () => {
-    if (shim !== undefined) URL.revokeObjectURL(shim);
-  };
-  let worker: Worker;
-  try {
-    if (url && url.origin !== location.origin) {
-      // a worker must be of the page's own origin, but may import from another
-      const script = new Blob([`import ${JSON.stringify(url.href)};`], { type: 'text/javascript' });
-      shim = URL.createObjectURL(script);
-    }
-    worker = url
-      ? new Worker(shim ?? url, { type: 'module' })
-      : new Worker(new URL('./worker.js', import.meta.url), { type: 'module' });
-  } catch (error) {
-    release();
-    throw failure(`it cannot be started (${place(url)}): ${words(error)}`);
-  }
-  const fail = (message: string) => worker.dispatchEvent(new ErrorEvent('error', { message }));
-  worker.addEventListener('message', ({ data }: MessageEvent<FromWorker>) => {
-    // no event tells of a worker that is gone, but the browser takes its lock from it
-    if (data.type === 'started') void navigator.locks.request(data.lock, () => fail('it has ended'));
-    if (data.type === 'failed') fail(data.problem);
-  });
-  worker.addEventListener('messageerror', () => fail('a message of it cannot be read'));
-  return { worker, release };
+function wasmAddress({ worker, workerUrl, wasmUrl }: Addresses): string | undefined {
+  const isOwn = worker === undefined && workerUrl === undefined;
+  return optional('wasmUrl', wasmUrl ?? (isOwn ? new URL('./engine.wasm', import.meta.url) : undefined));
 }
-
-/** The absolute address of what may be none. */
-export const optional = (param: string, url: string | URL | undefined): string | undefined =>
-  url === undefined ? undefined : absolute(param, url).href;
 
 /** Starts a worker with its first message, and resolves with its answer to that; whatever fails ends the worker. */
 export function runWorker(
-  workerUrl: string | URL | undefined,
-  first: ToWorker,
+  addresses: Addresses,
+  first: First,
   { signal, onProgress, control }: Pick<LoadOptions, 'signal' | 'onProgress' | 'control'>,
 ): Promise<{ worker: Worker; message: FromWorker }> {
   if (signal?.aborted) throw new EngineAbortError();
-  const { worker, release } = startWorker(workerUrl);
+  const wasmUrl = wasmAddress(addresses);
+  const { worker, release, place, started } = startWorker(addresses);
   return new Promise((resolve, reject) => {
     const settled = () => {
       signal?.removeEventListener('abort', abort);
@@ -75,11 +70,14 @@ export function runWorker(
       void stopWorker(worker);
     };
     const abort = () => fail(new EngineAbortError());
-    // Chromium does not tell workers
-    const online = () => worker.postMessage({ type: 'online' } satisfies ToWorker);
+    const tell = (message: ToWorker) => {
+      const unsendable = (error: unknown) => fail(new EngineError('invalid_request', `options: ${words(error)}`));
+      void started.then(() => worker.postMessage(message)).catch(unsendable);
+    };
+    const online = () => tell({ type: 'online' }); // Chromium does not tell workers
     globalThis.addEventListener('online', online);
     signal?.addEventListener('abort', abort);
-    worker.onerror = (event) => fail(workerError(event, workerUrl));
+    worker.onerror = (event) => fail(workerError(event, place));
     worker.onmessage = ({ data }: MessageEvent<FromWorker>) => {
       if (data.type === 'progress') onProgress?.(data.progress);
       if (data.type === 'error') fail(engineError(data.error));
@@ -88,8 +86,8 @@ export function runWorker(
         resolve({ worker, message: data });
       }
     };
-    const detach = control?.attach((paused) => worker.postMessage({ type: 'pause', paused } satisfies ToWorker));
-    worker.postMessage(first);
+    const detach = control?.attach((paused) => tell({ type: 'pause', paused }));
+    tell({ ...first, wasmUrl });
   });
 }
 
@@ -104,10 +102,7 @@ export async function stopWorker(worker: Worker): Promise<void> {
   worker.terminate();
 }
 
-/** Why the worker failed: the browser gives no message where it could not load the script. */
-export function workerError({ message }: ErrorEvent, workerUrl?: string | URL): EngineError {
-  return failure(message === undefined ? `it cannot be loaded (${place(workerUrl)})` : message);
+/** Why the worker failed: the browser gives no message where it could not load the script, which was to be at `place`. */
+export function workerError({ message }: ErrorEvent, place?: string): EngineError {
+  return failure(message ?? `it cannot be loaded (${place}); ${COPY_HINT}`);
 }
-
-const failure = (problem: string) => new EngineError('worker', `the engine's worker failed: ${problem}`);
-const place = (workerUrl: string | URL | undefined) => `workerUrl: ${workerUrl ?? 'worker.js beside the package'}`;

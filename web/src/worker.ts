@@ -1,7 +1,7 @@
 // Owns the wasm module and the GPU. One model; requests run one after the other.
 
 import { bestAdapter, compileAhead, destroyDevice, deviceLoss, prepareDevice } from './adapter.js';
-import { words } from './errors.js';
+import { COPY_HINT, words } from './errors.js';
 import init, {
   deleteModel,
   downloadModel,
@@ -56,7 +56,10 @@ async function postError(id: number, error: unknown): Promise<void> {
 async function start(wasmUrl: string | undefined): Promise<void> {
   const url = wasmUrl ?? new URL('./engine.wasm', import.meta.url);
   await init({ module_or_path: url }).catch((error: unknown) => {
-    throw { code: 'worker', message: `the engine's wasm cannot be loaded (wasmUrl: ${url}): ${words(error)}` };
+    throw {
+      code: 'worker',
+      message: `the engine's wasm cannot be loaded (wasmUrl: ${url}): ${words(error)}; ${COPY_HINT}`,
+    };
   });
 }
 
@@ -115,6 +118,7 @@ function dispose(): void {
 
 self.addEventListener('message', (event: MessageEvent<ToWorker>) => {
   const message = event.data;
+  if (message.type === 'hello') return void greet();
   if (message.type === 'dispose') return dispose();
   if (message.type === 'abort') return running.get(message.id)?.abort();
   if (message.type === 'pause') return control.set(message.paused);
@@ -142,8 +146,17 @@ self.addEventListener('unhandledrejection', ({ reason }) => {
   if (!(reason instanceof DOMException)) post({ type: 'failed', problem: String(reason) });
 });
 
-// Held until this worker is gone, however it goes, so that the page can wait for that.
-void navigator.locks?.request(`minke-${crypto.randomUUID()}`, (lock) => {
-  if (lock) post({ type: 'started', lock: lock.name });
-  return new Promise(() => {});
+/** A lock that is held until this worker is gone, however it goes, so that the page can wait for that. */
+const lock = new Promise<string | undefined>((resolve) => {
+  const hold = (held: Lock | null) => {
+    resolve(held?.name);
+    return new Promise(() => {});
+  };
+  if (!navigator.locks) return resolve(undefined);
+  navigator.locks.request(`minke-${crypto.randomUUID()}`, hold).catch(() => resolve(undefined)); // a sandboxed frame
 });
+
+async function greet(): Promise<void> {
+  post({ type: 'started', lock: await lock });
+}
+void greet();
