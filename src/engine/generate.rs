@@ -116,7 +116,8 @@ impl<'r> Run<'r> {
         let (run, made) = (prompt.len() - cached_tokens, self.tokens.len().saturating_sub(known + 1));
         let first = self.first_token;
         let has_called = !self.reply.calls.is_empty();
-        let finish_reason = match self.finish {
+        let finish = self.finish.or(self.reply.stopped.then_some(FinishReason::Stop));
+        let finish_reason = match finish {
             Some(FinishReason::Stop) if has_called => FinishReason::ToolCalls,
             finish => finish.unwrap_or(FinishReason::Length),
         };

@@ -130,8 +130,8 @@ impl Engine {
             Json::Null => Choice::Auto,
             choice => Choice::read(choice, &tools)?,
         };
-        if choice != Choice::Auto {
-            options.format = Some(self.grammar_of_calls(convention, &tools, &choice, &options)?);
+        if let Some(form) = self.form_of_calls(convention, &tools, &choice, &options)? {
+            options.format = Some(form);
         }
         let parser = convention
             .map(|convention| (convention, CallParser::new(convention, &tools, &call_ids(control.entropy))));
@@ -143,30 +143,29 @@ impl Engine {
         self.template.as_ref().and_then(Convention::of)
     }
 
-    fn grammar_of_calls(
+    /// What the answer must be so that it calls what it should, if that says anything.
+    fn form_of_calls(
         &self,
         convention: Option<Convention>,
         tools: &[Tool],
         choice: &Choice,
         options: &GenerateOptions,
-    ) -> Result<Json> {
+    ) -> Result<Option<Json>> {
         let refuse = |param: &str, problem: &str| {
             Err(Error::InvalidRequest { param: param.into(), problem: problem.into() })
         };
         let Some(convention) = convention else {
-            return refuse(
-                "tool_choice",
-                "it is not known how this model calls tools: only \"auto\" and \"none\" are",
-            );
+            let problem =
+                r#"it is not known how this model calls tools: only "auto" and "none" are possible"#;
+            return if *choice == Choice::Auto { Ok(None) } else { refuse("tool_choice", problem) };
         };
-        if options.format.is_some() {
-            return refuse(
-                "response_format",
-                "an answer cannot be in this form where tool_choice wants a call",
-            );
-        }
         let id = |token: &str| self.tokenizer.id(token);
-        Ok(json!({ "lark": tools::grammar(convention, tools, choice, !options.one_call, &id) }))
+        match tools::grammar(convention, tools, choice, !options.one_call, id) {
+            Some(_) if options.format.is_some() => {
+                refuse("response_format", "an answer cannot be in this form and a call of a tool in its own")
+            }
+            lark => Ok(lark.map(|lark| json!({ "lark": lark }))),
+        }
     }
 
     /// Generates the reply to `prompt`. `on_delta` gets it piece by piece. [`Error::Aborted`] where `control` says so.

@@ -233,22 +233,22 @@ impl WasmEngine {
         to_js(&json!({ "embedding": embedding, "tokens": tokens }))
     }
 
-    /// `{ bytes, offsets, special, end }`: all tokens' bytes one after the other, where each begins and the last ends, whether
+    /// `{ bytes, stops, control, ends }`: all tokens' bytes one after the other, where each stops, whether
     /// each is a control token, and the ids that end a reply.
     pub fn vocabulary(&self) -> std::result::Result<JsValue, JsValue> {
         let tokenizer = &self.engine.tokenizer;
-        let (mut bytes, mut offsets, mut special) = (Vec::new(), vec![0], Vec::new());
+        let (mut bytes, mut stops, mut control) = (Vec::new(), Vec::new(), Vec::new());
         for id in 0..tokenizer.n_vocab() as u32 {
             bytes.extend(tokenizer.token_bytes(id));
-            offsets.push(bytes.len() as u32);
-            special.push(u8::from(tokenizer.is_special(id)));
+            stops.push(bytes.len() as u32);
+            control.push(u8::from(tokenizer.is_special(id)));
         }
         let value = js_sys::Object::new();
         let parts: [(&str, JsValue); 4] = [
             ("bytes", Uint8Array::from(&bytes[..]).into()),
-            ("offsets", Uint32Array::from(&offsets[..]).into()),
-            ("special", Uint8Array::from(&special[..]).into()),
-            ("end", Uint32Array::from(tokenizer.end_ids()).into()),
+            ("stops", Uint32Array::from(&stops[..]).into()),
+            ("control", Uint8Array::from(&control[..]).into()),
+            ("ends", Uint32Array::from(tokenizer.end_ids()).into()),
         ];
         for (name, part) in parts {
             Reflect::set(&value, &name.into(), &part)?;

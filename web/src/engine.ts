@@ -1,168 +1,240 @@
-import {
-  type ChatCompletion,
-  type ChatCompletionRequest,
-  checkRequest,
-  Chunks,
-  completion,
-  type Create,
-} from './chat.js';
-import { EngineAbortError, EngineError, engineError, words } from './errors.js';
-import { checkOptions, type EngineOptions, withoutNulls } from './options.js';
-import type { Delta, EngineInfo, First, FromWorker, LoadProgress, Reply, Source, ToWorker } from './protocol.js';
-import { persist, sourceOf, wishes } from './source.js';
-import { runWorker, stopWorker, workerError } from './worker-client.js';
+import { Channel } from './channel.js';
+import { EngineAbortError, EngineError } from './errors.js';
+import { type Link, type Listener, type Request } from './link.js';
+import type { Asked, EngineInfo, Reply, Unfinished } from './protocol.js';
+import { chats, type Envelope, seconds, type Shape, texts, together } from './replies.js';
+import { type AnyRequest, asksOf, checkRequest, localTime } from './requests.js';
+import { plan, storage, type StorageInfo } from './store.js';
+import type {
+  ChatCompletion,
+  ChatCompletionChunk,
+  ChatCompletionRequest,
+  ChatEngine,
+  ChatMessage,
+  ChatStream,
+  CompletionRequest,
+  CreateChatCompletion,
+  CreateCompletion,
+  EmbeddingList,
+  EmbeddingRequest,
+  ModelList,
+} from './types.js';
 
-/** Called for the events of one request. */
-interface Listener {
-  delta(delta: Delta): void;
-  done(reply: Reply): void;
-  error(error: EngineError): void;
+/** A reply's pieces; they can be read once, and breaking out of the loop ends the request. */
+class Stream<Chunk> extends Channel<Chunk> {
+  constructor(
+    readonly id: string,
+    leave: () => void,
+  ) {
+    super(leave);
+  }
 }
 
-/** A loaded model. Requests that come together run one after the other. */
-export class Engine {
-  readonly chat = { completions: { create: this.#create.bind(this) as Create } };
-  readonly #listeners = new Map<number, Listener>();
-  #next = 1;
-  /** Why no request can be answered any more; `stopped` resolves when the worker is gone. */
-  #ended: { error: EngineError; stopped: Promise<void> } | undefined;
+/** What of a chat request makes its prompt. */
+export type PromptRequest = Pick<
+  ChatCompletionRequest,
+  'messages' | 'tools' | 'tool_choice' | 'chat_template_kwargs' | 'thinking' | 'reasoning_effort'
+>;
+
+/**
+ * A loaded model. Requests that come together are answered one after the other, in their order; whatever asks for no reply is
+ * answered at once. Where the GPU or the worker is lost, the model is loaded again, and what was being answered goes on.
+ */
+export class Engine implements ChatEngine {
+  readonly chat: { readonly completions: { readonly create: CreateChatCompletion } };
+  readonly completions: { readonly create: CreateCompletion };
+  readonly embeddings = { create: (request: EmbeddingRequest) => this.#embed(request) };
+  readonly models = { list: () => this.#models() };
+  /** Facts about the model and the device. */
+  readonly info: EngineInfo;
+  /** Replies that are being made, by id. */
+  readonly #running = new Map<string, Request[]>();
+  readonly #created = seconds();
 
   /** Use `createEngine`. */
   constructor(
-    private readonly worker: Worker,
+    private readonly link: Link,
     private readonly model: string,
-    /** Facts about the model and the device. */
-    readonly info: EngineInfo,
   ) {
-    worker.onmessage = (event: MessageEvent<FromWorker>) => this.#receive(event.data);
-    worker.onerror = (event) => void this.#end(workerError(event));
+    this.info = link.info;
+    const chat = (request: ChatCompletionRequest) => this.#create(request, chats, true, 'chatcmpl');
+    const text = (request: CompletionRequest) => this.#create(request, texts, false, 'cmpl');
+    this.chat = { completions: { create: chat as CreateChatCompletion } };
+    this.completions = { create: text as CreateCompletion };
+    globalThis.document?.addEventListener('freeze', this.#forget);
   }
 
   /** Frees the GPU and the worker; running requests end with an abort error, and so do later ones. */
   dispose(): Promise<void> {
-    return this.#end(new EngineAbortError('the engine was disposed'));
+    globalThis.document?.removeEventListener('freeze', this.#forget);
+    return this.link.end(new EngineAbortError('the engine was disposed'));
   }
 
-  #end(error: EngineError): Promise<void> {
-    this.#ended ??= { error, stopped: stopWorker(this.worker) };
-    for (const listener of this.#listeners.values()) listener.error(error);
-    this.#listeners.clear();
-    return this.#ended.stopped;
+  answerNow(id?: string): boolean {
+    const requests = id === undefined ? [...this.#running.values()].flat() : (this.#running.get(id) ?? []);
+    requests.forEach((request) => request.answerNow());
+    return requests.length > 0;
   }
 
-  #receive(message: FromWorker): void {
-    if (!('id' in message)) return;
-    const listener = this.#listeners.get(message.id);
-    if (message.type !== 'delta') this.#listeners.delete(message.id);
-    if (message.type === 'delta') listener?.delta(message.delta);
-    if (message.type === 'done') {
-      this.info.heapBytes = message.heapBytes;
-      listener?.done(message.reply);
-    }
-    if (message.type === 'error') listener?.error(engineError(message.error));
+  /** The ids of a text. Control tokens in it are only text, unless `special` says otherwise. */
+  async tokenize(text: string, { special = false }: { special?: boolean } = {}): Promise<number[]> {
+    return Array.from((await this.link.ask({ name: 'tokenize', text, special })) as Uint32Array);
   }
 
-  async #create(request: ChatCompletionRequest): Promise<ChatCompletion | Chunks> {
-    checkRequest(request);
-    return request.stream ? this.#stream(request) : this.#whole(request);
+  /** The text of ids; bytes that are no UTF-8 become U+FFFD. */
+  async detokenize(tokens: Iterable<number>): Promise<string> {
+    return (await this.link.ask({ name: 'detokenize', tokens: [...tokens] })) as string;
   }
 
-  /** Starts a request; the returned function aborts it. */
-  #start(request: ChatCompletionRequest, listener: Listener): () => void {
-    const { signal, ...rest } = request;
-    if (this.#ended || signal?.aborted) {
-      listener.error(this.#ended?.error ?? new EngineAbortError());
-      return () => {};
-    }
-    const id = this.#next++;
-    const fail = (code: string, message: string) => this.#receive({ type: 'error', id, error: { code, message } });
-    const abort = () => {
-      this.worker.postMessage({ type: 'abort', id } satisfies ToWorker);
-      fail('aborted', 'aborted'); // the worker may say so only when it comes to this request
-    };
-    const settled = (done: () => void) => {
-      signal?.removeEventListener('abort', abort);
-      done();
-    };
-    signal?.addEventListener('abort', abort);
-    this.#listeners.set(id, {
-      delta: (delta) => listener.delta(delta),
-      done: (reply) => settled(() => listener.done(reply)),
-      error: (error) => settled(() => listener.error(error)),
-    });
-    try {
-      this.worker.postMessage({ type: 'complete', id, request: withoutNulls(rest) } satisfies ToWorker);
-    } catch (error) {
-      fail('invalid_request', `request: ${words(error)}`); // something in it, such as a function, cannot be sent
-    }
-    return abort;
+  /** How many tokens a text has, or the prompt that the model's template makes of messages. */
+  async countTokens(of: string | readonly ChatMessage[] | PromptRequest): Promise<number> {
+    if (typeof of === 'string') return (await this.tokenize(of)).length;
+    return (await this.#prompt(Array.isArray(of) ? { messages: of } : (of as PromptRequest), true)).tokens;
   }
 
-  #whole(request: ChatCompletionRequest): Promise<ChatCompletion> {
-    return new Promise((resolve, reject) => {
-      const done = (reply: Reply) => resolve(completion(this.model, reply));
-      this.#start(request, { delta: () => {}, done, error: reject });
-    });
+  /** The text that the model's template makes of messages. */
+  async applyChatTemplate(
+    request: readonly ChatMessage[] | PromptRequest,
+    { addGenerationPrompt = true }: { addGenerationPrompt?: boolean } = {},
+  ): Promise<string> {
+    const of = Array.isArray(request) ? { messages: request } : (request as PromptRequest);
+    return (await this.#prompt(of, addGenerationPrompt)).text;
+  }
+
+  /** Whether a model fits this device: see the function of this name. */
+  readonly plan: typeof plan = plan;
+
+  /** Room for models in this browser: see the function of this name. */
+  readonly storage: () => Promise<StorageInfo> = storage;
+
+  /** Streamed replies that were cut off, as by a reload of the page or a crash of the browser; newest first. */
+  async unfinished(): Promise<Unfinished[]> {
+    return (await this.link.ask({ name: 'unfinished' })) as Unfinished[];
+  }
+
+  /**
+   * Goes on with a reply that was cut off: its first chunks have all that there was of it.
+   *
+   * @throws EngineError `not_kept` if there is none of this `id`.
+   */
+  async resume(id: string, { signal }: { signal?: AbortSignal | null } = {}): Promise<ChatStream> {
+    const asked = (await this.link.ask({ name: 'journal', id })) as Asked;
+    const envelope = { id, created: seconds(), model: this.model };
+    const shape = chats as Shape<ChatCompletion, ChatCompletionChunk>;
+    return this.#stream(shape, envelope, [{ ...asked, journal: id, heard: false }], false, signal);
+  }
+
+  readonly #forget = () => this.link.forget();
+
+  async #create<Whole, Chunk>(
+    request: AnyRequest,
+    shape: Shape<Whole, Chunk>,
+    chat: boolean,
+    prefix: string,
+  ): Promise<Whole | Stream<Chunk>> {
+    checkRequest(request, chat);
+    const envelope = { id: `${prefix}-${uuid()}`, created: seconds(), model: this.model };
+    const asks = asksOf(request, chat, envelope.id);
+    const { signal, stream, stream_options } = request;
+    if (stream) return this.#stream(shape, envelope, asks, Boolean(stream_options?.include_usage), signal);
+    const { replies } = this.#ask(envelope.id, asks, signal, () => ({ delta: () => {} }));
+    return shape.whole(envelope, await replies);
+  }
+
+  /** Asks for all replies; `listen` gives what hears of each. */
+  #ask(
+    id: string,
+    asks: Asked[],
+    signal: AbortSignal | null | undefined,
+    listen: (index: number) => Pick<Listener, 'delta'> & { done?: Listener['done'] },
+  ): { replies: Promise<Reply[]>; abort: () => void } {
+    const requests: Request[] = [];
+    const abort = () => requests.forEach((request) => request.abort());
+    this.#running.set(id, requests);
+    const one = (asked: Asked, index: number) =>
+      new Promise<Reply>((resolve, reject) => {
+        const { delta, done } = listen(index);
+        const whole = (reply: Reply) => {
+          done?.(reply);
+          resolve(reply);
+        };
+        requests.push(this.link.complete(asked, { delta, done: whole, error: reject }, signal));
+      });
+    const replies = Promise.all(asks.map(one)).finally(() => this.#running.delete(id));
+    replies.catch(abort); // what is wrong with one is wrong with all
+    return { replies, abort };
   }
 
   /** Resolves with the first event of the request, so that what is wrong with it rejects here. */
-  #stream(request: ChatCompletionRequest): Promise<Chunks> {
+  #stream<Whole, Chunk>(
+    shape: Shape<Whole, Chunk>,
+    envelope: Envelope,
+    asks: Asked[],
+    withUsage: boolean,
+    signal: AbortSignal | null | undefined,
+  ): Promise<Stream<Chunk>> {
     return new Promise((resolve, reject) => {
-      const chunks = new Chunks(this.model, () => abort());
-      const abort = this.#start(request, {
-        delta: (delta) => (chunks.delta(delta), resolve(chunks)),
-        done: (reply) => (chunks.done(reply), resolve(chunks)),
-        error: (error) => (chunks.error(error), reject(error)),
+      const stream: Stream<Chunk> = new Stream(envelope.id, () => abort());
+      const push = (...chunks: Chunk[]) => {
+        stream.push(...chunks);
+        resolve(stream);
+      };
+      const { replies, abort } = this.#ask(envelope.id, asks, signal, (index) => {
+        let begun = false;
+        const begin = () => {
+          if (!begun) stream.push(...shape.first(envelope, index));
+          begun = true;
+        };
+        return {
+          delta: (delta) => (begin(), push(...shape.delta(envelope, index, delta))),
+          done: (reply) => (begin(), push(shape.last(envelope, index, reply))),
+        };
       });
+      replies.then(
+        (all) => {
+          if (withUsage) push(shape.usage(envelope, usageOf(all)));
+          stream.end();
+        },
+        (error: EngineError) => {
+          stream.end({ error });
+          reject(error);
+        },
+      );
     });
   }
-}
 
-/** Whether a load of this page found an adapter: where none is found later, the browser has stopped offering them. */
-let hadAdapter = false;
+  async #prompt(request: PromptRequest, add_generation_prompt: boolean): Promise<{ text: string; tokens: number }> {
+    checkRequest(request, true);
+    const question = { name: 'prompt' as const, request: { ...request }, now: localTime(), add_generation_prompt };
+    return (await this.link.ask(question)) as { text: string; tokens: number };
+  }
 
-function loadError(error: unknown): unknown {
-  if (!(error instanceof EngineError) || error.code !== 'no_adapter' || !hadAdapter) return error;
-  const message =
-    'this browser offers WebGPU no longer, as after a crash of its GPU process: reload the page, or restart the browser';
-  return new EngineError('no_adapter', message);
-}
+  async #embed(request: EmbeddingRequest): Promise<EmbeddingList> {
+    const { input, pooling, encoding_format, signal } = request ?? {};
+    const list = typeof input === 'string' ? [input] : input;
+    if (!Array.isArray(list) || !list.every((text) => typeof text === 'string'))
+      throw new EngineError('invalid_request', 'input: it must be a text or a list of texts');
+    if ((encoding_format ?? 'float') !== 'float')
+      throw new EngineError('invalid_request', 'encoding_format: only float is supported');
+    const ask = (text: string) => this.link.ask({ name: 'embed', text, pooling: pooling ?? 'mean' }, signal);
+    const vectors = (await Promise.all(list.map(ask))) as { embedding: number[]; tokens: number }[];
+    const tokens = vectors.reduce((sum, vector) => sum + vector.tokens, 0);
+    return {
+      object: 'list',
+      data: vectors.map(({ embedding }, index) => ({ object: 'embedding', index, embedding })),
+      model: this.model,
+      usage: { prompt_tokens: tokens, total_tokens: tokens },
+    };
+  }
 
-/**
- * Loads a model and resolves when it is ready to answer. What is downloaded is kept in this browser, verified at each load,
- * and never fetched twice; see `keep`.
- *
- * @throws EngineError with a `code`, such as `not_gguf`, `http`, `network`, `corrupt`, `storage_full`, `unsupported`,
- *   `no_adapter`, `out_of_memory`.
- * @throws EngineAbortError when `signal` aborts.
- */
-export async function createEngine(options: EngineOptions): Promise<Engine> {
-  if (typeof Worker === 'undefined')
-    throw new EngineError('unsupported', 'createEngine needs a browser: here are no Web Workers and no WebGPU');
-  const { model, signal, onProgress, control, worker, workerUrl, wasmUrl, keep, mirror, headers, ...device } =
-    checkOptions(options);
-  const source = sourceOf(model);
-  const given = { ...device, ...wishes({ keep, mirror, headers }) };
-  const isFile = Array.isArray(source);
-  if (keep ?? !isFile) void persist(); // a browser that asks the person needs not be waited for
-  const progress = (event: LoadProgress) => {
-    hadAdapter = true;
-    onProgress?.(event);
-  };
-  const first: First = { type: 'load', source, options: given };
-  const addresses = { worker, workerUrl, wasmUrl };
-  try {
-    const started = await runWorker(addresses, first, { signal, control, onProgress: progress });
-    if (started.message.type !== 'loaded') throw new EngineError('worker', 'the worker is of another version');
-    return new Engine(started.worker, nameOf(source), started.message.info);
-  } catch (error) {
-    throw loadError(error);
+  async #models(): Promise<ModelList> {
+    const model = { id: this.model, object: 'model' as const, created: this.#created, owned_by: 'device' };
+    return { object: 'list', data: [model] };
   }
 }
 
-/** What replies name as their model. */
-function nameOf(source: Source): string {
-  if (typeof source === 'string') return source;
-  if (Array.isArray(source)) return 'file';
-  return 'id' in source ? source.id : (source.parts[0]?.url ?? '');
-}
+const usageOf = (replies: Reply[]) => together(replies.map(({ usage }) => usage));
+
+/** Of pages that are not from a secure origin too, where the browser has no `randomUUID`. */
+const uuid = () =>
+  crypto.randomUUID?.() ?? Array.from(crypto.getRandomValues(new Uint32Array(4)), (word) => word.toString(16)).join('');

@@ -1,6 +1,7 @@
-export type { ChatCompletion, ChatCompletionChunk, ChatCompletionRequest, ChatMessage } from './chat.js';
+export { connect, type ConnectOptions, ServerError } from './connect.js';
 export { LoadControl } from './control.js';
-export { createEngine, type Engine } from './engine.js';
+export { createEngine } from './create.js';
+export { type Engine, type PromptRequest } from './engine.js';
 export { EngineAbortError, EngineError } from './errors.js';
 export { type ListedModel, models } from './models.js';
 export type { Addresses, EngineOptions, LoadOptions, ModelSource, PinnedFile } from './options.js';
@@ -13,12 +14,10 @@ export type {
   KvTypes,
   LoadPhase,
   LoadProgress,
-  Logprobs,
   ModelFile,
   Plan,
-  TokenLogprob,
   Tuning,
-  Usage,
+  Unfinished,
 } from './protocol.js';
 export {
   deleteModel,
@@ -30,3 +29,4 @@ export {
   storage,
   type StorageInfo,
 } from './store.js';
+export type * from './types.js';

@@ -39,7 +39,13 @@ export interface LoadOptions extends DownloadOptions {
 }
 
 /** What `createEngine` takes. Null counts as not given; an option that is not known is refused. */
-export interface EngineOptions extends LoadOptions, DeviceOptions {}
+export interface EngineOptions extends LoadOptions, DeviceOptions {
+  /**
+   * Whether tabs of this origin that load the same model share one engine: the first one has it and answers the others; when
+   * it closes, another loads it again, and replies go on.
+   */
+  share?: boolean | undefined;
+}
 
 /** Where worker and wasm are, if not beside this module. */
 export type Addresses = Pick<LoadOptions, 'worker' | 'workerUrl' | 'wasmUrl'>;
@@ -102,6 +108,7 @@ const RULES: Record<keyof EngineOptions, Rule> = {
   wasmUrl: ['a URL', isUrl],
   nCtx: ['a positive integer', (value) => Number.isInteger(value) && Number(value) > 0],
   kv: ['f32, f16 or q8_0, or { keys, values } with one of these each', isKv],
+  share: flag,
   noF16: flag,
   noSubgroups: flag,
   defaultLimits: flag,

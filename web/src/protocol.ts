@@ -1,5 +1,14 @@
 // The messages between the page's Engine and its worker, both ways.
 
+import type {
+  ChatCompletionDelta,
+  FinishReason,
+  ReasoningFinishReason,
+  TokenLogprob,
+  ToolCall,
+  Usage,
+} from './types.js';
+
 /** What goes on while a model loads. */
 export type LoadPhase =
   /** Another tab loads the same model; its progress is shown. */
@@ -143,6 +152,7 @@ export interface Tuning {
 
 /** Facts about the loaded model and the device it runs on. */
 export interface EngineInfo {
+  where: 'device';
   model: {
     name: string | null;
     architecture: string;
@@ -178,40 +188,68 @@ export interface EngineInfo {
   heapBytes: number;
 }
 
-export interface Usage {
-  prompt_tokens: number;
-  completion_tokens: number;
-  total_tokens: number;
-  prompt_tokens_details: { cached_tokens: number };
-  completion_tokens_details: { reasoning_tokens: number };
+/** How likely tokens were, as the engine tells it. */
+export interface ToldLogprobs {
+  content: ToldLogprob[];
+  reasoning_content: ToldLogprob[];
 }
 
-/** How likely the model itself (before bias, penalties and temperature) held a token. */
-export interface TokenLogprob {
-  token: string;
-  logprob: number;
-  bytes: number[];
-  /** The likeliest tokens at this place, where `top_logprobs` asked for them. */
-  top_logprobs?: Omit<TokenLogprob, 'top_logprobs'>[];
+export interface ToldLogprob extends Omit<TokenLogprob, 'top_logprobs'> {
+  top_logprobs?: ToldLogprob[];
 }
 
-export interface Logprobs {
-  content: TokenLogprob[];
-  reasoning_content: TokenLogprob[];
+/** A piece of a reply. With its `tokens` and those before, another worker goes on after it. */
+export interface Delta extends Omit<ChatCompletionDelta, 'role'> {
+  tokens?: number[];
+  logprobs?: ToldLogprobs;
+  reasoning_finish_reason?: ReasoningFinishReason;
 }
 
-export interface Delta {
-  content?: string;
-  reasoning_content?: string;
-  logprobs?: Logprobs;
-}
-
+/** A whole reply. */
 export interface Reply {
-  finish_reason: 'stop' | 'length';
+  finish_reason: FinishReason;
+  reasoning_finish_reason: ReasoningFinishReason;
   content: string;
   reasoning_content: string;
-  logprobs: Logprobs | null;
+  tool_calls?: ToolCall[];
+  logprobs: ToldLogprobs | null;
   usage: Usage;
+}
+
+/** A request, and what makes its reply the same again. */
+export interface Asked {
+  /** A chat, or a prompt as it is. */
+  chat: boolean;
+  /** In OpenAI's names, for one reply. */
+  request: Record<string, unknown>;
+  /** What is drawn where there is no seed. */
+  entropy: number;
+  /** The page's local time, for templates that print the date. */
+  now: string;
+  /** Tokens of the reply that were made before. */
+  tokens: number[];
+  /** Why the reasoning ended in those. */
+  reasoning_finish_reason?: ReasoningFinishReason;
+  /** Whether those were heard already. */
+  heard: boolean;
+  /** The reply's name in the journal; undefined where it is not kept. */
+  journal?: string | undefined;
+}
+
+/** What a loaded model is asked beside replies. */
+export type Question =
+  | { name: 'tokenize'; text: string; special: boolean }
+  | { name: 'detokenize'; tokens: number[] }
+  | { name: 'prompt'; request: Record<string, unknown>; now: string; add_generation_prompt: boolean }
+  | { name: 'embed'; text: string; pooling: 'mean' | 'last' }
+  | { name: 'unfinished' }
+  | { name: 'journal'; id: string };
+
+/** A reply that was cut off, as by a reload: `engine.resume(id)` goes on with it. */
+export interface Unfinished {
+  id: string;
+  /** When it was begun, in seconds since 1970. */
+  created: number;
 }
 
 /** What is asked of a worker that loads no model. */
@@ -232,7 +270,10 @@ export type ToWorker =
   | (First & { wasmUrl: string | undefined })
   | { type: 'pause'; paused: boolean }
   | { type: 'online' }
-  | { type: 'complete'; id: number; request: object }
+  | ({ type: 'complete'; id: number } & Asked)
+  | { type: 'ask'; id: number; question: Question }
+  | { type: 'answer-now'; id: number }
+  | { type: 'forget' }
   | { type: 'abort'; id: number }
   | { type: 'dispose' };
 
@@ -250,4 +291,5 @@ export type FromWorker =
   | { type: 'result'; result: unknown }
   | { type: 'delta'; id: number; delta: Delta }
   | { type: 'done'; id: number; reply: Reply; heapBytes: number }
+  | { type: 'answer'; id: number; value: unknown }
   | { type: 'error'; id: number; error: { code: string; message: string } };

@@ -1,4 +1,4 @@
-// Owns the wasm module and the GPU. One model; requests run one after the other.
+// Owns the wasm module and the GPU. One model; replies are made one after the other, questions are answered at once.
 
 import { bestAdapter, compileAhead, destroyDevice, deviceLoss, prepareDevice } from './adapter.js';
 import { COPY_HINT, words } from './errors.js';
@@ -11,7 +11,9 @@ import init, {
   planModel,
   WasmEngine,
 } from './generated/minke.js';
-import type { Call, Delta, EngineInfo, FromWorker, LoadProgress, Reply, ToWorker } from './protocol.js';
+import { grammar } from './grammar.js';
+import { Journal, recall as recallReply, unfinished } from './journal.js';
+import type { Call, Delta, EngineInfo, FromWorker, LoadProgress, Question, Reply, ToWorker } from './protocol.js';
 import { recall, remember } from './tuning.js';
 
 /** What a device that is being lost may look like, a moment before the browser says so. */
@@ -21,6 +23,8 @@ const LOSS_MS = 200;
 let engine: WasmEngine | undefined;
 let queue: Promise<void> = Promise.resolve();
 const running = new Map<number, AbortController>();
+/** Replies whose thinking is to end, by request. */
+const steering = new Map<number, { answerNow: boolean }>();
 
 /** Whether the page has paused the download; a promise that resolves when it goes on. */
 const control = {
@@ -71,7 +75,7 @@ async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): 
   const options = prepareDevice(adapter, message.options);
   const tuning = options.tuning ?? (await recall(adapter.info, options));
   const told = tuning ? { ...options, tuning } : options;
-  engine = await WasmEngine.load(message.source, told, onProgress, control, compileAhead, signal);
+  engine = await WasmEngine.load(message.source, told, onProgress, control, compileAhead, compile, signal);
   const info = engine.info() as Omit<EngineInfo, 'heapBytes'>;
   const loss = await deviceLoss(0);
   if (loss) throw loss; // and what was measured is worth nothing
@@ -103,12 +107,55 @@ async function outcome(call: Call, signal: AbortSignal): Promise<unknown> {
   }
 }
 
-async function complete(message: ToWorker & { type: 'complete' }, signal: AbortSignal): Promise<void> {
-  const { id, request } = message;
+function loaded(): WasmEngine {
   if (!engine) throw { code: 'worker', message: 'no model is loaded' };
-  const reply = (await engine.complete(request, (delta: Delta) => post({ type: 'delta', id, delta }), signal)) as Reply;
-  post({ type: 'done', id, reply, heapBytes: heapBytes() });
+  return engine;
 }
+
+/** Makes what an answer must be from what the engine says of it. */
+const compile = (form: string) => grammar(loaded(), form);
+
+async function complete(message: ToWorker & { type: 'complete' }, signal: AbortSignal): Promise<void> {
+  const { type: _, id, ...asked } = message;
+  const journal = await Journal.begin(asked);
+  const show = (delta: Delta) => {
+    journal?.note(delta);
+    post({ type: 'delta', id, delta });
+  };
+  try {
+    const reply = (await loaded().reply(asked, show, steering.get(id), signal)) as Reply;
+    post({ type: 'done', id, reply, heapBytes: heapBytes() });
+  } finally {
+    await journal?.end();
+  }
+}
+
+async function ask({ id, question }: ToWorker & { type: 'ask' }, signal: AbortSignal): Promise<void> {
+  post({ type: 'answer', id, value: await answerTo(question, signal) });
+}
+
+async function answerTo(question: Question, signal: AbortSignal): Promise<unknown> {
+  switch (question.name) {
+    case 'tokenize':
+      return loaded().tokenize(question.text, question.special);
+    case 'detokenize':
+      return loaded().detokenize(Uint32Array.from(question.tokens));
+    case 'prompt':
+      return loaded().prompt(question);
+    case 'embed':
+      return loaded().embed(question.text, question.pooling, signal);
+    case 'unfinished':
+      return unfinished();
+    case 'journal': {
+      const asked = await recallReply(question.id);
+      if (asked) return asked;
+      throw { code: 'not_kept', message: `${question.id}: no reply of this id was cut off` };
+    }
+  }
+}
+
+/** What waits for replies that were asked for before: the GPU does one thing at a time. */
+const takesTurns = (message: ToWorker) => message.type !== 'ask' || message.question.name === 'embed';
 
 function dispose(): void {
   for (const controller of running.values()) controller.abort();
@@ -121,24 +168,35 @@ self.addEventListener('message', (event: MessageEvent<ToWorker>) => {
   if (message.type === 'hello') return void greet();
   if (message.type === 'dispose') return dispose();
   if (message.type === 'abort') return running.get(message.id)?.abort();
+  if (message.type === 'answer-now') return void Object.assign(steering.get(message.id) ?? {}, { answerNow: true });
+  if (message.type === 'forget') return engine?.forget();
   if (message.type === 'pause') return control.set(message.paused);
   if (message.type === 'online') return void self.dispatchEvent(new Event('online'));
-  const id = message.type === 'complete' ? message.id : 0;
+  if (takesTurns(message)) queue = queue.then(begin(message));
+  else void begin(message)();
+});
+
+/** Notes that there is something to do; what is returned does it. */
+function begin(message: ToWorker & { type: 'load' | 'call' | 'complete' | 'ask' }): () => Promise<void> {
+  const id = 'id' in message ? message.id : 0;
   const controller = new AbortController();
   running.set(id, controller);
-  queue = queue.then(async () => {
+  if (message.type === 'complete') steering.set(id, { answerNow: false });
+  return async () => {
     try {
       if (controller.signal.aborted) throw { code: 'aborted', message: 'aborted' };
       if (message.type === 'load') await load(message, controller.signal);
       else if (message.type === 'call') await answer(message, controller.signal);
+      else if (message.type === 'ask') await ask(message, controller.signal);
       else await complete(message, controller.signal);
     } catch (error) {
       await postError(id, error);
     } finally {
       running.delete(id);
+      steering.delete(id);
     }
-  });
-});
+  };
+}
 
 // The page hears of errors that nobody caught, a trap among them, but not of those in promises. What the browser rejects
 // comes of a lost device, of which the engine tells itself.
