@@ -547,7 +547,7 @@ async function peakHeap(page: Page, work: () => Promise<void>): Promise<{ js: nu
 const MIB = 2 ** 20;
 
 /** Whether the engine's weights are right. */
-async function answer(): Promise<string | undefined> {
+async function answer(): Promise<string | null | undefined> {
   const messages = [{ role: 'user' as const, content: 'What is the capital of France?' }];
   const { choices } = await window.engine.chat.completions.create({ messages, temperature: 0, max_tokens: 4 });
   return choices[0]?.message.content;

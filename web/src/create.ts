@@ -33,10 +33,16 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const load = loader(checked, source);
   const { share } = checked;
   // a tab may come to load what another tab had loaded
-  const start = (during: During) => (share === undefined ? load(during) : join(share, () => load(during), during));
+  const start = (during: During) => (share ? join(nameOfShared(checked, source), load, during) : load(during));
   const { signal, onProgress, control } = checked;
   const first = await twice(() => start({ signal, onProgress, control }));
   return new Engine(new Link(first, first.info, () => start({})), nameOf(source));
+}
+
+/** The same for tabs that load the same, and for no others. */
+function nameOfShared({ nCtx, kv, noF16, noSubgroups, defaultLimits, tuning }: EngineOptions, source: Source): string {
+  const files = Array.isArray(source) && source.map((file) => [(file as File).name, file.size]);
+  return JSON.stringify([files || source, nCtx, kv, noF16, noSubgroups, defaultLimits, tuning]);
 }
 
 /** What belongs to the load that a caller waits for, and not to later ones. */
@@ -47,7 +53,7 @@ function loader(options: EngineOptions, source: Source): (during: During) => Pro
   const { model: _, signal: __, onProgress: ___, control: ____, share: _____, ...rest } = options;
   const { worker, workerUrl, wasmUrl, keep, mirror, headers, ...device } = rest;
   const first: First = { type: 'load', source, options: { ...device, ...wishes({ keep, mirror, headers }) } };
-  return async ({ onProgress, ...during }) => {
+  return async ({ signal, onProgress, control }) => {
     if (keep ?? !Array.isArray(source)) void persist(); // a browser that asks the person needs not be waited for
     const progress = (event: LoadProgress) => {
       hadAdapter = true;
@@ -55,7 +61,7 @@ function loader(options: EngineOptions, source: Source): (during: During) => Pro
     };
     try {
       const addresses = { worker, workerUrl, wasmUrl };
-      const { worker: runner, message } = await runWorker(addresses, first, { ...during, onProgress: progress });
+      const { worker: runner, message } = await runWorker(addresses, first, { signal, control, onProgress: progress });
       if (message.type !== 'loaded') throw new EngineError('worker', 'the worker is of another version');
       return { runner, info: message.info, stop: () => stopWorker(runner), failure: workerError };
     } catch (error) {

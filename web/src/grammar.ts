@@ -11,6 +11,14 @@ interface Constraint {
   forced(): Uint32Array;
 }
 
+/** All tokens' bytes one after the other, where each stops, whether each is a control token, and those that end a reply. */
+interface Parts {
+  bytes: Uint8Array;
+  stops: Uint32Array;
+  control: Uint8Array;
+  ends: Uint32Array;
+}
+
 /** Of the model that this worker has loaded. */
 let vocabulary: Promise<Vocabulary> | undefined;
 
@@ -19,7 +27,7 @@ async function vocabularyOf(engine: WasmEngine): Promise<Vocabulary> {
   await init({ module_or_path: url }).catch((error: unknown) => {
     throw new Error(`the wasm for grammars cannot be loaded (${url}): ${words(error)}; ${COPY_HINT}`);
   });
-  const { bytes, stops, control, ends } = engine.vocabulary() as Record<string, never>;
+  const { bytes, stops, control, ends } = engine.vocabulary() as Parts;
   return new Vocabulary(bytes, stops, control, ends);
 }
 

@@ -1,7 +1,8 @@
 // Replies that are being made, written down in the origin's private file system, so that a page that was reloaded goes on with
 // them. A file each: what was asked, then lines of tokens. It is gone with the reply's end. Only in a worker.
 
-import type { Asked, Delta, ReasoningFinishReason, Unfinished } from './protocol.js';
+import type { Asked, Delta, Unfinished } from './protocol.js';
+import type { ReasoningFinishReason } from './types.js';
 
 const FOLDER = 'minke-replies';
 /** Milliseconds between two lines: at most so much of a reply has to be made again. */
@@ -14,11 +15,24 @@ interface Line {
   reasoning_finish_reason?: ReasoningFinishReason;
 }
 
+/** What TypeScript knows of files only in a worker's own library. */
+interface SyncAccess {
+  write(bytes: Uint8Array, options: { at: number }): number;
+  truncate(bytes: number): void;
+  getSize(): number;
+  close(): void;
+}
+type File = FileSystemFileHandle & { createSyncAccessHandle(): Promise<SyncAccess> };
+type Folder = Omit<FileSystemDirectoryHandle, 'getFileHandle'> & {
+  getFileHandle(name: string, options?: { create: boolean }): Promise<File>;
+  keys(): AsyncIterable<string>;
+};
+
 /** Undefined in a browser that keeps nothing for the page. */
-async function folder(): Promise<FileSystemDirectoryHandle | undefined> {
+async function folder(): Promise<Folder | undefined> {
   try {
     const root = await navigator.storage.getDirectory();
-    return await root.getDirectoryHandle(FOLDER, { create: true });
+    return (await root.getDirectoryHandle(FOLDER, { create: true })) as unknown as Folder;
   } catch {
     return undefined;
   }
@@ -31,7 +45,7 @@ export class Journal {
 
   private constructor(
     private readonly id: string,
-    private readonly file: FileSystemSyncAccessHandle,
+    private readonly file: SyncAccess,
   ) {}
 
   static async begin(asked: Asked): Promise<Journal | undefined> {
@@ -108,7 +122,7 @@ export async function unfinished(): Promise<Unfinished[]> {
 }
 
 /** Whether somebody writes it: no two may. */
-async function isOpen(place: FileSystemDirectoryHandle, id: string): Promise<boolean> {
+async function isOpen(place: Folder, id: string): Promise<boolean> {
   try {
     (await (await place.getFileHandle(id)).createSyncAccessHandle()).close();
     return false;

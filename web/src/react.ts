@@ -1,7 +1,8 @@
 // `minke/react`: hooks for an engine and for a chat with it.
 
 import { useCallback, useEffect, useRef, useState } from 'react';
-import { createEngine, type Engine } from './engine.js';
+import { createEngine } from './create.js';
+import type { Engine } from './engine.js';
 import { EngineAbortError, EngineError } from './errors.js';
 import type { EngineOptions } from './options.js';
 import type { LoadProgress } from './protocol.js';

@@ -7,7 +7,7 @@ import type { Loaded, Runner } from './link.js';
 import type { EngineOptions } from './options.js';
 import type { EngineInfo, FromWorker, LoadProgress, ToWorker } from './protocol.js';
 
-type During = Pick<EngineOptions, 'signal' | 'onProgress'>;
+type During = Pick<EngineOptions, 'signal' | 'onProgress' | 'control'>;
 
 /** What tabs say to each other. `from` and `to` are tabs. */
 type Message =
