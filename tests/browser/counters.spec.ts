@@ -18,10 +18,9 @@ test.beforeEach(async ({ page, app }) => {
   await page.goto(app);
 });
 
-/** Vite's bundled worker finds the wasm by its own location, which the counters' worker does not have. */
 const load = (page: Page, model: string) =>
   page.evaluate(async (model) => {
-    window.engine = await window.minke.createEngine({ model, nCtx: 512, workerUrl: 'dist/worker.js' });
+    window.engine = await window.minke.createEngine({ model, nCtx: 512 });
   }, model);
 
 test('a decoded token is one pass in one submit, and makes and writes nothing', async ({ page }) => {

@@ -1,6 +1,7 @@
 // What the browser tests share: servers for the page, the package and the models, and what each page did.
 
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { test as base } from '@playwright/test';
@@ -9,7 +10,7 @@ import { golden } from '../../scripts/build.mjs';
 import { serve } from '../../scripts/serve.mjs';
 import { modelsFolder, root } from '../../scripts/setup.mjs';
 import { mounts } from '../../scripts/start.mjs';
-import { installedApp } from './app/install';
+import { installedApp, viteBuild } from './app/install';
 import { Hostile } from './hostile';
 
 export { expect } from '@playwright/test';
@@ -47,6 +48,9 @@ export function stems(folder: string): string[] {
 export const SMOLLM2 = 'models/smollm2-135m-instruct-q4_1.gguf';
 export const DEEPSEEK_HEAD = 'models/deepseek-r1-distill-qwen-7b.head.gguf';
 
+/** What lets pages of any origin load a file, with `Cross-Origin-Embedder-Policy` too. */
+export const OPEN = { 'Access-Control-Allow-Origin': '*', 'Cross-Origin-Resource-Policy': 'cross-origin' };
+
 interface Log {
   /** Console messages of level error or warning, and uncaught errors. */
   problems: string[];
@@ -62,21 +66,32 @@ interface WorkerFixtures {
   site: string;
   /** Address of a page with the bindings of golden/ in /wasm/. */
   golden: string;
-  /** Address of an app that installed the package from its tarball; `window.minke` is the package. */
+  /** Folder of an app that installed the package from its tarball. */
+  installed: string;
+  /** Address of it as Vite bundles it; `window.minke` is the package. The folder is at `plain/` below it. */
   app: string;
+  /** Another origin with the same folder, open to all pages. */
+  cdn: string;
   /** A server of another origin that answers badly or oddly. */
   server: Hostile;
   /** Its address: /html, /cut, /short, /waits, /slow, /gzip, /missing. */
   hostile: string;
 }
 
-async function listening(mounts: [string, string][]): Promise<{ url: string; close(): void }> {
+/** `headers` are those of every answer. */
+export async function listening(
+  mounts: [string, string][],
+  headers: Record<string, string> = {},
+): Promise<{ url: string; close(): void }> {
   const shared: [string, string][] = [
     ['/models/', modelsFolder],
     ['/golden/', vectors],
     ['/dist/', join(root, 'dist')],
   ];
   const server = await serve([...shared, ...mounts], 0);
+  server.prependListener('request', (_: IncomingMessage, response: ServerResponse) =>
+    response.setHeaders(new Map(Object.entries(headers))),
+  );
   const { port } = server.address() as AddressInfo;
   return { url: `http://localhost:${port}/`, close: () => server.close() };
 }
@@ -101,13 +116,29 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     },
     { scope: 'worker' },
   ],
+  installed: [
+    ({}, use, { parallelIndex }) => use(installedApp(`app-${parallelIndex}`)),
+    { scope: 'worker', timeout: 120_000 },
+  ],
   app: [
-    async ({}, use, { parallelIndex }) => {
-      const { url, close } = await listening([['/', installedApp(parallelIndex)]]);
+    async ({ installed }, use) => {
+      viteBuild(installed, 'dist');
+      const { url, close } = await listening([
+        ['/plain/', installed],
+        ['/', join(installed, 'dist')],
+      ]);
       await use(url);
       close();
     },
-    { scope: 'worker', timeout: 120_000 },
+    { scope: 'worker' },
+  ],
+  cdn: [
+    async ({ installed }, use) => {
+      const { url, close } = await listening([['/', installed]], OPEN);
+      await use(url);
+      close();
+    },
+    { scope: 'worker' },
   ],
   server: [
     async ({}, use) => {

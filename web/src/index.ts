@@ -29,4 +29,5 @@ export {
   storage,
   type StorageInfo,
 } from './store.js';
+export type { TrustedAddress } from './trusted.js';
 export type * from './types.js';

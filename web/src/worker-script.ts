@@ -78,9 +78,16 @@ function start({ address, options }: Script, vouches: boolean): Made {
   }
 }
 
-/** A script of the page's own origin, as a worker's must be, that runs one of another, which it may. */
+/**
+ * A script of the page's own origin, as a worker's must be, that runs one of another, which it may. What is no module learns
+ * from `location` where the rest of it is.
+ */
 function shimOf({ href }: URL, { type }: WorkerOptions): string {
-  const text = type === 'module' ? `import ${JSON.stringify(href)};` : `importScripts(${JSON.stringify(href)});`;
+  const url = JSON.stringify(href);
+  const classic = `Object.defineProperty(self, 'location', { value: new URL(${url}) }); importScripts(${url});`;
+  const text = type === 'module' ? `import ${url};` : classic;
+  // Chromium runs no blob as a module where the origin is none; elsewhere data would have no origin, and so no store
+  if (self.origin === 'null') return `data:text/javascript,${encodeURIComponent(text)}`;
   return URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
 }
 

@@ -1,26 +1,32 @@
-// An app like a user's: the package is installed from its tarball and bundled by Vite without configuration.
+// An app like a user's: the package is installed from its tarball and bundled without configuration.
 
+import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
-import { spawnSync } from 'node:child_process';
-import { root } from '../../../scripts/setup.mjs';
+import { npm, root } from '../../../scripts/setup.mjs';
 
-function run(command: string, args: string[], cwd: string): void {
-  const done = spawnSync(command, args, { cwd, encoding: 'utf8' });
+export function run(command: string, args: string[], cwd: string): void {
+  const env = { ...process.env, NEXT_TELEMETRY_DISABLED: '1' };
+  const done = spawnSync(command, args, { cwd, encoding: 'utf8', env });
   if (done.status !== 0) throw new Error(`${command} ${args.join(' ')}: ${done.stdout}${done.stderr}`);
 }
 
-/** Packs, installs and builds, in a folder of its own for each of Playwright's workers; the folder to serve. */
-export function installedApp(worker: number): string {
-  const folder = join(root, `.cache/app-${worker}`);
+const vite = join(root, 'node_modules/vite/bin/vite.js');
+
+/** Bundles an app into a folder of it, for a page at `base`. */
+export const viteBuild = (folder: string, into: string, base = '/'): void =>
+  run(process.execPath, [vite, 'build', '--outDir', into, '--base', base], folder);
+
+/** Packs, and installs into an app that also has the given packages from the registry; its folder. */
+export function installedApp(name: string, packages: string[] = []): string {
+  const folder = join(root, '.cache', name);
   rmSync(folder, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  run('npm', ['pack', '--pack-destination', folder], root);
+  run(npm, ['pack', '--pack-destination', folder], root);
   const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'));
   if (!tarball) throw new Error('npm pack wrote no tarball');
-  for (const name of ['package.json', 'index.html', 'main.js'])
-    cpSync(join(root, 'tests/browser/app', name), join(folder, name));
-  run('npm', ['install', '--no-save', '--no-audit', '--no-fund', '--offline', `./${tarball}`], folder);
-  run(process.execPath, [join(root, 'node_modules/vite/bin/vite.js'), 'build'], folder);
-  return join(folder, 'dist');
+  cpSync(join(root, 'tests/browser/app'), folder, { recursive: true });
+  const from = packages.length > 0 ? packages : ['--offline'];
+  run(npm, ['install', '--no-save', '--no-audit', '--no-fund', ...from, `./${tarball}`], folder);
+  return folder;
 }
