@@ -299,6 +299,7 @@ test('an abort is heard at once, in the queue and in a reply, and a stream need 
 
 test('dispose ends what runs, twice is fine, and so is a worker that does not answer', async ({ page }) => {
   const deaf = `onmessage = ({ data }) => {
+    if (data.type === 'hello') postMessage({ type: 'started' });
     if (data.type === 'load') postMessage({ type: 'loaded', info: {} });
     if (data.type === 'dispose') for (;;);
   }`;
