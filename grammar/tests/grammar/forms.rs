@@ -173,6 +173,7 @@ fn errors_name_what_is_wrong() {
         ),
         (json!({ "json_schema": { "$ref": "#/$defs/a" } }), "#/$defs/a"),
         (json!({ "json_schema": { "$ref": "https://example.com" } }), "https://example.com"),
+        (json!({ "json_schema": { "minimum": -1e300 } }), "#/minimum is -1e+300"),
         (json!({ "json_schema": { "type": "text" } }), "text"),
         (json!({ "json_schema": { "format": "iri" } }), "iri"),
         (json!({ "json_schema": { "type": "string", "pattern": "a(" } }), "a("),
