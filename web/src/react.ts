@@ -1,5 +1,7 @@
 // `minke/react`: hooks for an engine and for a chat with it.
 
+'use client'; // for Next: hooks run in the page
+
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { createEngine } from './create.js';
 import type { Engine } from './engine.js';
