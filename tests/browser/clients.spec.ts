@@ -169,7 +169,6 @@ test('the official client and the AI SDK with the real engine', async ({ page, c
 });
 
 test('objects, tools and embeddings with the real engine', async ({ page, clients }) => {
-  test.skip(true, 'the engine has no response_format, tool_choice and embeddings yet');
   await page.goto(clients);
   const seen = await page.evaluate(async (path) => {
     const { createEngine, createFetch, generateObject, jsonSchema, languageModel, OpenAI } = window.clients;

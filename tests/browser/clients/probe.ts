@@ -48,8 +48,9 @@ export class Probe {
 
 function Component({ probe, start }: { probe: Probe; start: Options }) {
   const [options, show] = useState(start);
-  // each time a new object, as people write it
-  probe.engine = useEngine(options && { ...options }, (options) => probe.load(options));
+  // each time a new object and a new function, as people write them
+  const given = options && { ...options, onProgress: () => {}, worker: () => new Worker('never') };
+  probe.engine = useEngine(given, (options) => probe.load(options));
   probe.chat = useChat(probe.engine.engine, { temperature: 0 }, START);
   probe.show = show;
   probe.note(`engine ${probe.engine.status}`);
