@@ -175,8 +175,8 @@ test('objects, tools and embeddings with the real engine', async ({ page, client
     const engine = (await createEngine({ model: new URL(path, location.href) })) as unknown as ChatEngine;
     const model = languageModel(engine);
     const properties = { city: { enum: ['Paris', 'Rome'] } };
-    const city = { type: 'object' as const, properties, required: ['city'] };
-    const schema = jsonSchema<{ city: string }>({ ...city, additionalProperties: false });
+    const city = { type: 'object' as const, properties, required: ['city'], additionalProperties: false };
+    const schema = jsonSchema<{ city: string }>(city);
     const thinking = { type: 'disabled' };
     const { object } = await generateObject({
       model,
@@ -193,6 +193,8 @@ test('objects, tools and embeddings with the real engine', async ({ page, client
       messages: [{ role: 'user' as const, content: 'Weather?' }],
       tools: [{ type: 'function' as const, function: { name: 'weather', parameters: { ...city } } }],
       tool_choice: 'required' as const,
+      parallel_tool_calls: false,
+      seed: 3,
       thinking,
     };
     const called = await client.chat.completions.create(request);
@@ -213,7 +215,7 @@ test('objects, tools and embeddings with the real engine', async ({ page, client
       vectors: { one, same, other },
       models,
     };
-  }, TINY);
+  }, 'tiny.gguf');
   const cities = expect.stringMatching(/^(Paris|Rome)$/);
   expect(seen.object).toEqual({ city: cities });
   expect(seen.finish).toBe('tool_calls');
