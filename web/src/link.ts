@@ -53,7 +53,7 @@ export class Link {
   readonly #pending = new Map<number, Pending>();
   #next = 1;
   #loaded: Loaded | undefined;
-  #starting: Promise<void> | undefined;
+  #starting = false;
   /** Why no request is answered any more. */
   #ended: { error: EngineError; stopped: Promise<void> } | undefined;
 
@@ -195,14 +195,16 @@ export class Link {
   }
 
   #restart(): void {
-    this.#starting ??= this.#started();
+    if (this.#starting) return;
+    this.#starting = true;
+    void this.#started();
   }
 
   async #started(): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
         const loaded = await this.start();
-        this.#starting = undefined;
+        this.#starting = false;
         if (this.#ended) return void loaded.stop();
         Object.assign(this.info, loaded.info);
         this.#attach(loaded);
@@ -210,7 +212,7 @@ export class Link {
         return;
       } catch (error) {
         if (tries === TRIES || this.#ended) {
-          this.#starting = undefined; // so that the next request tries again
+          this.#starting = false; // so that the next request tries again
           return this.#failAll(error as EngineError);
         }
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

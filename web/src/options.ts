@@ -36,6 +36,8 @@ export interface LoadOptions extends DownloadOptions {
   worker?: Worker | (() => Worker) | undefined;
   /** Where engine.wasm is, if not beside the worker. */
   wasmUrl?: string | URL | undefined;
+  /** Where grammar.wasm is, if not beside the worker: it is loaded when a request first asks for a form. */
+  grammarUrl?: string | URL | undefined;
 }
 
 /** What `createEngine` takes. Null counts as not given; an option that is not known is refused. */
@@ -48,7 +50,7 @@ export interface EngineOptions extends LoadOptions, DeviceOptions {
 }
 
 /** Where worker and wasm are, if not beside this module. */
-export type Addresses = Pick<LoadOptions, 'worker' | 'workerUrl' | 'wasmUrl'>;
+export type Addresses = Pick<LoadOptions, 'worker' | 'workerUrl' | 'wasmUrl' | 'grammarUrl'>;
 
 /** What an option must be, in words and as a test. */
 type Rule = [words: string, fits: (value: unknown) => boolean];
@@ -106,6 +108,7 @@ const RULES: Record<keyof EngineOptions, Rule> = {
   ],
   workerUrl: ['a URL', (value) => isUrl(value) || isTrusted(value)],
   wasmUrl: ['a URL', isUrl],
+  grammarUrl: ['a URL', isUrl],
   nCtx: ['a positive integer', (value) => Number.isInteger(value) && Number(value) > 0],
   kv: ['f32, f16 or q8_0, or { keys, values } with one of these each', isKv],
   share: flag,
@@ -127,6 +130,12 @@ export function checkOptions(given: unknown, to = 'createEngine'): EngineOptions
   }
   if (!('model' in options)) throw refuse('model', `it is missing: it must be ${RULES.model[0]}`);
   return options as unknown as EngineOptions;
+}
+
+/** An object but for some of its properties. */
+export function without<T extends object, K extends keyof T>(object: T, ...names: K[]): Omit<T, K> {
+  const entries = Object.entries(object).filter(([name]) => !(names as PropertyKey[]).includes(name));
+  return Object.fromEntries(entries) as Omit<T, K>;
 }
 
 /** Callers write null for "not given", as OpenAI's clients do. */
