@@ -60,8 +60,8 @@ const MAX_SCHEMAS: usize = 5_000;
 /// Largest product of all different `multipleOf`, each as an integer: llguidance counts remainders.
 const MAX_MULTIPLE: u64 = 100_000;
 
-/// Largest bound of a number.
-const EXACT: f64 = (1u64 << 53) as f64;
+/// To where all integers are numbers of JavaScript. Largest bound of a number.
+pub const EXACT: f64 = (1u64 << 53) as f64;
 
 struct Check<'a> {
     root: &'a Value,

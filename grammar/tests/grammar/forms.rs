@@ -77,6 +77,14 @@ fn an_object_has_spaces_but_not_without_end() {
 }
 
 #[test]
+fn integers_stop_where_they_are_no_longer_exact() {
+    let mut grammar = open(json!({ "json_schema": { "type": "integer" } }));
+    say(&mut grammar, "900719925474099");
+    assert_eq!(next(&mut grammar), "012$");
+    assert!(say(&mut grammar, "2"));
+}
+
+#[test]
 fn control_tokens_come_only_where_they_are_named() {
     let text = open(json!({ "regex": "(?s:.*)" })).mask().unwrap();
     let others: Vec<_> = allowed(&text).into_iter().filter(|token| *token >= CONTROL_FROM).collect();
