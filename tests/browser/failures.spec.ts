@@ -346,12 +346,17 @@ test('the object URL of a worker of another origin is revoked, however the load 
   });
 });
 
-test('under Node createEngine says that it needs a browser', () => {
-  const script = `import('minke').then(({ createEngine }) => createEngine({ model: 'm' })).catch((e) => console.log(e.name, e.code, e.message))`;
+test('under Node what needs a worker says that it needs a browser', () => {
+  const script = `import('minke').then(async ({ createEngine, listModels, plan }) => {
+    const calls = [createEngine({ model: 'm' }), listModels(), plan({ model: 'http://localhost/m', worker: {} })];
+    for (const call of calls) await call.catch((e) => console.log(e.name, e.code, e.message));
+  })`;
   const { stdout } = spawnSync(process.execPath, ['--eval', script], { cwd: root, encoding: 'utf8' });
-  expect(stdout.trim()).toBe(
+  expect(stdout.trim().split('\n')).toEqual([
     'EngineError unsupported createEngine needs a browser: here are no Web Workers and no WebGPU',
-  );
+    'EngineError unsupported this needs a browser: here are no Web Workers and no WebGPU',
+    'EngineError invalid_request worker: it must be a Worker, or a function that returns one',
+  ]);
 });
 
 test('a trap in the engine’s wasm ends its worker with its device, and the engine answers until it is disposed', async ({

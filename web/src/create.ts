@@ -5,7 +5,7 @@ import { checkOptions, type EngineOptions, without } from './options.js';
 import type { First, LoadProgress, Source } from './protocol.js';
 import { join } from './share.js';
 import { persist, sourceOf, wishes } from './source.js';
-import { runWorker, stopWorker, workerError } from './worker-client.js';
+import { needBrowser, runWorker, stopWorker, workerError } from './worker-client.js';
 
 /** Whether a load of this page found an adapter: where none is found later, the browser has stopped offering them. */
 let hadAdapter = false;
@@ -26,8 +26,7 @@ function loadError(error: unknown): unknown {
  * @throws EngineAbortError when `signal` aborts.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  if (typeof Worker === 'undefined')
-    throw new EngineError('unsupported', 'createEngine needs a browser: here are no Web Workers and no WebGPU');
+  needBrowser('createEngine');
   const checked = checkOptions(options);
   const source = sourceOf(checked.model);
   const load = loader(checked, source);

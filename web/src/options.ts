@@ -88,6 +88,8 @@ function isModel(value: unknown): boolean {
   return (typeof id === 'string' && id !== '') || isFile(value) || (Array.isArray(parts) && parts.every(isFile));
 }
 
+const isWorker = (value: unknown) => typeof Worker !== 'undefined' && value instanceof Worker;
+
 const isHeaders = (value: unknown) =>
   Object(value) === value && Object.values(value as object).every((text) => typeof text === 'string');
 
@@ -102,10 +104,7 @@ const RULES: Record<keyof EngineOptions, Rule> = {
   control: ['a LoadControl', (value) => value instanceof LoadControl],
   signal: ['an AbortSignal', (value) => value instanceof AbortSignal],
   onProgress: ['a function', (value) => typeof value === 'function'],
-  worker: [
-    'a Worker, or a function that returns one',
-    (value) => value instanceof Worker || typeof value === 'function',
-  ],
+  worker: ['a Worker, or a function that returns one', (value) => isWorker(value) || typeof value === 'function'],
   workerUrl: ['a URL', (value) => isUrl(value) || isTrusted(value)],
   wasmUrl: ['a URL', isUrl],
   grammarUrl: ['a URL', isUrl],

@@ -51,12 +51,19 @@ function wasmAddresses({ worker, workerUrl, wasmUrl, grammarUrl }: Addresses) {
   };
 }
 
+/** Refuses to run elsewhere, as on a server that renders the page; `what` is what would have run. */
+export function needBrowser(what: string): void {
+  if (typeof Worker === 'undefined')
+    throw new EngineError('unsupported', `${what} needs a browser: here are no Web Workers and no WebGPU`);
+}
+
 /** Starts a worker with its first message, and resolves with its answer to that; whatever fails ends the worker. */
-export function runWorker(
+export async function runWorker(
   addresses: Addresses,
   first: First,
   { signal, onProgress, control }: Pick<LoadOptions, 'signal' | 'onProgress' | 'control'>,
 ): Promise<{ worker: Worker; message: FromWorker }> {
+  needBrowser('this');
   if (signal?.aborted) throw new EngineAbortError();
   const wasm = wasmAddresses(addresses);
   const { worker, release, place, started } = startWorker(addresses);
