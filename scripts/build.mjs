@@ -58,7 +58,7 @@ function compile({ target, made, name, file }) {
 export function assemble() {
   rmSync(dist, { recursive: true, force: true });
   tool('tsc', ['-p', 'web']);
-  tool('rolldown', [join(root, 'web/src/worker.ts'), '--file', join(dist, 'worker.js'), '--logLevel', 'silent']);
+  tool('rolldown', [join(root, 'web/src/worker.ts'), '--file', join(dist, 'worker.js')]);
   writeFileSync(join(dist, 'worker.d.ts'), 'export {};\n');
   for (const { file } of MODULES) {
     copyFileSync(join(generated, file), join(dist, file));
@@ -78,7 +78,7 @@ export function build() {
   npmPackages();
   MODULES.forEach(compile);
   assemble();
-  tool('vite', ['build', 'web/demo', '--logLevel', 'silent']);
+  tool('vite', ['build', 'web/demo', '--logLevel', 'warn']);
 }
 
 /** With --golden also what the browser tests need. */

@@ -3,16 +3,14 @@
 // (--check) only what needs no GPU and no browser.
 
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { brotliCompressSync, gzipSync } from 'node:zlib';
-import { build, buildGolden, dist, generated, golden } from './build.mjs';
+import { build, buildGolden, generated, golden } from './build.mjs';
+import { checkPackage } from './package.mjs';
 import {
   Stop,
-  ask,
   command,
   deepseekParts,
-  npm,
   npmPackages,
   pythonGguf,
   root,
@@ -22,26 +20,6 @@ import {
   tool,
   wasmCargo,
 } from './setup.mjs';
-
-/**
- * Most bytes that a visitor downloads before the model: JavaScript after gzip, and wasm after Brotli; and of the wasm that is
- * loaded when a request first asks for a form.
- */
-const BUDGETS = { js: 40_000, wasm: 1_200_000, grammar: 375_000 };
-/** What only those load who ask for it, and what is loaded when it is first needed: not counted. */
-const OPTIONAL = ['ai-sdk.js', 'openai.js', 'react.js'];
-const ON_DEMAND = ['grammar.wasm'];
-/** What the tarball has beside the modules that are written in web/src. */
-const FILES = [
-  'LICENSE-APACHE',
-  'LICENSE-MIT',
-  'README.md',
-  'package.json',
-  'dist/engine.wasm',
-  'dist/engine.d.wasm.ts',
-  'dist/grammar.d.wasm.ts',
-  ...ON_DEMAND.map((name) => `dist/${name}`),
-];
 
 /** What `cargo` is told, so that its steps share what they compile. */
 const CARGO = ['--locked', '--features', 'cli'];
@@ -83,41 +61,6 @@ function checkStyle({ wasm }) {
   tool('prettier', ['--check', '--log-level', 'warn', '.']);
   tool('eslint', ['.']);
   tool('tsc', ['-p', '.']);
-}
-
-/** Whether the package is as its users' tools want it, and holds and weighs what it should. */
-function checkPackage() {
-  tool('publint', ['--strict']);
-  tool('attw', ['--pack', '.', '--profile', 'esm-only', '--no-definitely-typed']);
-  checkFiles(packedFiles());
-  const names = readdirSync(dist);
-  const js = names.filter((name) => name.endsWith('.js') && !OPTIONAL.includes(name));
-  const wasm = names.filter((name) => name.endsWith('.wasm') && !ON_DEMAND.includes(name));
-  checkBudget('JavaScript after gzip', js, gzipSync, BUDGETS.js);
-  checkBudget('wasm after Brotli', wasm, brotliCompressSync, BUDGETS.wasm);
-  checkBudget('wasm for grammars after Brotli', ON_DEMAND, brotliCompressSync, BUDGETS.grammar);
-}
-
-/** Paths of what `npm pack` would pack. */
-function packedFiles() {
-  const packed = ask(npm, ['pack', '--dry-run', '--json', '--ignore-scripts']);
-  if (packed === undefined) throw new Stop('npm pack failed');
-  return JSON.parse(packed)[0].files.map(({ path }) => path);
-}
-
-/** A module in the package is one of web/src, as JavaScript and its types. */
-function checkFiles(files) {
-  const module = /^dist\/([a-z-]+)(\.d\.ts|\.js)$/;
-  const isModule = (path) => module.test(path) && existsSync(join(root, 'web/src', `${module.exec(path)[1]}.ts`));
-  const strange = files.filter((path) => !FILES.includes(path) && !isModule(path));
-  if (strange.length > 0) throw new Stop(`the package should not have ${strange.join(', ')}`);
-  console.log(`the package has ${files.length} files`);
-}
-
-function checkBudget(what, names, compress, budget) {
-  const total = names.reduce((sum, name) => sum + compress(readFileSync(join(dist, name))).length, 0);
-  console.log(`${total} bytes of ${what} (budget ${budget})`);
-  if (!(total > 0 && total <= budget)) throw new Stop(`${total} bytes of ${what} are not within ${budget}`);
 }
 
 /** Runs a program in the project's root while others run; its output is shown. */
