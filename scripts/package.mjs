@@ -14,7 +14,13 @@ const ON_DEMAND = ['grammar.wasm'];
 const BUDGETS = [
   { what: 'JavaScript after gzip', end: '.js', except: OPTIONAL, compress: gzipSync, most: 40_000 },
   { what: 'wasm after Brotli', end: '.wasm', except: ON_DEMAND, compress: brotliCompressSync, most: 1_200_000 },
-  { what: 'wasm for grammars after Brotli', end: 'grammar.wasm', except: [], compress: brotliCompressSync, most: 375_000 },
+  {
+    what: 'wasm for grammars after Brotli',
+    end: 'grammar.wasm',
+    except: [],
+    compress: brotliCompressSync,
+    most: 375_000,
+  },
 ];
 
 /** What the tarball has beside the modules that are written in web/src. */
