@@ -1,6 +1,6 @@
 //! The form of a reply as a caller writes it, made ready for llguidance.
 
-use crate::schema::check;
+use crate::schema::{check, expression};
 use crate::tighten::tighten;
 use llguidance::JsonCompileOptions;
 use llguidance::api::{GrammarWithLexer, StopReason};
@@ -34,7 +34,10 @@ pub fn read(form: &str) -> Result<GrammarWithLexer, String> {
         Form::JsonSchema(schema) => GrammarWithLexer::from_json_schema(ready(schema)?),
         Form::JsonObject(true) => GrammarWithLexer::from_json_schema(any_object()),
         Form::JsonObject(false) => return Err("json_object must be true".into()),
-        Form::Regex(regex) => GrammarWithLexer::from_regex(&regex),
+        Form::Regex(regex) => {
+            expression(&regex, "regex")?;
+            GrammarWithLexer::from_regex(&regex)
+        }
         Form::Lark(lark) => GrammarWithLexer::from_lark(with_schemas_ready(&lark)?),
     })
 }
@@ -70,14 +73,17 @@ fn ready(schema: Value) -> Result<Value, String> {
 /// Most lines and brackets of a Lark grammar, schemas not counted: llguidance calls itself for each rule that another one
 /// names, and for each bracket.
 const MAX_LARK: usize = 600;
+/// And most bytes, as large ones take seconds.
+const MAX_LARK_BYTES: usize = 1 << 14;
 
 /// A Lark grammar whose schemas (`%json {…}`) are [`ready`].
 fn with_schemas_ready(lark: &str) -> Result<String, String> {
     const SCHEMA: &str = "%json";
     let mut whole = String::new();
-    let mut size = 0;
+    let (mut size, mut bytes) = (0, 0);
     for (index, part) in lark.split(SCHEMA).enumerate() {
         let (schema, rest) = if index == 0 { (String::new(), part) } else { leading_schema(part)? };
+        bytes += rest.len();
         size += rest.matches(['\n', '(', '[', '{']).count();
         let keyword = if index == 0 { "" } else { SCHEMA };
         whole += &[keyword, &schema, rest].concat();
@@ -86,6 +92,9 @@ fn with_schemas_ready(lark: &str) -> Result<String, String> {
         return Err(format!(
             "the Lark grammar has {size} lines and brackets: at most {MAX_LARK} are supported"
         ));
+    }
+    if bytes > MAX_LARK_BYTES {
+        return Err(format!("the Lark grammar has {bytes} bytes: at most {MAX_LARK_BYTES} are supported"));
     }
     Ok(whole)
 }

@@ -57,6 +57,8 @@ const MAX_DEPTH: usize = 256;
 /// Most properties of an object, and most schemas in all: what it does then takes a second.
 const MAX_PROPERTIES: usize = 1_000;
 const MAX_SCHEMAS: usize = 5_000;
+/// Most patterns of properties: it looks whether any two have names in common.
+const MAX_PATTERNS: usize = 50;
 /// Largest product of all different `multipleOf`, each as an integer: llguidance counts remainders.
 const MAX_MULTIPLE: u64 = 100_000;
 
@@ -121,12 +123,18 @@ impl<'a> Check<'a> {
     /// How deep the schemas in a keyword's value are nested.
     fn keyword(&mut self, keyword: &str, value: &'a Value, at: &str) -> Result<usize, String> {
         match (keyword, value) {
-            ("properties" | "patternProperties", Value::Object(schemas))
-                if schemas.len() > MAX_PROPERTIES =>
-            {
+            ("properties", Value::Object(schemas)) if schemas.len() > MAX_PROPERTIES => {
                 Err(format!("{at} has {} properties: at most {MAX_PROPERTIES} are supported", schemas.len()))
             }
-            ("properties" | "patternProperties", Value::Object(schemas)) => self.each(named(schemas), at),
+            ("patternProperties", Value::Object(schemas)) if schemas.len() > MAX_PATTERNS => {
+                Err(format!("{at} has {} patterns: at most {MAX_PATTERNS} are supported", schemas.len()))
+            }
+            ("pattern", Value::String(pattern)) => expression(pattern, at).map(|()| 0),
+            ("properties", Value::Object(schemas)) => self.each(named(schemas), at),
+            ("patternProperties", Value::Object(schemas)) => {
+                schemas.keys().try_for_each(|pattern| expression(pattern, at))?;
+                self.each(named(schemas), at)
+            }
             ("allOf" | "anyOf" | "oneOf" | "prefixItems" | "items", Value::Array(schemas)) => {
                 self.each(schemas.iter().enumerate().map(|(index, schema)| (index.to_string(), schema)), at)
             }
@@ -177,6 +185,15 @@ impl<'a> Check<'a> {
         self.ahead.push((to, schema));
         Ok(())
     }
+}
+
+/// Refuses regular expressions that llguidance may work on for seconds.
+pub fn expression(text: &str, at: &str) -> Result<(), String> {
+    const LONGEST: usize = 4_096;
+    if text.len() <= LONGEST {
+        return Ok(());
+    }
+    Err(format!("the regular expression at {at} has {} bytes: at most {LONGEST} are supported", text.len()))
 }
 
 /// A decimal without its point, times ten for each place behind it: what there is to count to, whatever it is combined with.

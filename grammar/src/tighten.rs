@@ -7,8 +7,8 @@ use serde_json::{Map, Value, json};
 const FORMATS: [(&str, &str); 4] = [
     ("date-time", NO_LEAP_SECOND),
     ("time", NO_LEAP_SECOND),
-    ("email", "^[^@]{1,64}@[^@]{1,253}$"),
-    ("hostname", "^.{1,253}$"),
+    ("email", r"^[^@]{1,64}@([^@.]{1,63}\.){0,3}[^@.]{1,60}$"),
+    ("hostname", r"^([^.]{1,63}\.){0,3}[^.]{1,60}$"),
 ];
 
 /// There is one only at midnight UTC.
