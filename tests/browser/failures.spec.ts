@@ -436,7 +436,7 @@ test('a lost device costs a reply nothing, and changes nothing of what is rememb
     page.evaluate(() => {
       const messages = [{ role: 'user' as const, content: 'Hello' }];
       const { create } = window.engine.chat.completions;
-      return window.read(create({ messages, temperature: 0, stream: true }));
+      return window.read(create({ messages, seed: 7, temperature: 100, top_p: 1, max_tokens: 200, stream: true }));
     });
   const whole = await read();
   const reply = read();

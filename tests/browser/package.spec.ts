@@ -60,13 +60,15 @@ test('createEngine and chat.completions in OpenAI shapes', async ({ page, app, h
   // the same as a stream, with a stop string that spans tokens; the prompt is still in the KV cache
   const chunks = await page.evaluate(async (messages) => {
     const all: Minke.ChatCompletionChunk[] = [];
-    const request = { messages, stream: true as const, temperature: 0, max_tokens: 8, stop: 'al of' };
+    const stream = { stream: true as const, stream_options: { include_usage: true } };
+    const request = { messages, ...stream, temperature: 0, max_tokens: 8, stop: 'al of' };
     for await (const chunk of await window.engine.chat.completions.create(request)) all.push(chunk);
     return all;
   }, QUESTION);
   expect(chunks[0]?.choices[0]?.delta).toEqual({ role: 'assistant', content: '' });
   expect(chunks.map((c) => c.choices[0]?.delta.content ?? '').join('')).toBe('The capit');
-  expect(chunks.at(-1)?.choices[0]?.finish_reason).toBe('stop');
+  expect(chunks.at(-2)?.choices[0]?.finish_reason).toBe('stop');
+  expect(chunks.at(-1)?.choices).toEqual([]);
   expect(chunks.at(-1)?.usage?.prompt_tokens_details.cached_tokens).toBe(whole.usage.prompt_tokens - 1);
   expect(new Set(chunks.map((c) => c.id)).size).toBe(1);
   expect(log.problems).toEqual([]);
@@ -179,9 +181,11 @@ test('what a request or a caller asks for is done, or refused by name', async ({
   expect(other).not.toBe(first);
 
   for (const [request, message] of [
-    [{ n: 2 }, 'n: 2 was asked for, but only 1 reply can be made'],
+    [{ n: 0 }, 'n: it must be an integer from 1 to 128'],
+    [{ stream_options: {} }, 'stream_options: they are for a stream: stream must be true'],
+    [{ tool_choice: 'required' }, /^tool_choice: there are no tools/],
     [{ max_tokens: 0 }, 'max_tokens: it must be at least 1'],
-    [{ response_format: { type: 'json_object' } }, /^response_format: .*json_object/],
+    [{ response_format: { type: 'xml' } }, /^response_format: .*xml/],
     [{ top_logprobs: 2 }, 'top_logprobs: it needs logprobs: true'],
     [{ logprobs: true, top_logprobs: 21 }, 'top_logprobs: 21 is more than 20'],
   ] as const) {

@@ -110,7 +110,10 @@ fn answers_are_valid_whatever_the_model_says() {
         free += usize::from(judge(schema, &text).is_none());
     }
     assert!(faults.is_empty(), "{faults:#?}");
-    println!("{cut} of {} replies were cut by the limit, or have a number beyond f64", cases.len() * seeds as usize);
+    println!(
+        "{cut} of {} replies were cut by the limit, or have a number beyond f64",
+        cases.len() * seeds as usize
+    );
     assert!(cut * 5 <= cases.len() * seeds as usize, "{cut} replies came to no end");
     assert!(
         free * 10 < cases.len(),
