@@ -435,8 +435,9 @@ test('a lost device costs a reply nothing, and changes nothing of what is rememb
   const read = () =>
     page.evaluate(() => {
       const messages = [{ role: 'user' as const, content: 'Hello' }];
-      const { create } = window.engine.chat.completions;
-      return window.read(create({ messages, seed: 7, temperature: 100, top_p: 1, max_tokens: 200, stream: true }));
+      const thinking = { type: 'disabled' as const };
+      const request = { messages, thinking, seed: 7, temperature: 100, top_p: 1 };
+      return window.read(window.engine.chat.completions.create({ ...request, stream: true }));
     });
   const whole = await read();
   const reply = read();
