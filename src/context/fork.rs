@@ -9,15 +9,16 @@ impl Context {
     ///
     /// [`crate::Error::OutOfMemory`] where the device has no memory for it.
     pub async fn fork(&self, len: usize) -> Result<Self> {
+        let len = len.min(self.len());
         let mut other = Self::new(&self.model).await?;
-        other.reserve(len.min(self.len()).max(1)).await?;
+        other.reserve(len).await?;
         let gpu = self.model.gpu();
         let layers = self.state.cache.layers.iter().zip(&other.state.cache.layers);
         for ((from, to), bytes) in layers.zip(self.model.cache_layers()) {
             gpu.copy_start(&from.keys, &to.keys, len as u64 * bytes.keys);
             gpu.copy_start(&from.values, &to.values, len as u64 * bytes.values);
         }
-        other.timeline.extend_from_slice(&self.timeline[..len.min(self.len())]);
+        other.timeline.extend_from_slice(&self.timeline[..len]);
         other.pace = self.pace.clone();
         Ok(other)
     }

@@ -31,6 +31,15 @@ impl Control<'_> {
     pub fn new(entropy: u64) -> Self {
         Self { entropy, reply: &[], reasoning_finish: None, cancelled: &|| false, answer_now: &|| false }
     }
+
+    /// Whether the caller wants the thinking to end after so many tokens, or wanted it there in what was made before.
+    fn wants_answer(&self, tokens: usize, close: &[u32]) -> bool {
+        let was_wanted = self.reasoning_finish == Some(ReasoningFinish::AnswerNow);
+        match self.reply.get(tokens..).unwrap_or_default() {
+            [] => was_wanted || (self.answer_now)(),
+            rest => was_wanted && (rest.starts_with(close) || close.starts_with(rest)),
+        }
+    }
 }
 
 impl std::fmt::Debug for Control<'_> {
@@ -52,6 +61,8 @@ pub(super) struct Run<'r> {
     constraint: Option<Box<dyn Constraint>>,
     /// The token that begins the thinking, if the model has one and may use it.
     opens: Option<u32>,
+    /// What ends the thinking.
+    close: Vec<u32>,
     /// Most tokens.
     limit: usize,
     finish: Option<FinishReason>,
@@ -68,9 +79,9 @@ impl<'r> Run<'r> {
         constraint: Option<Box<dyn Constraint>>,
         limit: usize,
         now: fn() -> f64,
-    ) -> Self {
+    ) -> Result<Self> {
         let opens = reply.is_open() && !options.thinking.is_off();
-        Self {
+        Ok(Self {
             tokenizer,
             options,
             reply,
@@ -79,10 +90,11 @@ impl<'r> Run<'r> {
             constraint,
             opens: opens.then(|| tokenizer.id("<think>")).flatten(),
             limit,
+            close: tokenizer.encode(CLOSE, Special::Parse)?,
             finish: None,
             now,
             first_token: None,
-        }
+        })
     }
 
     /// Whether no more tokens are to come.
@@ -95,16 +107,12 @@ impl<'r> Run<'r> {
         self.constraint.is_some() && !self.reply.is_reasoning()
     }
 
-    /// Takes what was made before.
+    /// Takes what was made before, and adds what must come at this place.
     pub fn replay(&mut self, control: &Control, on_delta: &mut OnDelta) -> Result<()> {
-        for token in control.reply {
-            if self.is_over() {
-                break;
-            }
+        self.steer(control, on_delta)?;
+        while let Some(token) = control.reply.get(self.tokens.len()).filter(|_| !self.is_over()) {
             self.take(*token, None, false, on_delta)?;
-        }
-        if self.reply.reasoning_finish.is_some() && control.reasoning_finish.is_some() {
-            self.reply.reasoning_finish = control.reasoning_finish;
+            self.steer(control, on_delta)?;
         }
         Ok(())
     }
@@ -166,7 +174,7 @@ impl<'r> Run<'r> {
             let logprob = (self.options.logprobs)
                 .then(|| TokenLogprob::new(self.tokenizer, &logits, token, self.options.top_logprobs));
             self.take(token, logprob, false, on_delta)?;
-            if self.is_over() || self.steer(control, on_delta)? || self.is_masked() != is_masked {
+            if self.steer(control, on_delta)? || self.is_over() || self.is_masked() != is_masked {
                 return Ok(false);
             }
         }
@@ -207,10 +215,17 @@ impl<'r> Run<'r> {
 
     /// Adds tokens that are not the model's choice; whether there were any.
     fn steer(&mut self, control: &Control, on_delta: &mut OnDelta) -> Result<bool> {
-        if let Some(why) = self.end_of_thinking(control) {
-            self.reply.reasoning_finish = Some(why);
-            let close = self.tokenizer.encode(CLOSE, Special::Parse)?;
-            return self.force(&close, on_delta);
+        if self.is_over() {
+            return Ok(false);
+        }
+        if self.reply.is_reasoning() {
+            self.reply.reasoning_finish = self.end_of_thinking(control);
+            let close = self.close.clone();
+            return if self.reply.reasoning_finish.is_some() {
+                self.force(&close, on_delta)
+            } else {
+                Ok(false)
+            };
         }
         let is_masked = self.is_masked() && !self.reply.is_open();
         match &mut self.constraint {
@@ -235,11 +250,9 @@ impl<'r> Run<'r> {
     /// Why the thinking is to end here, if it is.
     fn end_of_thinking(&self, control: &Control) -> Option<ReasoningFinish> {
         let n = self.thoughts.len();
-        if !self.reply.is_reasoning() {
-            None
-        } else if self.options.thinking.budget.is_some_and(|budget| n >= budget) {
+        if self.options.thinking.budget.is_some_and(|budget| n >= budget) {
             Some(ReasoningFinish::Budget)
-        } else if (control.answer_now)() {
+        } else if control.wants_answer(self.tokens.len(), &self.close) {
             Some(ReasoningFinish::AnswerNow)
         } else if n.is_multiple_of(CHECK) && goes_in_circles(&self.thoughts) {
             Some(ReasoningFinish::Repetition)

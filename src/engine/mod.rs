@@ -15,7 +15,7 @@ pub use constraint::{Compile, Constraint};
 pub use conversations::{Conversations, Lease};
 pub use generate::Control;
 pub use messages::Chat;
-pub use overflow::Overflow;
+pub use overflow::{Overflow, Turns};
 pub use pooling::Pooling;
 pub use prompt::{Prompt, TextParts};
 pub use reply::{Call, Delta, FinishReason, Logprobs, OnDelta, Reply, TokenLogprob};
@@ -196,7 +196,7 @@ impl Engine {
         let splitter = prompt.thinking.map(|thinking| ReasoningSplitter::new(thinking, self.tags.clone()));
         let reply = Reply::new(splitter, parser, options.stop.iter().map(String::as_str).collect());
         let limit = options.max_tokens.unwrap_or(usize::MAX).min(room);
-        let mut run = Run::new(&self.tokenizer, options, reply, constraint, limit, self.model().now);
+        let mut run = Run::new(&self.tokenizer, options, reply, constraint, limit, self.model().now)?;
         run.replay(&control, on_delta)?;
         while !run.is_over() {
             let request = context::Request {

@@ -47,9 +47,12 @@ impl<'m> Turns<'m> {
         self.turns.len().saturating_sub(1)
     }
 
-    /// How many of the oldest to leave out where each turn takes `sizes` and all may take `room`. Once they do not fit, they are
-    /// brought down to half of it, so that the next turns find the same beginning again.
-    pub fn to_leave_out(&self, sizes: &[usize], room: usize) -> usize {
+    /// How many to leave out, as [`Turns::without`] does, where each turn takes `sizes` and all may take `room`. Once they do not
+    /// fit, they are brought down to half of it, so that the next turns find the same beginning again.
+    pub fn to_leave_out(&self, sizes: &[usize], room: usize, overflow: Overflow) -> usize {
+        let kept = usize::from(overflow == Overflow::TruncateMiddle).min(sizes.len());
+        let (first, sizes) = sizes.split_at(kept);
+        let room = room.saturating_sub(first.iter().sum());
         let (mut out, mut sum) = (0, 0);
         for (i, size) in sizes.iter().enumerate() {
             sum += size;
@@ -65,22 +68,19 @@ impl<'m> Turns<'m> {
 
     /// The messages without `out` turns: the oldest, or those after the first.
     pub fn without(&self, out: usize, overflow: Overflow) -> Vec<Json> {
-        let first = self.turns.first().map_or(self.messages.len(), |turn| turn.start);
-        let keeps_first = overflow == Overflow::TruncateMiddle && out < self.most();
-        let left_out = usize::from(keeps_first)..usize::from(keeps_first) + out;
-        let kept = self.turns.iter().enumerate().filter(|(i, _)| !left_out.contains(i));
-        let turns = kept.flat_map(|(_, turn)| &self.messages[turn.clone()]);
-        self.messages[..first].iter().chain(turns).cloned().collect()
+        let kept = usize::from(overflow == Overflow::TruncateMiddle && out < self.most());
+        [self.only(0..kept), self.turns_of(kept + out..self.turns.len())].concat()
     }
 
-    /// The text of each turn, about.
-    pub fn texts(&self) -> impl Iterator<Item = String> {
-        self.turns.iter().map(|turn| {
-            let texts = self.messages[turn.clone()].iter().map(|message| match &message["content"] {
-                Json::String(text) => text.clone(),
-                other => other.to_string(),
-            });
-            texts.collect::<Vec<_>>().join("\n")
-        })
+    /// The beginning and these turns.
+    pub fn only(&self, turns: Range<usize>) -> Vec<Json> {
+        let first = self.turns.first().map_or(self.messages.len(), |turn| turn.start);
+        [&self.messages[..first], &self.turns_of(turns)].concat()
+    }
+
+    fn turns_of(&self, turns: Range<usize>) -> Vec<Json> {
+        let messages =
+            self.turns.get(turns).unwrap_or_default().iter().map(|turn| &self.messages[turn.clone()]);
+        messages.flatten().cloned().collect()
     }
 }

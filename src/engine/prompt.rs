@@ -97,10 +97,16 @@ impl Engine {
             return Ok(prompt);
         }
         let turns = Turns::of(&request.chat.messages);
-        let sizes = turns.texts().map(|text| Ok(self.tokenizer.encode(&text, Special::Text)?.len()));
+        let size_of = |messages| Ok(prompt_of(messages)?.tokens.len());
+        let sizes = (0..=turns.most()).map(|turn| size_of(turns.only(turn..turn + 1)));
         let sizes: Vec<usize> = sizes.collect::<Result<_>>()?;
-        let beginning = prompt.tokens.len().saturating_sub(sizes.iter().sum());
-        let first = turns.to_leave_out(&sizes, room.saturating_sub(beginning)).max(1);
+        // of each, what is there besides the turn; it does not change while a conversation grows
+        let beginning = match &sizes[..] {
+            [first, second, ..] => (first + second).saturating_sub(size_of(turns.only(0..2))?),
+            _ => 0,
+        };
+        let sizes: Vec<usize> = sizes.iter().map(|size| size.saturating_sub(beginning)).collect();
+        let first = turns.to_leave_out(&sizes, room.saturating_sub(beginning), request.overflow).max(1);
         for out in first..=turns.most() {
             let prompt = prompt_of(turns.without(out, request.overflow))?;
             if prompt.tokens.len() <= room {

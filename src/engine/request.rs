@@ -202,7 +202,8 @@ fn thinking(request: &mut ChatRequest, value: Json) -> std::result::Result<(), S
         Json::Null => None,
         budget => Some(serde_json::from_value(budget.clone()).map_err(|e| format!("budget_tokens: {e}"))?),
     };
-    request.options.thinking = Thinking { enabled: Some(enabled), budget };
+    let said = &mut request.options.thinking;
+    *said = Thinking { enabled: Some(enabled), budget: budget.or(said.budget) };
     Ok(())
 }
 

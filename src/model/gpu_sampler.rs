@@ -96,8 +96,9 @@ impl GpuSampler {
 
     /// Lets the next choice be one of the tokens in `mask`, as [`crate::sampler::Sampler::sample`] takes it.
     pub fn allow(&self, gpu: &Gpu, mask: &[u32]) {
-        let words = &mask[..mask.len().min(self.n_vocab.div_ceil(32))];
-        gpu.write(&self.bias, 4 * self.n_vocab as u64, bytemuck::cast_slice(words));
+        let mut words = mask.to_vec();
+        words.resize(self.n_vocab.div_ceil(32), 0);
+        gpu.write(&self.bias, 4 * self.n_vocab as u64, bytemuck::cast_slice(&words));
         self.set_masked(gpu, true);
     }
 

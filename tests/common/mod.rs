@@ -4,6 +4,7 @@
 pub mod coverage;
 pub mod gguf;
 pub mod sampling;
+pub mod script;
 
 use minke::context::Context;
 use minke::gpu::{Gpu, GpuOptions, Splits, Tile, Tuning};

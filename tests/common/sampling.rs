@@ -14,9 +14,14 @@ pub fn logits() -> Vec<f32> {
 
 /// The CPU's tokens at `n` positions, each as if it were the reply's first.
 pub fn on_cpu(params: &SamplingParams, logits: &[f32], n: u32) -> Vec<u32> {
+    on_cpu_of(params, logits, n, None)
+}
+
+/// The same, of the tokens in a mask.
+pub fn on_cpu_of(params: &SamplingParams, logits: &[f32], n: u32, mask: Option<&[u32]>) -> Vec<u32> {
     let draw = |position| {
         let mut sampler = Sampler::new(params.clone(), 0, &[]).unwrap();
-        sampler.sample(&mut logits.to_vec(), position, None).unwrap()
+        sampler.sample(&mut logits.to_vec(), position, mask).unwrap()
     };
     (0..n).map(draw).collect()
 }

@@ -1,7 +1,7 @@
 //! Both samplers: what each parameter keeps, how often each token is drawn, that a seed repeats a reply, and that the
 //! GPU chooses what the CPU does.
 
-use crate::common::sampling::{logits, on_cpu, plain};
+use crate::common::sampling::{logits, on_cpu, on_cpu_of, plain};
 use crate::common::{self, Options, coverage};
 use minke::gpu::{Buffer, Dispatch, Gpu};
 use minke::kernels::sample::RING;
@@ -33,7 +33,13 @@ impl OnGpu {
 
     /// A reply's tokens at positions 0 to `n` - 1, all from the same logits.
     fn tokens(&self, params: &SamplingParams, n: u32) -> minke::Result<Vec<u32>> {
+        self.tokens_of(params, n, None)
+    }
+
+    /// The same, of the tokens in a mask.
+    fn tokens_of(&self, params: &SamplingParams, n: u32, mask: Option<&[u32]>) -> minke::Result<Vec<u32>> {
         self.sampler.start(&self.gpu, params, params.seed.unwrap_or(0), &[]);
+        mask.into_iter().for_each(|mask| self.sampler.allow(&self.gpu, mask));
         // as if the logits followed position -1
         self.gpu.write(&self.batch, 0, bytemuck::cast_slice(&[u32::MAX, 1, 0, 0, 0]));
         let mut tokens = Vec::new();
@@ -184,4 +190,50 @@ fn broken_logits_are_an_error_on_the_gpu_too() {
             assert!(error.contains("finite"), "{error}");
         }
     }
+}
+
+/// A mask of the tokens that `may` come.
+fn mask(n: usize, may: impl Fn(usize) -> bool) -> Vec<u32> {
+    let word = |ids: &[usize]| ids.iter().filter(|id| may(**id)).fold(0, |word, id| word | 1 << (id % 32));
+    (0..n).collect::<Vec<_>>().chunks(32).map(word).collect()
+}
+
+#[test]
+fn masks_are_kept_by_both_samplers() {
+    let n = 5003;
+    let logits = many_logits(n);
+    let best = minke::sampler::likeliest(&logits, 1000);
+    let on_gpu = OnGpu::new(&Options::default(), &logits);
+    let masks = [
+        mask(n, |id| id % 3 == 0),
+        mask(n, |id| !best.contains(&(id as u32))), // far behind those that it would have chosen
+        mask(n, |id| id == n - 1),
+        mask(n, |id| id == 0 || id == 4999),
+        mask(700, |id| id % 2 == 1), // shorter than the vocabulary: the rest may not come
+        mask(n, |_| true),
+    ];
+    let greedy = SamplingParams { temperature: 0.0, ..plain() };
+    let bias = HashMap::from([(best[0], 50.0), (3, 20.0), (9, -100.0)]);
+    for params in [
+        greedy.clone(),
+        plain(),
+        SamplingParams { temperature: 3.0, seed: Some(4), ..plain() },
+        SamplingParams { top_k: 5, top_p: 0.9, ..plain() },
+        SamplingParams { typical_p: 0.5, min_p: 0.01, ..plain() },
+        SamplingParams { logit_bias: bias, temperature: 2.0, ..plain() },
+    ] {
+        for mask in &masks {
+            let may = |id: &u32| mask.get(*id as usize / 32).is_some_and(|word| word >> (id % 32) & 1 == 1);
+            let cpu = on_cpu_of(&params, &logits, 20, Some(mask));
+            let gpu = on_gpu.tokens_of(&params, 20, Some(mask)).unwrap();
+            assert!(cpu.iter().chain(&gpu).all(may), "{params:?}: {cpu:?} {gpu:?}");
+            let different = cpu.iter().zip(&gpu).filter(|(a, b)| a != b).count();
+            assert!(different <= 1, "{params:?}: {cpu:?} {gpu:?}");
+        }
+        // a reply without a mask follows
+        assert_eq!(on_gpu.tokens(&params, 20).unwrap(), on_gpu.tokens_of(&params, 20, None).unwrap());
+    }
+    let free = on_gpu.tokens(&greedy, 1).unwrap();
+    assert_eq!(free, best[..1], "the mask is gone");
+    assert_ne!(on_gpu.tokens_of(&greedy, 1, Some(&masks[1])).unwrap(), free);
 }
