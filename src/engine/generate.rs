@@ -48,6 +48,16 @@ impl std::fmt::Debug for Control<'_> {
     }
 }
 
+/// Who says a token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Origin {
+    Model,
+    /// The only way on.
+    Grammar,
+    /// What ends the thinking, of which the end is no part of the answer, though it comes behind the tag.
+    Close,
+}
+
 /// A reply in the making.
 pub(super) struct Run<'r> {
     tokenizer: &'r Tokenizer,
@@ -111,7 +121,7 @@ impl<'r> Run<'r> {
     pub fn replay(&mut self, control: &Control, on_delta: &mut OnDelta) -> Result<()> {
         self.steer(control, on_delta)?;
         while let Some(token) = control.reply.get(self.tokens.len()).filter(|_| !self.is_over()) {
-            self.take(*token, None, false, on_delta)?;
+            self.take(*token, None, Origin::Model, on_delta)?;
             self.steer(control, on_delta)?;
         }
         Ok(())
@@ -173,7 +183,7 @@ impl<'r> Run<'r> {
             }
             let logprob = (self.options.logprobs)
                 .then(|| TokenLogprob::new(self.tokenizer, &logits, token, self.options.top_logprobs));
-            self.take(token, logprob, false, on_delta)?;
+            self.take(token, logprob, Origin::Model, on_delta)?;
             if self.steer(control, on_delta)? || self.is_over() || self.is_masked() != is_masked {
                 return Ok(false);
             }
@@ -185,7 +195,7 @@ impl<'r> Run<'r> {
         &mut self,
         token: u32,
         logprob: Option<TokenLogprob>,
-        forced: bool,
+        origin: Origin,
         on_delta: &mut OnDelta,
     ) -> Result<()> {
         self.tokens.push(token);
@@ -196,12 +206,13 @@ impl<'r> Run<'r> {
         if self.reply.is_reasoning() {
             self.thoughts.push(token);
         }
-        let is_answer = self.is_masked() && !(self.reply.is_open() && Some(token) == self.opens);
+        let is_around = origin == Origin::Close || (self.reply.is_open() && Some(token) == self.opens);
+        let is_answer = self.is_masked() && !is_around;
         let is_complete = match &mut self.constraint {
             Some(constraint) if is_answer => constraint.commit(token)?,
             _ => false,
         };
-        self.reply.push(self.tokenizer, token, logprob, forced, on_delta);
+        self.reply.push(self.tokenizer, token, logprob, origin != Origin::Model, on_delta);
         if self.reply.stopped || is_complete || self.has_called() {
             self.finish = Some(FinishReason::Stop);
         }
@@ -220,28 +231,26 @@ impl<'r> Run<'r> {
         }
         if self.reply.is_reasoning() {
             self.reply.reasoning_finish = self.end_of_thinking(control);
-            let close = self.close.clone();
-            return if self.reply.reasoning_finish.is_some() {
-                self.force(&close, on_delta)
-            } else {
-                Ok(false)
-            };
+            if self.reply.reasoning_finish.is_none() {
+                return Ok(false);
+            }
+            return self.force(&self.close.clone(), Origin::Close, on_delta);
         }
         let is_masked = self.is_masked() && !self.reply.is_open();
         match &mut self.constraint {
             Some(constraint) if is_masked => match &constraint.forced()?[..] {
                 // to run one by itself is no cheaper than to have it chosen
                 [] | [_] => Ok(false),
-                forced => self.force(forced, on_delta),
+                forced => self.force(forced, Origin::Grammar, on_delta),
             },
             _ => Ok(false),
         }
     }
 
-    fn force(&mut self, tokens: &[u32], on_delta: &mut OnDelta) -> Result<bool> {
+    fn force(&mut self, tokens: &[u32], origin: Origin, on_delta: &mut OnDelta) -> Result<bool> {
         for token in tokens {
             if !self.is_over() {
-                self.take(*token, None, true, on_delta)?;
+                self.take(*token, None, origin, on_delta)?;
             }
         }
         Ok(true)

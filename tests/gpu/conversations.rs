@@ -10,9 +10,7 @@ use minke::sampler::SamplingParams;
 use pollster::block_on;
 use serde_json::{Value, json};
 use std::cell::Cell;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context as Polls, Waker};
 
 /// One layer, and a template of R1's shape.
 const TINY: &str = "refuse/control-qwen3.gguf";
@@ -154,9 +152,9 @@ fn request(messages: &[Value], fields: Value) -> ChatRequest {
 }
 
 fn chat(engine: &Engine, messages: &[Value], control: Control) -> minke::Result<Completion> {
-    let budget = json!({ "type": "enabled", "budget_tokens": 20 });
+    let budget = json!({ "type": "enabled", "budget_tokens": 8 });
     let request =
-        request(messages, json!({ "max_tokens": 40, "seed": 3, "temperature": 1, "thinking": budget }));
+        request(messages, json!({ "max_tokens": 16, "seed": 3, "temperature": 1, "thinking": budget }));
     let now = "2025-01-01T00:00:00".parse().expect("a time");
     block_on(engine.chat(&request, now, control, &mut |_| {}))
 }
@@ -195,7 +193,7 @@ fn a_turn_costs_what_is_new_and_the_last_answer() {
         let new = count(&messages[2 * turn]) + count(&messages[2 * turn + 1]);
         let cost = done.prompt_tokens.len() - done.cached_tokens;
         println!("turn {turn}: {cost} of {} tokens were run, {new} are new", done.prompt_tokens.len());
-        assert!(done.reasoning_tokens >= 20 && cost <= new + 8 && cost >= new, "{cost} {new}");
+        assert!(done.reasoning_tokens >= 8 && cost <= new + 8 && cost >= new, "{cost} {new}");
     }
     assert_eq!(engine.conversations.len(), 1);
     let fresh = self::engine(&model);
@@ -235,6 +233,9 @@ fn memory_is_taken_from_idle_conversations() {
         converse(&engine, name, 1);
     }
     let gpu = model.gpu().clone();
+    gpu.limit_memory(Some(0));
+    gpu.buffer("one too many", 16).unwrap();
+    block_on(gpu.check_allocations()).expect_err("then what earlier reads left is let go of");
     // enough for one of them to grow, but only where the others are gone
     gpu.limit_memory(Some(gpu.live_bytes() + (40 << 10)));
     let done = chat(&engine, &long("x"), Control::new(0)).expect("a reply");
@@ -255,37 +256,22 @@ fn aborts_leave_everything_as_it_was() {
     let messages = [said("user", &"tell me of the sea ".repeat(9))];
     let want = chat(&self::engine(&model), &messages, Control::new(0)).expect("a reply").tokens;
     converse(&engine, "Ada", 1);
-    let now = "2025-01-01T00:00:00".parse().expect("a time");
     let (mut start, mut aborted, mut random) = (0, 0, 1usize);
     for case in 0..100 {
         random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        let after = (random >> 33) % 50;
+        // asked between the submits of the prompt, and after each token, while others are on their way
+        let (asked, after) = (Cell::new(0), (random >> 33) % 24);
+        let cancelled = || asked.replace(asked.get() + 1) >= after;
         let prompt = [said("user", &format!("{case} {}", "what is it ".repeat(case % 9)))];
-        if case % 2 == 0 {
-            let asked = Cell::new(0);
-            let cancelled = || asked.replace(asked.get() + 1) >= after;
-            let control = Control { cancelled: &cancelled, ..Control::new(0) };
-            let result = chat(&engine, &prompt, control);
-            aborted += usize::from(matches!(result, Err(minke::Error::Aborted)));
-        } else {
-            // its future is dropped
-            let request = request(&prompt, json!({ "max_tokens": 40 }));
-            let got = Cell::new(0);
-            let mut show = |_| got.set(got.get() + 1);
-            let mut reply = pin!(engine.chat(&request, now, Control::new(0), &mut show));
-            for _ in 0..after {
-                if reply.as_mut().poll(&mut Polls::from_waker(Waker::noop())).is_ready() {
-                    break;
-                }
-            }
-        }
+        let result = chat(&engine, &prompt, Control { cancelled: &cancelled, ..Control::new(0) });
+        aborted += usize::from(matches!(result, Err(minke::Error::Aborted)));
         let right = chat(&engine, &messages, Control::new(0)).expect("a reply");
         assert_eq!(right.tokens, want, "after abort {case}");
         if case == 30 {
             start = model.gpu().live_bytes();
         }
     }
-    assert!(aborted > 20, "{aborted} aborts");
+    assert!(aborted > 60, "{aborted} aborts");
     let end = model.gpu().live_bytes();
     assert!(end as f64 <= 1.05 * start as f64, "{start} bytes, then {end}");
 }

@@ -81,7 +81,7 @@ fn what_does_not_fit_is_refused() {
         );
     }
     // the last turn has less room for its reply than was asked for
-    let wide = [said("user", "[0]"), said("assistant", "(0)"), said("user", &"so long ".repeat(25))];
+    let wide = [said("user", "[0]"), said("assistant", "(0)"), said("user", &"so long ".repeat(30))];
     let last = prompt(&engine, &wide, "slide", 100).expect("the last turn alone");
     assert!(last.len() > N_CTX - 100 && last.len() < N_CTX, "{}", last.len());
 }

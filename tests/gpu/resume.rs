@@ -73,12 +73,13 @@ fn replies_of_random_weights_go_on() {
     let model = common::load(&path, &common::options(), Some(256)).expect("a model");
     let engine = pollster::block_on(Engine::new(&model, text)).expect("a conversation");
     let budget = Some(Thinking { enabled: None, budget: Some(9) });
-    for fields in [
+    for mut fields in [
         json!({ "max_tokens": 25 }),
         json!({ "max_tokens": 25, "repetition_penalty": 1.5, "frequency_penalty": 0.5 }),
         json!({ "max_tokens": 25, "temperature": 1.2, "seed": 11, "presence_penalty": 1.0 }),
         json!({ "max_tokens": 25, "temperature": 1.2, "top_p": 0.9, "logprobs": true }),
     ] {
+        fields["logit_bias"] = json!({ "265": -100 }); // which would end it
         resumes(&engine, &fields, budget, 1);
     }
     let reply = |reply| {
