@@ -213,49 +213,54 @@ fn split(random: &mut Random, parts: &[Part]) -> Vec<Part> {
     split
 }
 
-/// A vocabulary of these tokens, and their ids.
-fn with_ids(split: &[Part], kind: i32) -> (Tokenizer, Vec<u32>) {
+/// A vocabulary of these replies' tokens, and their ids.
+fn with_ids(replies: &[Vec<Part>], kind: i32) -> (Tokenizer, Vec<Vec<u32>>) {
     let mut entries: Vec<Vec<u8>> = Vec::new();
-    for part in split {
-        if let Part::Bytes(bytes) = part
-            && !entries.contains(bytes)
-        {
-            entries.push(bytes.clone());
+    for part in replies.iter().flatten() {
+        match part {
+            Part::Bytes(bytes) if !entries.contains(bytes) => entries.push(bytes.clone()),
+            _ => {}
         }
     }
-    // ordinary tokens may be spelled as the tags are, but for those that are tags
     let id = |part: &Part| match part {
         Part::Bytes(bytes) => entries.iter().position(|entry| entry == bytes).expect("an entry"),
         Part::Tag(tag) => entries.len() + usize::from(*tag == Tag::Close),
     };
-    let ids = split.iter().map(|part| id(part) as u32).collect();
+    let ids = replies.iter().map(|reply| reply.iter().map(|part| id(part) as u32).collect()).collect();
     let file = vocabulary(&entries, &[("<think>", kind), ("</think>", kind)]);
     (tokenizer(&file).expect("a tokenizer"), ids)
+}
+
+fn reading(random: &mut Random, kind: i32) -> Reading {
+    let letters = ["a", "b", "c", "é", "\n", " "];
+    let mut text = || (0..1 + random.below(3)).map(|_| *random.pick(&letters)).collect();
+    let stop = [text(), text(), text()];
+    Reading {
+        thinking: *random.pick(&[None, Some(false), Some(true)]),
+        tags_are_tokens: random.below(2) == 0,
+        kind,
+        stop: stop.into_iter().take(random.below(4)).collect(),
+    }
 }
 
 #[test]
 fn splits_do_not_change_a_reply() {
     let mut random = Random(7);
     let mut seen = [0; 3];
-    for case in 0..10_000 {
-        let stop = (0..random.below(4))
-            .map(|_| {
-                (0..1 + random.below(3)).map(|_| *random.pick(&["a", "b", "c", "é", "\n", " "])).collect()
-            })
-            .collect();
-        let reading = Reading {
-            thinking: *random.pick(&[None, Some(false), Some(true)]),
-            tags_are_tokens: random.below(2) == 0,
-            kind: *random.pick(&[3, 4]),
-            stop,
-        };
+    for round in 0..200 {
+        let kind = 3 + round % 2;
+        let readings: Vec<Reading> = (0..50).map(|_| reading(&mut random, kind)).collect();
         // a thought amid an answer, while a stop string is half there, is told apart by nobody
-        let parts = parts(&mut random, reading.tags_are_tokens, reading.stop.is_empty());
-        let (tokenizer, ids) = with_ids(&split(&mut random, &parts), reading.kind);
-        let want = slowly(&parts, &reading);
-        assert_eq!(streamed(&tokenizer, &ids, &reading), want, "case {case}: {parts:?}, {reading:?}");
-        let kinds = [want.stopped, !want.reasoning.is_empty(), want.answer.contains('\u{fffd}')];
-        seen.iter_mut().zip(kinds).for_each(|(seen, is)| *seen += usize::from(is));
+        let all = readings.iter().map(|r| parts(&mut random, r.tags_are_tokens, r.stop.is_empty()));
+        let all: Vec<Vec<Part>> = all.collect();
+        let splits: Vec<Vec<Part>> = all.iter().map(|parts| split(&mut random, parts)).collect();
+        let (tokenizer, ids) = with_ids(&splits, kind);
+        for ((reading, parts), ids) in readings.iter().zip(&all).zip(&ids) {
+            let want = slowly(parts, reading);
+            assert_eq!(streamed(&tokenizer, ids, reading), want, "{parts:?}, {reading:?}");
+            let kinds = [want.stopped, !want.reasoning.is_empty(), want.answer.contains('\u{fffd}')];
+            seen.iter_mut().zip(kinds).for_each(|(seen, is)| *seen += usize::from(is));
+        }
     }
     assert!(seen.iter().all(|seen| *seen > 1000), "{seen:?}");
 }
