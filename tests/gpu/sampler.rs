@@ -230,8 +230,9 @@ fn masks_are_kept_by_both_samplers() {
             let different = cpu.iter().zip(&gpu).filter(|(a, b)| a != b).count();
             assert!(different <= 1, "{params:?}: {cpu:?} {gpu:?}");
         }
-        // a reply without a mask follows
-        assert_eq!(on_gpu.tokens(&params, 10).unwrap(), on_cpu(&params, &logits, 10).unwrap());
+        let (cpu, gpu) = (on_cpu(&params, &logits, 10), on_gpu.tokens(&params, 10).unwrap());
+        let different = cpu.iter().zip(&gpu).filter(|(a, b)| a != b).count();
+        assert!(different <= 1, "without a mask again, {params:?}: {cpu:?} {gpu:?}");
     }
     let free = on_gpu.tokens(&greedy, 1).unwrap();
     assert_eq!(free, best[..1], "the mask is gone");
