@@ -71,6 +71,7 @@ export function build() {
   compile();
   assemble();
   tool('vite', ['build', 'web/demo', '--logLevel', 'warn']);
+  tool('typedoc', ['--logLevel', 'Warn']); // into the site; see typedoc.json
 }
 
 /** With --golden also what the browser tests need. */

@@ -22,13 +22,13 @@ const TEMPLATE = `
 </tool_call>
 {%- endfor %}{% endfor %}`;
 
-/** Writes a tiny model with such a template, with room for a conversation, and without thoughts; its address. */
+/** Writes a tiny model with such a template, with room for short conversations, and without thoughts; its address. */
 function tinyModel(): string {
   const { entries, tensors } = parse(readFileSync(join(vectors, 'refuse/control-qwen2.gguf')));
   const other: Record<string, (value: Buffer) => Buffer> = {
     'tokenizer.chat_template': () => string(TEMPLATE),
     'tokenizer.ggml.tokens': (value) => Buffer.from(value.toString('latin1').replace('<think>', '<other>'), 'latin1'),
-    'qwen2.context_length': () => Buffer.from(Uint32Array.of(1024).buffer),
+    'qwen2.context_length': () => Buffer.from(Uint32Array.of(384).buffer),
   };
   const changed = entries.map((entry: { key: string; value: Buffer }) => ({
     ...entry,
@@ -114,13 +114,14 @@ test('01 to 07 on the device', async ({ page, context, open, log }) => {
       'the first one has it all',
     ).toEqual([]);
 
-    const answer = other.locator('#answer');
-    const said = async () => ((await answer.textContent()) ?? '').length;
-    await other.getByRole('button').click();
-    await expect(answer).not.toBeEmpty();
+    const answered = async () => {
+      await other.getByRole('button').click();
+      await expect(other.locator('#answer')).not.toBeEmpty();
+      return expect(other.getByRole('button')).toBeEnabled();
+    };
+    await answered();
     await page.close();
-    const before = await said();
-    await expect.poll(said, 'the reply goes on').toBeGreaterThan(before + 20);
+    await answered();
     expect(
       requests.some((path) => path.endsWith('.wasm')),
       'in an engine of its own',
