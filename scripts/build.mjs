@@ -12,7 +12,7 @@ export const dist = join(root, 'dist');
 /** Where {@link buildGolden} puts what it makes. */
 export const golden = join(root, '.cache/golden');
 
-/** Compiles a target of the crate to wasm; path of the file `name` that it gives. */
+/** Compiles a target of the workspace to wasm; path of the file `name` that it gives. */
 function cargoWasm(target, name) {
   const { cargo, args, env } = wasmCargo();
   // not `build`: as a Rust library too, it would be made without link-time optimisation
@@ -20,21 +20,26 @@ function cargoWasm(target, name) {
   return join(root, 'target/wasm32-unknown-unknown/wasm', name);
 }
 
-/** Makes the JavaScript glue, at the version of wasm-bindgen in Cargo.lock. */
-function glue(wasm, folder) {
+/** Makes the JavaScript glue, `name`.js and its types, at the version of wasm-bindgen in Cargo.lock. */
+function glue(wasm, folder, name) {
   // in a folder of its own, so that it need not wait for what else cargo builds at the time
   const tool = ['-p', 'minke-wasm-bindgen', '--target-dir', join(root, 'target/tools')];
-  run('cargo', ['run', '--locked', '--quiet', ...tool, '--', wasm, folder]);
+  run('cargo', ['run', '--locked', '--quiet', ...tool, '--', wasm, folder, name]);
 }
 
 const isCurrent = (made, source) => existsSync(made) && statSync(made).mtimeMs >= statSync(source).mtimeMs;
 
-/** The engine of the package. */
-function compile() {
-  const wasm = cargoWasm(['--lib'], 'minke.wasm');
-  const optimised = join(generated, 'engine.wasm');
+/** The package's modules of wasm: what they are made of, their JavaScript, and their file. */
+const MODULES = [
+  { target: ['-p', 'minke', '--lib'], made: 'minke.wasm', name: 'minke', file: 'engine.wasm' },
+  { target: ['-p', 'minke-grammar', '--lib'], made: 'minke_grammar.wasm', name: 'grammar', file: 'grammar.wasm' },
+];
+
+function compile({ target, made, name, file }) {
+  const wasm = cargoWasm(target, made);
+  const optimised = join(generated, file);
   if (isCurrent(optimised, wasm)) return;
-  glue(wasm, generated);
+  glue(wasm, generated, name);
   const features = [
     '--enable-bulk-memory',
     '--enable-nontrapping-float-to-int',
@@ -43,7 +48,7 @@ function compile() {
     '--enable-reference-types',
     '--enable-multivalue',
   ];
-  tool('wasm-opt', ['-Oz', ...features, join(generated, 'minke_bg.wasm'), '-o', optimised]);
+  tool('wasm-opt', ['-Oz', ...features, join(generated, `${name}_bg.wasm`), '-o', optimised]);
 }
 
 /**
@@ -53,22 +58,25 @@ function compile() {
 export function assemble() {
   rmSync(dist, { recursive: true, force: true });
   tool('tsc', ['-p', 'web']);
-  tool('rolldown', [join(root, 'web/src/worker.ts'), '--file', join(dist, 'worker.js'), '--logLevel', 'warn']);
+  tool('rolldown', [join(root, 'web/src/worker.ts'), '--file', join(dist, 'worker.js')]);
   writeFileSync(join(dist, 'worker.d.ts'), 'export {};\n');
-  copyFileSync(join(generated, 'engine.wasm'), join(dist, 'engine.wasm'));
-  // what a bundler that is told to treat it as a file makes of it
-  writeFileSync(join(dist, 'engine.d.wasm.ts'), 'declare const address: string;\nexport default address;\n');
+  for (const { file } of MODULES) {
+    copyFileSync(join(generated, file), join(dist, file));
+    // what a bundler that is told to treat it as a file makes of it
+    const types = 'declare const address: string;\nexport default address;\n';
+    writeFileSync(join(dist, file.replace('.wasm', '.d.wasm.ts')), types);
+  }
 }
 
 /** The engine with the bindings that only tests need. */
 export function buildGolden() {
-  const wasm = cargoWasm(['--example', 'golden'], 'examples/golden.wasm');
-  if (!isCurrent(join(golden, 'minke_bg.wasm'), wasm)) glue(wasm, golden);
+  const wasm = cargoWasm(['-p', 'minke', '--example', 'golden'], 'examples/golden.wasm');
+  if (!isCurrent(join(golden, 'minke_bg.wasm'), wasm)) glue(wasm, golden, 'minke');
 }
 
 export function build() {
   npmPackages();
-  compile();
+  MODULES.forEach(compile);
   assemble();
   tool('vite', ['build', 'web/demo', '--logLevel', 'warn']);
   tool('typedoc', ['--logLevel', 'Warn']); // into the site; see typedoc.json

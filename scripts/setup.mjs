@@ -44,6 +44,7 @@ export function tool(name, args) {
 }
 
 const TOOLS = {
+  attw: '@arethetypeswrong/cli/dist/index.js',
   eslint: 'eslint/bin/eslint.js',
   playwright: '@playwright/test/cli.js',
   prettier: 'prettier/bin/prettier.cjs',

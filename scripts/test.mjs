@@ -3,10 +3,10 @@
 // (--check) only what needs no GPU and no browser.
 
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, readdirSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { brotliCompressSync } from 'node:zlib';
-import { build, buildGolden, dist, generated, golden } from './build.mjs';
+import { build, buildGolden, generated, golden } from './build.mjs';
+import { checkPackage } from './package.mjs';
 import {
   Stop,
   command,
@@ -20,9 +20,6 @@ import {
   tool,
   wasmCargo,
 } from './setup.mjs';
-
-/** Most bytes of JavaScript and wasm, after Brotli, that a visitor downloads before the model. */
-const BUDGET = 970_000;
 
 /** What `cargo` is told, so that its steps share what they compile. */
 const CARGO = ['--locked', '--features', 'cli'];
@@ -64,20 +61,6 @@ function checkStyle({ wasm }) {
   tool('prettier', ['--check', '--log-level', 'warn', '.']);
   tool('eslint', ['.']);
   tool('tsc', ['-p', '.']);
-}
-
-/** Sizes of what dist/ makes a page load. */
-function checkPackage() {
-  tool('publint', []);
-  const names = readdirSync(dist, { recursive: true }).filter((name) => /\.(js|wasm)$/.test(name));
-  const size = (name) => brotliCompressSync(readFileSync(join(dist, name))).length;
-  const sizes = names.map((name) => [name, size(name)]);
-  const total = sizes.reduce((sum, [, bytes]) => sum + bytes, 0);
-  const wasm = sizes.find(([name]) => name === 'engine.wasm')?.[1];
-  console.log(
-    `after Brotli: ${wasm} bytes of wasm, ${total - wasm} of JavaScript, together ${total} (budget ${BUDGET})`,
-  );
-  if (!(total <= BUDGET)) throw new Stop(`the package is over its budget of ${BUDGET} bytes`);
 }
 
 /** Runs a program in the project's root while others run; its output is shown. */
@@ -172,7 +155,10 @@ const fuzz = () =>
   run('cargo', ['run', ...CARGO, '--quiet', '--example', 'fuzz', '--', 'all', '--seconds', '60'], CLIPPY);
 
 /** And the examples in the documentation. */
-const testsWithoutGpu = async () => [await nativeTests('--test', 'cpu'), await nativeTests('--doc')];
+const testsWithoutGpu = async () => [
+  await nativeTests('--test', 'cpu', '--test', 'grammar'),
+  await nativeTests('--doc'),
+];
 
 /** What was skipped, by name, and the counts. */
 function report(results) {

@@ -67,20 +67,36 @@ fn ready(schema: Value) -> Result<Value, String> {
     Ok(schema)
 }
 
+/// Most lines and brackets of a Lark grammar, schemas not counted: llguidance calls itself for each rule that another one
+/// names, and for each bracket.
+const MAX_LARK: usize = 600;
+
 /// A Lark grammar whose schemas (`%json {…}`) are [`ready`].
 fn with_schemas_ready(lark: &str) -> Result<String, String> {
     const SCHEMA: &str = "%json";
-    let mut parts = lark.split(SCHEMA);
-    let mut whole = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        whole += SCHEMA;
-        let mut values = Deserializer::from_str(part).into_iter::<Value>();
-        match values.next() {
-            Some(Ok(schema)) => whole += &format!(" {}{}", ready(schema)?, &part[values.byte_offset()..]),
-            _ => whole += part, // not a schema, as llguidance will say
-        }
+    let mut whole = String::new();
+    let mut size = 0;
+    for (index, part) in lark.split(SCHEMA).enumerate() {
+        let (schema, rest) = if index == 0 { (String::new(), part) } else { leading_schema(part)? };
+        size += rest.matches(['\n', '(', '[', '{']).count();
+        let keyword = if index == 0 { "" } else { SCHEMA };
+        whole += &[keyword, &schema, rest].concat();
+    }
+    if size > MAX_LARK {
+        return Err(format!(
+            "the Lark grammar has {size} lines and brackets: at most {MAX_LARK} are supported"
+        ));
     }
     Ok(whole)
+}
+
+/// The schema that a text begins with, and what follows; none if that is not JSON, as llguidance will say.
+fn leading_schema(text: &str) -> Result<(String, &str), String> {
+    let mut values = Deserializer::from_str(text).into_iter::<Value>();
+    match values.next() {
+        Some(Ok(schema)) => Ok((format!(" {}", ready(schema)?), &text[values.byte_offset()..])),
+        _ => Ok((String::new(), text)),
+    }
 }
 
 /// An error of llguidance for someone who has only the form to change.

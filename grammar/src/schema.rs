@@ -58,7 +58,10 @@ const MAX_DEPTH: usize = 256;
 const MAX_PROPERTIES: usize = 1_000;
 const MAX_SCHEMAS: usize = 5_000;
 /// Largest product of all different `multipleOf`, each as an integer: llguidance counts remainders.
-const MAX_MULTIPLE: u64 = 1_000_000;
+const MAX_MULTIPLE: u64 = 100_000;
+
+/// To where all integers are numbers of JavaScript. Largest bound of a number.
+pub const EXACT: f64 = (1u64 << 53) as f64;
 
 struct Check<'a> {
     root: &'a Value,
@@ -128,6 +131,11 @@ impl<'a> Check<'a> {
                 self.each(schemas.iter().enumerate().map(|(index, schema)| (index.to_string(), schema)), at)
             }
             ("items" | "additionalItems" | "additionalProperties", schema) => self.schema(schema, at),
+            ("minimum" | "maximum" | "exclusiveMinimum" | "exclusiveMaximum", Value::Number(number))
+                if number.as_f64().is_none_or(|bound| bound.abs() > EXACT) =>
+            {
+                Err(format!("{at} is {number}: bounds are supported to ±2^53, as far as integers are exact"))
+            }
             ("multipleOf", Value::Number(number)) => self.multiple(number, at).map(|()| 0),
             ("$ref", Value::String(to)) => self.reference(to, at).map(|()| 0),
             _ if KEYWORDS.contains(&keyword) || NOTES.contains(&keyword) => Ok(0),

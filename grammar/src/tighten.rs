@@ -1,5 +1,6 @@
 //! Where llguidance would let more through than JSON Schema does.
 
+use crate::schema::EXACT;
 use serde_json::{Map, Value, json};
 
 /// What a format asks of a text besides llguidance's expression for it.
@@ -35,6 +36,7 @@ pub fn tighten(schema: &mut Value) {
         }
     }
     format(keywords);
+    bounds(keywords);
 }
 
 fn format(keywords: &mut Map<String, Value>) {
@@ -42,6 +44,24 @@ fn format(keywords: &mut Map<String, Value>) {
     let Some((_, pattern)) = FORMATS.iter().find(|(name, _)| name == format) else { return };
     if let Value::Array(all) = keywords.entry("allOf").or_insert_with(|| json!([])) {
         all.push(json!({ "pattern": pattern }));
+    }
+}
+
+/// Integers and multiples are bound to where they are exact, as whoever reads JSON would round others.
+fn bounds(keywords: &mut Map<String, Value>) {
+    let is_integer = match keywords.get("type") {
+        Some(Value::Array(types)) => types.contains(&json!("integer")),
+        one => one == Some(&json!("integer")),
+    };
+    if !is_integer && !keywords.contains_key("multipleOf") {
+        return;
+    }
+    for (bound, exclusive, exact) in
+        [("minimum", "exclusiveMinimum", -EXACT), ("maximum", "exclusiveMaximum", EXACT)]
+    {
+        if !keywords.contains_key(exclusive) {
+            keywords.entry(bound).or_insert_with(|| json!(exact));
+        }
     }
 }
 

@@ -2,7 +2,6 @@
 
 use llguidance::ParserFactory;
 use llguidance::api::ParserLimits;
-use llguidance::earley::SlicedBiasComputer;
 use llguidance::toktrie::{ApproximateTokEnv, InferenceCapabilities, TokEnv, TokRxInfo, TokTrie};
 use std::sync::Arc;
 
@@ -13,10 +12,13 @@ const LIMITS: ParserLimits = ParserLimits {
     step_lexer_fuel: 200_000,
     step_max_items: 50_000,
     max_lexer_states: 50_000,
-    max_grammar_size: 500_000,
+    max_grammar_size: 60_000, // it counts them in 16 bits
     precompute_large_lexemes: true,
     verbose_errors: false,
 };
+
+/// Tokens that a mask has at once where a text may go on with all of them: those that are short, and those of any length.
+const SLICES: [&str; 2] = [r#"[^"\\\x00-\x1F\x7F]{1,10}"#, r#"[^"\\\x00-\x1F\x7F]+"#];
 
 /// What a tree can hold: of longer tokens, which no grammar then allows, and in all.
 const MAX_TOKEN: usize = 512;
@@ -49,8 +51,8 @@ impl Vocabulary {
         }
         let trie = TokTrie::from(&TokRxInfo::new(words.len() as u32, end), &words).with_eos_tokens(ends);
         let tokens: TokEnv = Arc::new(ApproximateTokEnv::new(trie));
-        let slices = SlicedBiasComputer::json_slices();
-        let factory = ParserFactory::new(&tokens, InferenceCapabilities::default(), &slices);
+        let factory =
+            ParserFactory::new(&tokens, InferenceCapabilities::default(), &SLICES.map(str::to_owned));
         let mut factory = factory.map_err(|error| error.to_string())?;
         *factory.quiet().limits_mut() = LIMITS;
         Ok(Self { factory })

@@ -1,9 +1,11 @@
 // The package in apps of several kinds: how its worker starts, and what is said where it cannot.
 
-import { cpSync, rmSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { cpSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Frame, Page } from '@playwright/test';
 import type * as Minke from 'minke';
+import { strange, weighed } from '../../scripts/package.mjs';
 import { viteBuild } from './app/install';
 import { expect, listening, test } from './fixtures';
 
@@ -57,7 +59,7 @@ test('modules as they are', async ({ page, app, log }) => {
 test('from another origin: modules, and what Vite bundles for one', async ({ page, app, cdn, installed, log }) => {
   await page.goto(app);
   await imported(page, `${cdn}${PACKAGE}`);
-  expect(await reply(page, TINY)).toBe(3);
+  expect(await start(page)).toBe('runs');
 
   viteBuild(installed, 'dist-cdn', `${cdn}dist-cdn/`);
   log.requests.length = 0;
@@ -167,4 +169,19 @@ test('worker and wasm that are not there are named by their whole address', asyn
     expect(problem).toContain(`cannot be loaded (${param}: ${folder}${file})`);
     expect(problem).toContain(advice);
   }
+});
+
+test('what the package should not have is seen, and what its files weigh', ({}, info) => {
+  const right = ['package.json', 'dist/index.js', 'dist/index.d.ts', 'dist/engine.wasm', 'dist/grammar.wasm'];
+  const wrong = ['dist/stray.js', 'dist/index.js.map', 'dist/other.wasm', 'web/src/index.ts'];
+  expect(strange([...right, ...wrong])).toEqual(wrong);
+  const bytes = randomBytes(50_000); // which nothing makes smaller
+  const folder = info.outputPath('dist');
+  mkdirSync(folder, { recursive: true });
+  const names = ['index.js', 'worker.js', 'react.js', 'engine.wasm', 'grammar.wasm'];
+  for (const name of names) writeFileSync(join(folder, name), bytes);
+  const [js, wasm] = weighed(folder);
+  expect([js?.most, wasm?.most]).toEqual([40_000, 1_200_000]);
+  expect(Math.round((js?.bytes ?? 0) / 1000)).toBe(100);
+  expect(Math.round((wasm?.bytes ?? 0) / 1000)).toBe(50);
 });

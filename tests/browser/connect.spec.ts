@@ -8,8 +8,8 @@ import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { expect, test as base } from '@playwright/test';
 import { modelsFolder, python, pythonFolder } from '../../scripts/setup.mjs';
-import { connect, ServerError } from '../../web/src/connect';
-import { EngineError } from '../../web/src/errors';
+import { connect } from '../../web/src/connect';
+import { EngineError, ServerError } from '../../web/src/errors';
 import type { ChatCompletionChunk, ChatCompletionRequest, ChatEngine } from '../../web/src/types';
 
 interface Fixtures {
@@ -182,6 +182,10 @@ for (const [name, stream] of Object.entries({ VLLM, LLAMA })) {
     for (const pieces of splits)
       if (text(await collect(replaying(pieces))) !== text(whole)) wrong.push(pieces[0]?.length);
     expect(wrong).toEqual([]);
+    // other ends of lines, and an event on two of them
+    const odd = stream.replace('{"id"', '{\ndata: "id"').replaceAll('\n', '\r');
+    for (const pieces of [[bytes(odd)], Array.from(bytes(odd), (byte) => Uint8Array.of(byte))])
+      expect(text(await collect(replaying(pieces)))).toBe(text(whole));
     const without = stream.replace(/data: .*"Let me look.*\n\n/, '');
     expect(said(await collect(replaying([bytes(without)]))), 'without one event').not.toEqual(SAID);
     const unasked = await collect(replaying([bytes(stream)]), { stream_options: null });
@@ -219,6 +223,28 @@ test('thoughts that a server leaves in the text are split off, where the reply s
     refusal: null,
     reasoning_content: 'One </thin king>.',
   });
+});
+
+test('several replies at once are told apart', async () => {
+  const choice = (index: number, content: string, finish_reason: string | null = null) =>
+    event({ ...vllmEnvelope, choices: [{ index, delta: { content }, finish_reason }] });
+  const stream = [
+    choice(0, '<thi'),
+    choice(1, 'Two'),
+    choice(0, 'nk>One'),
+    choice(1, '<think>', 'length'),
+    choice(0, '</think>1', 'stop'),
+    DONE,
+  ];
+  const chunks = await collect(replaying(stream.map(bytes)));
+  const of = (index: number) =>
+    said(chunks.map((chunk) => ({ ...chunk, choices: chunk.choices.filter((choice) => choice.index === index) })));
+  expect(of(0)).toMatchObject({ reasoning: 'One', content: '1', finish: 'stop' });
+  expect(of(1)).toMatchObject({ reasoning: '', content: 'Two<think>', finish: 'length' });
+  const roles = chunks.flatMap(({ choices }) => choices.flatMap(({ index, delta }) => (delta.role ? [index] : [])));
+  expect(roles.toSorted()).toEqual([0, 1]);
+  const cut = replaying(stream.filter((_, at) => at !== 4).map(bytes)); // one of them never ends
+  expect(await problem(collect(cut))).toEqual(['network', expect.stringContaining('ended before')]);
 });
 
 test('what goes wrong is told in the words of the server', async ({ answering }) => {

@@ -1,6 +1,6 @@
 // What the browser tests share: servers for the page, the package and the models, and what each page did.
 
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
@@ -59,6 +59,8 @@ interface Log {
 
 interface Fixtures {
   log: Log;
+  /** Makes an app with packages of the registry, for the time of a test; its folder. */
+  install: (packages: string[]) => string;
 }
 
 interface WorkerFixtures {
@@ -117,7 +119,11 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     { scope: 'worker' },
   ],
   installed: [
-    ({}, use, { parallelIndex }) => use(installedApp(`app-${parallelIndex}`)),
+    async ({}, use) => {
+      const folder = installedApp();
+      await use(folder);
+      rmSync(folder, { recursive: true, force: true });
+    },
     { scope: 'worker', timeout: 120_000 },
   ],
   app: [
@@ -150,6 +156,15 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     { scope: 'worker' },
   ],
   hostile: [({ server }, use) => use(server.url), { scope: 'worker' }],
+  install: async ({}, use) => {
+    const folders: string[] = [];
+    await use((packages) => {
+      const folder = installedApp(packages);
+      folders.push(folder);
+      return folder;
+    });
+    folders.forEach((folder) => rmSync(folder, { recursive: true, force: true }));
+  },
   log: async ({ page }, use) => {
     const log: Log = { problems: [], requests: [] };
     page.on('console', (message) => {

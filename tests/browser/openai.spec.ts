@@ -3,8 +3,7 @@
 import OpenAI from 'openai';
 import { createFetch } from 'minke/openai';
 import { expect, test } from '@playwright/test';
-import { ServerError } from '../../web/src/connect';
-import { EngineAbortError, EngineError } from '../../web/src/errors';
+import { EngineAbortError, EngineError, ServerError } from '../../web/src/errors';
 import { FakeEngine, type Script, USAGE } from './clients/fake';
 
 const CALL = { id: 'call_1', type: 'function' as const, function: { name: 'weather', arguments: '{"city":"Paris"}' } };

@@ -77,6 +77,7 @@ test('an error is shown, and another model can be loaded after it', async ({ pag
 const SCRIPTED = `
   const say = (message) => postMessage(message);
   onmessage = ({ data }) => {
+    if (data.type === 'hello') say({ type: 'started' });
     if (data.type === 'load') say({ type: 'loaded', info: {} });
     if (data.type === 'abort') say({ type: 'error', id: data.id, error: { code: 'aborted', message: 'aborted' } });
     if (data.type !== 'complete') return;

@@ -11,6 +11,7 @@ mod context;
 mod contexts;
 mod divergence;
 mod fit;
+mod forms;
 mod kernels;
 mod loader;
 mod memory;

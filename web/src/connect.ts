@@ -1,6 +1,6 @@
 // The engine's interface, answered by a server.
 
-import { EngineAbortError, EngineError, words } from './errors.js';
+import { EngineAbortError, EngineError, ServerError, words } from './errors.js';
 import { withoutNulls } from './options.js';
 import { readEvents } from './sse.js';
 import type {
@@ -30,17 +30,6 @@ export interface ConnectOptions {
   headers?: Record<string, string> | null | undefined;
   /** In place of the browser's own. */
   fetch?: typeof fetch | null | undefined;
-}
-
-/** A server said no. `code` is `http`, the message has the server's words. */
-export class ServerError extends EngineError {
-  constructor(
-    /** The HTTP status. */
-    readonly status: number,
-    message: string,
-  ) {
-    super('http', message);
-  }
 }
 
 /**

@@ -1,11 +1,11 @@
 import { Engine } from './engine.js';
 import { EngineError } from './errors.js';
 import { Link, type Loaded } from './link.js';
-import { checkOptions, type EngineOptions } from './options.js';
+import { checkOptions, type EngineOptions, without } from './options.js';
 import type { First, LoadProgress, Source } from './protocol.js';
 import { join } from './share.js';
 import { persist, sourceOf, wishes } from './source.js';
-import { runWorker, stopWorker, workerError } from './worker-client.js';
+import { needBrowser, runWorker, stopWorker, workerError } from './worker-client.js';
 
 /** Whether a load of this page found an adapter: where none is found later, the browser has stopped offering them. */
 let hadAdapter = false;
@@ -26,8 +26,7 @@ function loadError(error: unknown): unknown {
  * @throws EngineAbortError when `signal` aborts.
  */
 export async function createEngine(options: EngineOptions): Promise<Engine> {
-  if (typeof Worker === 'undefined')
-    throw new EngineError('unsupported', 'createEngine needs a browser: here are no Web Workers and no WebGPU');
+  needBrowser('createEngine');
   const checked = checkOptions(options);
   const source = sourceOf(checked.model);
   const load = loader(checked, source);
@@ -50,8 +49,8 @@ export type During = Pick<EngineOptions, 'signal' | 'onProgress' | 'control'>;
 
 /** Loads in a worker of its own, as often as it is called. */
 function loader(options: EngineOptions, source: Source): (during: During) => Promise<Loaded> {
-  const { model: _, signal: __, onProgress: ___, control: ____, share: _____, ...rest } = options;
-  const { worker, workerUrl, wasmUrl, keep, mirror, headers, ...device } = rest;
+  const own = without(options, 'model', 'signal', 'onProgress', 'control', 'share');
+  const { worker, workerUrl, wasmUrl, grammarUrl, keep, mirror, headers, ...device } = own;
   const first: First = { type: 'load', source, options: { ...device, ...wishes({ keep, mirror, headers }) } };
   return async ({ signal, onProgress, control }) => {
     if (keep ?? !Array.isArray(source)) void persist(); // a browser that asks the person needs not be waited for
@@ -60,7 +59,7 @@ function loader(options: EngineOptions, source: Source): (during: During) => Pro
       onProgress?.(event);
     };
     try {
-      const addresses = { worker, workerUrl, wasmUrl };
+      const addresses = { worker, workerUrl, wasmUrl, grammarUrl };
       const { worker: runner, message } = await runWorker(addresses, first, { signal, control, onProgress: progress });
       if (message.type !== 'loaded') throw new EngineError('worker', 'the worker is of another version');
       return { runner, info: message.info, stop: () => stopWorker(runner), failure: workerError };

@@ -24,6 +24,17 @@ export class EngineAbortError extends EngineError {
   }
 }
 
+/** What a server of `connect` answered with. `code` is `http`, and the message has the server's words. */
+export class ServerError extends EngineError {
+  constructor(
+    /** The HTTP status. */
+    readonly status: number,
+    message: string,
+  ) {
+    super('http', message);
+  }
+}
+
 /** The error that crossed from the worker as plain data. */
 export function engineError(data: { code: string; message: string }): EngineError {
   return data.code === 'aborted' ? new EngineAbortError() : new EngineError(data.code, data.message);

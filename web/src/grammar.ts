@@ -22,18 +22,18 @@ interface Parts {
 /** Of the model that this worker has loaded. */
 let vocabulary: Promise<Vocabulary> | undefined;
 
-async function vocabularyOf(engine: WasmEngine): Promise<Vocabulary> {
-  const url = new URL('./grammar.wasm', import.meta.url);
+async function vocabularyOf(engine: WasmEngine, wasmUrl: string | undefined): Promise<Vocabulary> {
+  const url = wasmUrl ?? new URL('./grammar.wasm', import.meta.url);
   await init({ module_or_path: url }).catch((error: unknown) => {
-    throw new Error(`the wasm for grammars cannot be loaded (${url}): ${words(error)}; ${COPY_HINT}`);
+    throw new Error(`the wasm for grammars cannot be loaded (grammarUrl: ${url}): ${words(error)}; ${COPY_HINT}`);
   });
   const { bytes, stops, control, ends } = engine.vocabulary() as Parts;
   return new Vocabulary(bytes, stops, control, ends);
 }
 
-/** The grammar of a `form`, JSON. */
-export async function grammar(engine: WasmEngine, form: string): Promise<Constraint> {
-  vocabulary ??= vocabularyOf(engine);
+/** The grammar of a `form`, JSON; `wasmUrl` is where its wasm is, if not beside this module. */
+export async function grammar(engine: WasmEngine, form: string, wasmUrl: string | undefined): Promise<Constraint> {
+  vocabulary ??= vocabularyOf(engine, wasmUrl);
   vocabulary.catch(() => (vocabulary = undefined)); // the network may be back at the next request
   const made = new Grammar(await vocabulary, form);
   const text = new TextDecoder('utf-8', { fatal: true });

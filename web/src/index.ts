@@ -1,8 +1,8 @@
-export { connect, type ConnectOptions, ServerError } from './connect.js';
+export { connect, type ConnectOptions } from './connect.js';
 export { LoadControl } from './control.js';
 export { createEngine } from './create.js';
 export { type Engine, type PromptRequest } from './engine.js';
-export { EngineAbortError, EngineError } from './errors.js';
+export { EngineAbortError, EngineError, ServerError } from './errors.js';
 export { type ListedModel, models } from './models.js';
 export type { Addresses, EngineOptions, LoadOptions, ModelSource, PinnedFile } from './options.js';
 export type {

@@ -40,11 +40,11 @@ interface Pending {
   message: ToWorker & { type: 'complete' | 'ask' };
   listener: Listener;
   answer?: (value: unknown) => void;
-  /** How often its runner was lost. */
+  /** How often its runner was lost while it was the oldest request, and so the one that was answered. */
   losses: number;
 }
 
-/** How often a request may lose its runner, and how often in a row one may fail to start. */
+/** How often the runner of a request may be lost, and how often in a row one is started in vain. */
 const TRIES = 2;
 /** Milliseconds between two tries to start one: a GPU's process needs some to come back. */
 const PAUSE_MS = 500;
@@ -53,7 +53,7 @@ export class Link {
   readonly #pending = new Map<number, Pending>();
   #next = 1;
   #loaded: Loaded | undefined;
-  #starting: Promise<void> | undefined;
+  #starting = false;
   /** Why no request is answered any more. */
   #ended: { error: EngineError; stopped: Promise<void> } | undefined;
 
@@ -184,27 +184,27 @@ export class Link {
     for (const id of [...this.#pending.keys()]) this.#fail(id, error);
   }
 
-  /** What ran is gone. Requests that lost it too often end, the others go on with another. */
+  /** What ran is gone. The request that it was at ends if that has happened too often, the others go on with another. */
   #lose(lost: Loaded, error: EngineError): void {
     if (this.#loaded !== lost) return;
     this.#loaded = undefined;
     void lost.stop();
-    for (const [id, pending] of [...this.#pending]) {
-      pending.losses += 1;
-      if (pending.losses > TRIES) this.#fail(id, error);
-    }
+    const [oldest] = this.#pending.values();
+    if (oldest && ++oldest.losses > TRIES) this.#fail(oldest.message.id, error);
     if (this.#pending.size > 0) this.#restart();
   }
 
   #restart(): void {
-    this.#starting ??= this.#started();
+    if (this.#starting) return;
+    this.#starting = true;
+    void this.#started();
   }
 
   async #started(): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
         const loaded = await this.start();
-        this.#starting = undefined;
+        this.#starting = false;
         if (this.#ended) return void loaded.stop();
         Object.assign(this.info, loaded.info);
         this.#attach(loaded);
@@ -212,7 +212,7 @@ export class Link {
         return;
       } catch (error) {
         if (tries === TRIES || this.#ended) {
-          this.#starting = undefined; // so that the next request tries again
+          this.#starting = false; // so that the next request tries again
           return this.#failAll(error as EngineError);
         }
         await new Promise((resolve) => setTimeout(resolve, PAUSE_MS));

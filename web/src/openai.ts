@@ -1,7 +1,6 @@
 // `minke/openai`: the engine as the server of OpenAI's own client, without a server.
 
-import { ServerError } from './connect.js';
-import { EngineAbortError, EngineError, words } from './errors.js';
+import { EngineAbortError, EngineError, ServerError, words } from './errors.js';
 import { writeEvents } from './sse.js';
 import type { ChatCompletionRequest, ChatEngine, CompletionRequest, EmbeddingList, EmbeddingRequest } from './types.js';
 

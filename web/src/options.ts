@@ -37,6 +37,8 @@ export interface LoadOptions extends DownloadOptions {
   worker?: Worker | (() => Worker) | undefined;
   /** Where engine.wasm is, if not beside the worker. */
   wasmUrl?: string | URL | undefined;
+  /** Where grammar.wasm is, if not beside the worker: it is loaded when a request first asks for a form. */
+  grammarUrl?: string | URL | undefined;
 }
 
 /** What `createEngine` takes. Null counts as not given; an option that is not known is refused. */
@@ -49,7 +51,7 @@ export interface EngineOptions extends LoadOptions, DeviceOptions {
 }
 
 /** Where worker and wasm are, if not beside this module. */
-export type Addresses = Pick<LoadOptions, 'worker' | 'workerUrl' | 'wasmUrl'>;
+export type Addresses = Pick<LoadOptions, 'worker' | 'workerUrl' | 'wasmUrl' | 'grammarUrl'>;
 
 /** What an option must be, in words and as a test. */
 type Rule = [words: string, fits: (value: unknown) => boolean];
@@ -87,6 +89,8 @@ function isModel(value: unknown): boolean {
   return (typeof id === 'string' && id !== '') || isFile(value) || (Array.isArray(parts) && parts.every(isFile));
 }
 
+const isWorker = (value: unknown) => typeof Worker !== 'undefined' && value instanceof Worker;
+
 const isHeaders = (value: unknown) =>
   Object(value) === value && Object.values(value as object).every((text) => typeof text === 'string');
 
@@ -101,12 +105,10 @@ const RULES: Record<keyof EngineOptions, Rule> = {
   control: ['a LoadControl', (value) => value instanceof LoadControl],
   signal: ['an AbortSignal', (value) => value instanceof AbortSignal],
   onProgress: ['a function', (value) => typeof value === 'function'],
-  worker: [
-    'a Worker, or a function that returns one',
-    (value) => value instanceof Worker || typeof value === 'function',
-  ],
+  worker: ['a Worker, or a function that returns one', (value) => isWorker(value) || typeof value === 'function'],
   workerUrl: ['a URL', (value) => isUrl(value) || isTrusted(value)],
   wasmUrl: ['a URL', isUrl],
+  grammarUrl: ['a URL', isUrl],
   nCtx: ['a positive integer', (value) => Number.isInteger(value) && Number(value) > 0],
   kv: ['f32, f16 or q8_0, or { keys, values } with one of these each', isKv],
   share: flag,
@@ -128,6 +130,12 @@ export function checkOptions(given: unknown, to = 'createEngine'): EngineOptions
   }
   if (!('model' in options)) throw refuse('model', `it is missing: it must be ${RULES.model[0]}`);
   return options as unknown as EngineOptions;
+}
+
+/** An object but for some of its properties. */
+export function without<T extends object, K extends keyof T>(object: T, ...names: K[]): Omit<T, K> {
+  const entries = Object.entries(object).filter(([name]) => !(names as PropertyKey[]).includes(name));
+  return Object.fromEntries(entries) as Omit<T, K>;
 }
 
 /** Callers write null for "not given", as OpenAI's clients do. */

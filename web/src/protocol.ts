@@ -267,7 +267,7 @@ export type First =
 /** To the worker. */
 export type ToWorker =
   | { type: 'hello' }
-  | (First & { wasmUrl: string | undefined })
+  | (First & { wasmUrl: string | undefined; grammarUrl: string | undefined })
   | { type: 'pause'; paused: boolean }
   | { type: 'online' }
   | ({ type: 'complete'; id: number } & Asked)

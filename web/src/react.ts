@@ -1,5 +1,7 @@
 // `minke/react`: hooks for an engine and for a chat with it.
 
+'use client'; // for Next: hooks run in the page
+
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { createEngine } from './create.js';
 import type { Engine } from './engine.js';
@@ -92,13 +94,13 @@ export function useEngine(
   return loaded?.of === wanted ? loaded.state : LOADING;
 }
 
-/** Whether two options ask for the same engine; who hears of its progress is no matter. */
+/** Whether two options ask for the same engine. Functions say nothing of it, and are written anew each time. */
 function sameOptions(a: EngineOptions | null, b: EngineOptions | null): boolean {
   return same(a && { ...a, onProgress: null }, b && { ...b, onProgress: null });
 }
 
 function same(a: unknown, b: unknown): boolean {
-  if (Object.is(a, b)) return true;
+  if (Object.is(a, b) || (typeof a === 'function' && typeof b === 'function')) return true;
   if (a instanceof URL && b instanceof URL) return a.href === b.href;
   if (!isPlain(a) || !isPlain(b)) return false;
   const keys = new Set([...Object.keys(a), ...Object.keys(b)]);

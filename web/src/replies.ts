@@ -1,5 +1,6 @@
 // From what the engine tells of a reply to OpenAI's shapes.
 
+import { without } from './options.js';
 import type { Delta, Reply, ToldLogprobs } from './protocol.js';
 import type {
   ChatCompletion,
@@ -87,11 +88,13 @@ export const chats: Shape<ChatCompletion, ChatCompletionChunk> = {
     const delta = { role: 'assistant' as const, content: '' };
     return [chunk(envelope, { index, delta, finish_reason: null, reasoning_finish_reason: null, logprobs: null })];
   },
-  delta: (envelope, index, { tokens: _, logprobs, reasoning_finish_reason, ...delta }) => {
+  delta: (envelope, index, told) => {
+    const { logprobs, reasoning_finish_reason } = told;
+    const delta = without(told, 'tokens', 'logprobs', 'reasoning_finish_reason');
     if (Object.keys(delta).length === 0 && !logprobs) return [];
     const ended = reasoning_finish_reason ?? null;
-    const told = logprobsOf(logprobs);
-    return [chunk(envelope, { index, delta, finish_reason: null, reasoning_finish_reason: ended, logprobs: told })];
+    const likely = logprobsOf(logprobs);
+    return [chunk(envelope, { index, delta, finish_reason: null, reasoning_finish_reason: ended, logprobs: likely })];
   },
   last: (envelope, index, { finish_reason, reasoning_finish_reason }) => {
     const ended = reasoning_finish_reason ?? null;

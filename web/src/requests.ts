@@ -1,7 +1,7 @@
 // What callers ask for, checked as far as the worker could not name it, and as one request for each reply.
 
 import { EngineError } from './errors.js';
-import { withoutNulls } from './options.js';
+import { without, withoutNulls } from './options.js';
 import type { Asked } from './protocol.js';
 import type { ChatCompletionRequest, CompletionRequest } from './types.js';
 
@@ -52,13 +52,13 @@ export function localTime(): string {
  * again by itself.
  */
 export function asksOf(request: AnyRequest, chat: boolean, id: string): Asked[] {
-  const { n, stream: _, stream_options: __, signal: ___, ...rest } = request;
-  const fields = withoutNulls(rest);
+  const { n, seed } = request;
+  const fields = withoutNulls(without(request, 'n', 'stream', 'stream_options', 'signal'));
   const now = localTime();
   const count = n ?? 1;
-  return Array.from({ length: count }, (_, index) => ({
+  return Array.from({ length: count }).map((_, index) => ({
     chat,
-    request: typeof rest.seed === 'number' && index > 0 ? { ...fields, seed: rest.seed + index } : fields,
+    request: typeof seed === 'number' && index > 0 ? { ...fields, seed: seed + index } : fields,
     entropy: Math.floor(Math.random() * 2 ** 53),
     now,
     tokens: [],

@@ -120,8 +120,7 @@ class Hub {
 
   #leave(tab: string): void {
     this.#tabs.delete(tab);
-    for (const [id, asked] of this.#asked)
-      if (asked.tab === tab) this.loaded.runner.postMessage({ type: 'abort', id });
+    for (const [id, asked] of this.#asked) if (asked.tab === tab) this.loaded.runner.postMessage({ type: 'abort', id });
   }
 
   #ask(tab: string, message: ToWorker): void {

@@ -76,9 +76,12 @@ export interface ModelPlan extends Plan {
  * from trying.
  */
 export async function plan(options: EngineOptions): Promise<ModelPlan> {
-  const { model, mirror, headers, worker, workerUrl, wasmUrl, signal, control, keep, onProgress, tuning, ...device } =
-    checkOptions(options, 'plan');
-  void [keep, onProgress, tuning]; // of no use here, but no harm either
+  const { model, mirror, headers, worker, workerUrl, wasmUrl, grammarUrl, signal, control, ...rest } = checkOptions(
+    options,
+    'plan',
+  );
+  const { keep, onProgress, tuning, share, ...device } = rest;
+  void [keep, onProgress, tuning, share, grammarUrl]; // of no use here, but no harm either
   const call: Call = { name: 'plan', source: sourceOf(model), options: { ...device, ...wishes({ mirror, headers }) } };
   const found = await ask<Plan>(call, { worker, workerUrl, wasmUrl, signal, control });
   return { ...found, smaller: found.verdict === 'fits' ? null : smaller(found) };

@@ -40,22 +40,32 @@ function startWorker(addresses: Addresses): Made & { started: Promise<void> } {
 }
 
 /**
- * Where the wasm is, undefined for beside the worker. That of the package's own worker is told by the page, because what runs
- * in a blob may not know where it came from.
+ * Where wasm is, undefined for beside the worker. That of the package's own worker is told by the page, because what runs in a
+ * blob may not know where it came from.
  */
-function wasmAddress({ worker, workerUrl, wasmUrl }: Addresses): string | undefined {
+function wasmAddresses({ worker, workerUrl, wasmUrl, grammarUrl }: Addresses) {
   const isOwn = worker === undefined && workerUrl === undefined;
-  return optional('wasmUrl', wasmUrl ?? (isOwn ? new URL('./engine.wasm', import.meta.url) : undefined));
+  return {
+    wasmUrl: optional('wasmUrl', wasmUrl ?? (isOwn ? new URL('./engine.wasm', import.meta.url) : undefined)),
+    grammarUrl: optional('grammarUrl', grammarUrl ?? (isOwn ? new URL('./grammar.wasm', import.meta.url) : undefined)),
+  };
+}
+
+/** Refuses to run elsewhere, as on a server that renders the page; `what` is what would have run. */
+export function needBrowser(what: string): void {
+  if (typeof Worker === 'undefined')
+    throw new EngineError('unsupported', `${what} needs a browser: here are no Web Workers and no WebGPU`);
 }
 
 /** Starts a worker with its first message, and resolves with its answer to that; whatever fails ends the worker. */
-export function runWorker(
+export async function runWorker(
   addresses: Addresses,
   first: First,
   { signal, onProgress, control }: Pick<LoadOptions, 'signal' | 'onProgress' | 'control'>,
 ): Promise<{ worker: Worker; message: FromWorker }> {
+  needBrowser('this');
   if (signal?.aborted) throw new EngineAbortError();
-  const wasmUrl = wasmAddress(addresses);
+  const wasm = wasmAddresses(addresses);
   const { worker, release, place, started } = startWorker(addresses);
   return new Promise((resolve, reject) => {
     const settled = () => {
@@ -87,7 +97,7 @@ export function runWorker(
       }
     };
     const detach = control?.attach((paused) => tell({ type: 'pause', paused }));
-    tell({ ...first, wasmUrl });
+    tell({ ...first, ...wasm });
   });
 }
 

@@ -14,6 +14,7 @@ import init, {
 import { grammar } from './grammar.js';
 import { Journal, recall as recallReply, unfinished } from './journal.js';
 import type { Call, Delta, EngineInfo, FromWorker, LoadProgress, Question, Reply, ToWorker } from './protocol.js';
+import { without } from './options.js';
 import { recall, remember } from './tuning.js';
 
 /** What a device that is being lost may look like, a moment before the browser says so. */
@@ -21,6 +22,7 @@ const MAY_BE_LOSS = new Set(['device', 'self_test', 'out_of_memory', 'not_finite
 const LOSS_MS = 200;
 
 let engine: WasmEngine | undefined;
+let grammarUrl: string | undefined;
 let queue: Promise<void> = Promise.resolve();
 const running = new Map<number, AbortController>();
 /** Replies whose thinking is to end, by request. */
@@ -71,6 +73,7 @@ const onProgress = (progress: LoadProgress) => post({ type: 'progress', progress
 
 async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): Promise<void> {
   await start(message.wasmUrl);
+  grammarUrl = message.grammarUrl;
   const adapter = await bestAdapter();
   const options = prepareDevice(adapter, message.options);
   const tuning = options.tuning ?? (await recall(adapter.info, options));
@@ -113,10 +116,11 @@ function loaded(): WasmEngine {
 }
 
 /** Makes what an answer must be from what the engine says of it. */
-const compile = (form: string) => grammar(loaded(), form);
+const compile = (form: string) => grammar(loaded(), form, grammarUrl);
 
 async function complete(message: ToWorker & { type: 'complete' }, signal: AbortSignal): Promise<void> {
-  const { type: _, id, ...asked } = message;
+  const { id } = message;
+  const asked = without(message, 'type', 'id');
   const journal = await Journal.begin(asked);
   const show = (delta: Delta) => {
     journal?.note(delta);

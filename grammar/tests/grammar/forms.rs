@@ -77,6 +77,14 @@ fn an_object_has_spaces_but_not_without_end() {
 }
 
 #[test]
+fn integers_stop_where_they_are_no_longer_exact() {
+    let mut grammar = open(json!({ "json_schema": { "type": "integer" } }));
+    say(&mut grammar, "900719925474099");
+    assert_eq!(next(&mut grammar), "012$");
+    assert!(say(&mut grammar, "2"));
+}
+
+#[test]
 fn control_tokens_come_only_where_they_are_named() {
     let text = open(json!({ "regex": "(?s:.*)" })).mask().unwrap();
     let others: Vec<_> = allowed(&text).into_iter().filter(|token| *token >= CONTROL_FROM).collect();
@@ -173,6 +181,7 @@ fn errors_name_what_is_wrong() {
         ),
         (json!({ "json_schema": { "$ref": "#/$defs/a" } }), "#/$defs/a"),
         (json!({ "json_schema": { "$ref": "https://example.com" } }), "https://example.com"),
+        (json!({ "json_schema": { "minimum": -1e300 } }), "#/minimum is -1e+300"),
         (json!({ "json_schema": { "type": "text" } }), "text"),
         (json!({ "json_schema": { "format": "iri" } }), "iri"),
         (json!({ "json_schema": { "type": "string", "pattern": "a(" } }), "a("),

@@ -21,7 +21,8 @@ fn glue(input: &str, out: &str, name: &str) -> Result<(), Box<dyn Error>> {
     let mut output = bindgen.web(true)?.generate_output()?;
     // llguidance's functions for C are exported from any wasm that has it, and nobody calls them
     let exports = &mut output.wasm_mut().exports;
-    let unused: Vec<_> = exports.iter().filter(|export| export.name.starts_with("llg_")).map(|export| export.id()).collect();
+    let unused: Vec<_> =
+        exports.iter().filter(|export| export.name.starts_with("llg_")).map(|export| export.id()).collect();
     unused.into_iter().for_each(|id| exports.delete(id));
     Ok(output.emit(out)?)
 }

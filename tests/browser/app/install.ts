@@ -1,7 +1,8 @@
 // An app like a user's: the package is installed from its tarball and bundled without configuration.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, readdirSync, rmSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { npm, root } from '../../../scripts/setup.mjs';
 
@@ -17,11 +18,12 @@ const vite = join(root, 'node_modules/vite/bin/vite.js');
 export const viteBuild = (folder: string, into: string, base = '/'): void =>
   run(process.execPath, [vite, 'build', '--outDir', into, '--base', base], folder);
 
-/** Packs, and installs into an app that also has the given packages from the registry; its folder. */
-export function installedApp(name: string, packages: string[] = []): string {
-  const folder = join(root, '.cache', name);
-  rmSync(folder, { recursive: true, force: true });
-  mkdirSync(folder, { recursive: true });
+/**
+ * Packs, and installs into an app that also has the given packages from the registry; its folder, which is outside this
+ * repository, because bundlers would read our tsconfig.json.
+ */
+export function installedApp(packages: string[] = []): string {
+  const folder = mkdtempSync(join(tmpdir(), 'minke-app-'));
   run(npm, ['pack', '--pack-destination', folder], root);
   const tarball = readdirSync(folder).find((name) => name.endsWith('.tgz'));
   if (!tarball) throw new Error('npm pack wrote no tarball');

@@ -121,6 +121,7 @@ export class FakeEngine implements ChatEngine {
         if (request.signal?.aborted) throw new EngineAbortError();
         if (at === failure?.after) throw failure.error;
         if (at === hang) await aborted(request.signal);
+        await new Promise((resolve) => setTimeout(resolve, 2)); // chunks do not come all at once
         yield next;
       }
       ended = true;

@@ -58,7 +58,12 @@ export async function ask(content: string): Promise<void> {
   });
   try {
     const { signal } = controller;
-    const stream = await engine.chat.completions.create({ messages: history, stream: true, signal });
+    const stream = await engine.chat.completions.create({
+      messages: history,
+      stream: true,
+      stream_options: { include_usage: true },
+      signal,
+    });
     const clock = new Clock();
     for await (const chunk of stream) reply.value = grown(reply.value, chunk, clock);
   } catch (error) {
@@ -89,7 +94,8 @@ function grown(reply: Reply, { choices, usage }: ChatCompletionChunk, clock: Clo
     next.content += content;
     next.state = 'answering';
   }
-  if (usage) next.state = choices[0]?.finish_reason === 'length' ? 'cut' : 'done';
+  const ended = choices[0]?.finish_reason;
+  if (ended) next.state = ended === 'length' ? 'cut' : 'done';
   next.tokens = usage?.completion_tokens ?? clock.ticks;
   next.tokensPerSecond = clock.rate(next.tokens);
   return next;
