@@ -1,7 +1,8 @@
 // The numbered examples of docs/examples, as they are there, on a tiny model whose words mean nothing.
 
 import { spawnSync } from 'node:child_process';
-import { cpSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { build } from 'vite';
@@ -11,6 +12,12 @@ import { expect, listening, test as base, vectors } from './fixtures';
 
 const source = join(root, 'docs/examples');
 const examples = readdirSync(source).filter((name) => /^\d\d-/.test(name));
+
+/** The policy that is recommended. */
+const [, POLICY = ''] =
+  /^Content-Security-Policy: (.*?)^```/ms.exec(
+    readFileSync(join(root, 'docs/privacy.md'), 'utf8').replace(/\n {2}/g, ' '),
+  ) ?? [];
 
 /** Of Qwen's kind, which says how tools are called. */
 const TEMPLATE = `
@@ -28,7 +35,7 @@ function tinyModel(): string {
   const other: Record<string, (value: Buffer) => Buffer> = {
     'tokenizer.chat_template': () => string(TEMPLATE),
     'tokenizer.ggml.tokens': (value) => Buffer.from(value.toString('latin1').replace('<think>', '<other>'), 'latin1'),
-    'qwen2.context_length': () => Buffer.from(Uint32Array.of(384).buffer),
+    'qwen2.context_length': () => Buffer.from(Uint32Array.of(512).buffer),
   };
   const changed = entries.map((entry: { key: string; value: Buffer }) => ({
     ...entry,
@@ -38,25 +45,43 @@ function tinyModel(): string {
   return '/models/tiny-examples.gguf';
 }
 
-const test = base.extend<object, { open: (page: Page, example: string, query?: string) => Promise<void> }>({
-  /** Opens an example with the tiny model: the plain page as it is, the others as Vite bundles them. */
-  open: [
+interface Served {
+  /** The examples, with what they import. */
+  folder: string;
+  open: (page: Page, example: string, query?: string) => Promise<void>;
+}
+
+const test = base.extend<object, Served>({
+  folder: [
     async ({ installed }, use) => {
-      const folder = join(installed, 'examples');
+      const folder = mkdtempSync(join(tmpdir(), 'minke-examples-'));
       cpSync(source, folder, { recursive: true });
+      cpSync(join(installed, 'node_modules'), join(folder, 'node_modules'), { recursive: true });
+      for (const name of ['react', 'react-dom', 'ai', '@ai-sdk', '@types'])
+        symlinkSync(join(root, 'node_modules', name), join(folder, 'node_modules', name));
+      await use(folder);
+      rmSync(folder, { recursive: true, force: true });
+    },
+    { scope: 'worker', timeout: 120_000 },
+  ],
+  /** Opens an example with the tiny model: the plain page as it is, the others as Vite bundles them, under that policy. */
+  open: [
+    async ({ folder }, use) => {
       const pages = examples.filter((name) => !/plain|next/.test(name)).map((name) => join(folder, name, 'index.html'));
-      await build({ root: folder, configFile: false, logLevel: 'warn', build: { rolldownOptions: { input: pages } } });
-      const { url, close } = await listening([
-        ['/01-plain-page/node_modules/', join(installed, 'node_modules')],
-        ['/01-plain-page/', join(folder, '01-plain-page')],
-        ['/', join(folder, 'dist')],
+      await build({ root: folder, configFile: false, logLevel: 'error', build: { rolldownOptions: { input: pages } } });
+      const plain = await listening([
+        ['/01-plain-page/node_modules/', join(folder, 'node_modules')],
+        ['/', folder],
       ]);
+      const bundled = await listening([['/', join(folder, 'dist')]], { 'Content-Security-Policy': POLICY.trim() });
       const model = tinyModel();
       await use(async (page, example, query = `model=${model}`) => {
         await page.route('**/favicon.ico', (route) => route.fulfill());
+        const { url } = example.includes('plain') ? plain : bundled; // the plain page has its script inside
         await page.goto(`${url}${example}/?${query}`);
       });
-      close();
+      plain.close();
+      bundled.close();
     },
     { scope: 'worker', timeout: 120_000 },
   ],
@@ -146,9 +171,7 @@ test('08 remote', async ({ page, open }) => {
   await expect(page.locator('#answer')).toHaveText('Ten.');
 });
 
-test('all of them compile under tsc --strict, Next too, and would not if they were wrong', ({ installed, open }) => {
-  void open; // which copies them
-  const folder = join(installed, 'examples');
+test('all of them compile under tsc --strict, Next too, and would not if they were wrong', ({ folder }) => {
   const right = readFileSync(join(folder, '05-structured-output/main.ts'), 'utf8');
   writeFileSync(join(folder, 'wrong.ts'), right.replace("type: 'json_schema', json", "type: 'json', json"));
   const tsc = join(root, 'node_modules/typescript/bin/tsc');

@@ -203,7 +203,7 @@ export interface GenerationRequest {
   signal?: AbortSignal | null | undefined;
 }
 
-/** A request for a reply to messages. What is left out takes what the model's makers recommend. */
+/** A request for a reply to messages. What is left out takes what DeepSeek recommends for R1. */
 export interface ChatCompletionRequest extends GenerationRequest {
   messages: readonly ChatMessage[];
   /** OpenAI's newer name for `max_tokens`: give one of them. */

@@ -36,8 +36,8 @@ for (let round = 0; round < 4; round++) {
     messages,
     tools,
     tool_choice: round === 0 ? 'required' : 'auto', // a small model may rather guess
+    parallel_tool_calls: false, // one call in a reply
     reasoning_effort: 'low',
-    max_tokens: 1500,
   });
   const { message } = choices[0] as (typeof choices)[number];
   messages.push(message);
