@@ -79,6 +79,7 @@ export function build() {
   MODULES.forEach(compile);
   assemble();
   tool('vite', ['build', 'web/demo', '--logLevel', 'warn']);
+  tool('typedoc', ['--logLevel', 'Warn']); // into the site; see typedoc.json
 }
 
 /** With --golden also what the browser tests need. */

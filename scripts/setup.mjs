@@ -50,6 +50,7 @@ const TOOLS = {
   prettier: 'prettier/bin/prettier.cjs',
   publint: 'publint/src/cli.js',
   tsc: 'typescript/bin/tsc',
+  typedoc: 'typedoc/bin/typedoc',
   vite: 'vite/bin/vite.js',
   rolldown: 'rolldown/bin/cli.mjs',
   'wasm-opt': 'binaryen/bin/wasm-opt',

@@ -3,14 +3,17 @@ export class LoadControl {
   #paused = false;
   readonly #listeners = new Set<(paused: boolean) => void>();
 
+  /** Whether loads are paused. */
   get paused(): boolean {
     return this.#paused;
   }
 
+  /** Stops downloads where they are. */
   pause(): void {
     this.#set(true);
   }
 
+  /** Lets them go on. */
   resume(): void {
     this.#set(false);
   }

@@ -43,8 +43,8 @@ export type PromptRequest = Pick<
 export class Engine implements ChatEngine {
   readonly chat: { readonly completions: { readonly create: CreateChatCompletion } };
   readonly completions: { readonly create: CreateCompletion };
-  readonly embeddings = { create: (request: EmbeddingRequest) => this.#embed(request) };
-  readonly models = { list: () => this.#models() };
+  readonly embeddings: ChatEngine['embeddings'] = { create: (request) => this.#embed(request) };
+  readonly models: ChatEngine['models'] = { list: () => this.#models() };
   /** Facts about the model and the device. */
   readonly info: EngineInfo;
   /** Replies that are being made, by id. */

@@ -22,6 +22,7 @@ export interface LoadOptions extends DownloadOptions {
   model: ModelSource;
   /** Aborts loading. What has come is kept. */
   signal?: AbortSignal | undefined;
+  /** Hears how far the load is; at the end with the phase `ready`. */
   onProgress?: ((progress: LoadProgress) => void) | undefined;
   /** Pauses the download, and lets it go on. */
   control?: LoadControl | undefined;

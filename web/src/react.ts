@@ -29,7 +29,8 @@ const IDLE = { status: 'idle', engine: null, progress: null, error: null } as co
 const LOADING = { status: 'loading', engine: null, progress: null, error: null } as const;
 
 /** What can be disposed of. */
-interface Disposable {
+export interface Disposable {
+  /** Frees what it holds. */
   dispose(): Promise<void>;
 }
 
@@ -40,10 +41,13 @@ interface Disposable {
  * ```ts
  * const { status, engine, progress, error } = useEngine({ model: 'deepseek-r1-distill-qwen-1.5b' });
  * ```
- *
- * @param create Loads it, in place of `createEngine`.
  */
 export function useEngine(options: EngineOptions | null): EngineState<Engine>;
+/**
+ * The same with another loader, such as one that falls back on `connect`.
+ *
+ * @param create Loads the engine, in place of `createEngine`.
+ */
 export function useEngine<E extends Disposable>(
   options: EngineOptions | null,
   create: (options: EngineOptions) => Promise<E>,
@@ -127,6 +131,7 @@ export interface Chat {
   answerNow: () => void;
   /** Has the last message that is no reply answered anew. */
   regenerate: () => Promise<void>;
+  /** Replaces the conversation. A reply that is being made is stopped. */
   setMessages: (messages: ChatMessage[]) => void;
 }
 

@@ -57,6 +57,7 @@ export interface StorageInfo {
   persisted: boolean;
 }
 
+/** What the browser says of the room for this page's data. */
 export async function storage(): Promise<StorageInfo> {
   const manager = globalThis.navigator?.storage;
   const { usage, quota } = (await manager?.estimate?.().catch(() => undefined)) ?? {};

@@ -2,6 +2,7 @@
 
 /** A TrustedScriptURL, of which TypeScript's library does not know. */
 export interface TrustedAddress {
+  /** The address itself. */
   toJSON(): string;
 }
 

@@ -144,7 +144,10 @@ export interface Thinking {
   budget_tokens?: number | null | undefined;
 }
 
-/** How much a model is to think. */
+/**
+ * How much a model is to think. On the device `none` is not at all, `minimal`, `low` and `medium` are budgets of 512, 1024 and
+ * 4096 tokens, and more than that is no limit. What `thinking` says comes first.
+ */
 export type ReasoningEffort = 'none' | 'minimal' | 'low' | 'medium' | 'high' | 'xhigh' | 'max';
 
 /**
@@ -178,18 +181,21 @@ export interface GenerationRequest {
   typical_p?: number | null | undefined;
   /** Makes tokens that were there less likely, by this factor; 1 is none. */
   repetition_penalty?: number | null | undefined;
+  /** Subtracted from the logits of tokens that were there. */
   presence_penalty?: number | null | undefined;
+  /** The same, for each time that they were there. */
   frequency_penalty?: number | null | undefined;
-  /** Added to the logits of token ids. */
+  /** Added to the logits of token ids, which `tokenize` tells. */
   logit_bias?: Record<string, number> | null | undefined;
   /** For the same reply each time on the same device. */
   seed?: number | null | undefined;
-  /** How many replies. */
+  /** How many replies, at most 128; 1 if not given. They are made one after the other, the second with `seed` + 1, and so on. */
   n?: number | null | undefined;
-  /** The answer ends before any of these. */
+  /** The answer ends before any of these, which are not part of it. Reasoning is not searched for them. */
   stop?: string | string[] | null | undefined;
   /** Most tokens of the reply, reasoning included. */
   max_tokens?: number | null | undefined;
+  /** What to do when the conversation does not fit the context. */
   overflow?: Overflow | null | undefined;
   /** Who asks. Of no effect on the device. */
   user?: string | null | undefined;
@@ -197,7 +203,7 @@ export interface GenerationRequest {
   signal?: AbortSignal | null | undefined;
 }
 
-/** A request for a reply to messages. What is left out takes what the model's makers recommend. */
+/** A request for a reply to messages. What is left out takes what DeepSeek recommends for R1. */
 export interface ChatCompletionRequest extends GenerationRequest {
   messages: readonly ChatMessage[];
   /** OpenAI's newer name for `max_tokens`: give one of them. */
@@ -212,8 +218,9 @@ export interface ChatCompletionRequest extends GenerationRequest {
   /** False: at most one call in a reply. */
   parallel_tool_calls?: boolean | null | undefined;
   thinking?: Thinking | null | undefined;
+  /** `thinking` in OpenAI's words. */
   reasoning_effort?: ReasoningEffort | null | undefined;
-  /** More variables for the model's chat template. */
+  /** More variables for the model's chat template, such as Qwen3's `enable_thinking`. */
   chat_template_kwargs?: Record<string, unknown> | null | undefined;
   /** Which conversation this is, so that its cache is found again. */
   prompt_cache_key?: string | null | undefined;
@@ -285,6 +292,7 @@ export interface ChatCompletion {
   usage: Usage;
 }
 
+/** One of the replies to a request. */
 export interface ChatCompletionChoice {
   index: number;
   message: {
@@ -313,6 +321,7 @@ export interface ChatCompletionChunk {
   usage?: Usage;
 }
 
+/** What a chunk has of one reply. */
 export interface ChatCompletionChunkChoice {
   index: number;
   delta: ChatCompletionDelta;
@@ -342,7 +351,7 @@ export interface ToolCallDelta {
 
 /** A reply as it is made. Breaking out of the loop over it ends the request. It can be read once. */
 export interface ChatStream extends AsyncIterable<ChatCompletionChunk> {
-  /** The `id` of its chunks, for `answerNow`. */
+  /** The `id` of its chunks, for `answerNow` and `resume`. */
   readonly id: string;
 }
 
@@ -396,14 +405,14 @@ export interface CompletionStream extends AsyncIterable<CompletionChunk> {
 /** A request for texts as vectors. */
 export interface EmbeddingRequest {
   input: string | readonly string[];
-  /** Of the last layer's vectors: their mean, or that of the last token. Default: as the model's file says, else the mean. */
+  /** Of the last layer's vectors: their mean, or that of the last token. Default on the device: the mean. */
   pooling?: 'mean' | 'last' | null | undefined;
   model?: string | null | undefined;
   encoding_format?: 'float' | null | undefined;
   signal?: AbortSignal | null | undefined;
 }
 
-/** Texts as vectors, in their order. */
+/** Texts as vectors, in their order. Those of the device have length 1. */
 export interface EmbeddingList {
   object: 'list';
   data: { object: 'embedding'; index: number; embedding: number[] }[];
@@ -411,6 +420,7 @@ export interface EmbeddingList {
   usage: { prompt_tokens: number; total_tokens: number };
 }
 
+/** A model that requests can name. */
 export interface Model {
   id: string;
   object: 'model';
@@ -443,8 +453,14 @@ export interface CreateCompletion {
 export interface ChatEngine {
   readonly chat: { readonly completions: { readonly create: CreateChatCompletion } };
   readonly completions: { readonly create: CreateCompletion };
-  readonly embeddings: { readonly create: (request: EmbeddingRequest) => Promise<EmbeddingList> };
-  readonly models: { readonly list: () => Promise<ModelList> };
+  readonly embeddings: {
+    /** Makes vectors of texts. */
+    readonly create: (request: EmbeddingRequest) => Promise<EmbeddingList>;
+  };
+  readonly models: {
+    /** The models that requests can name; on the device, the one that is loaded. */
+    readonly list: () => Promise<ModelList>;
+  };
   readonly info: {
     /** `device`, or the server's address. */
     readonly where: 'device' | (string & {});
