@@ -209,8 +209,8 @@ fn masks_are_kept_by_both_samplers() {
         mask(n, |id| !best.contains(&(id as u32))), // far behind those that it would have chosen
         mask(n, |id| id == n - 1),
         mask(n, |id| id == 0 || id == 1999),
-        mask(700, |id| id % 2 == 1), // shorter than the vocabulary: the rest may not come
         mask(n, |_| true),
+        mask(700, |id| id % 2 == 1), // shorter than the vocabulary: the rest may not come
     ];
     let greedy = SamplingParams { temperature: 0.0, ..plain() };
     let bias = HashMap::from([(best[0], 50.0), (3, 20.0), (9, -100.0)]);
