@@ -3,12 +3,13 @@
 use crate::schema::EXACT;
 use serde_json::{Map, Value, json};
 
-/// What a format asks of a text besides llguidance's expression for it.
+/// What a format asks of a text besides llguidance's expression for it. Of names of hosts: labels of at most 63 letters, of which
+/// the third and fourth are no hyphens (RFC 5891), and 253 in all.
 const FORMATS: [(&str, &str); 4] = [
     ("date-time", NO_LEAP_SECOND),
     ("time", NO_LEAP_SECOND),
-    ("email", r"^[^@]{1,64}@([^@.]{1,63}\.){0,3}[^@.]{1,60}$"),
-    ("hostname", r"^([^.]{1,63}\.){0,3}[^.]{1,60}$"),
+    ("email", r"^[^@]{1,64}@([^@.\-]{1,30}(-[^@.\-]{1,30})?\.){0,2}[^@.\-]{1,30}(-[^@.\-]{1,30})?$"),
+    ("hostname", r"^([^.\-]{1,30}(-[^.\-]{1,30})?\.){0,3}[^.\-]{1,30}(-[^.\-]{1,30})?$"),
 ];
 
 /// There is one only at midnight UTC.
