@@ -1,5 +1,6 @@
 import { Channel } from './channel.js';
 import { EngineAbortError, EngineError } from './errors.js';
+import { drop } from './journal.js';
 import { type Link, type Listener, type Request } from './link.js';
 import type { Asked, EngineInfo, Reply, Unfinished } from './protocol.js';
 import { chats, type Envelope, seconds, type Shape, texts, together } from './replies.js';
@@ -161,7 +162,10 @@ export class Engine implements ChatEngine {
         requests.push(this.link.complete(asked, { delta, done: whole, error: reject }, signal));
       });
     const replies = Promise.all(asks.map(one)).finally(() => this.#running.delete(id));
-    replies.catch(abort); // what is wrong with one is wrong with all
+    replies.catch(({ code }: EngineError) => {
+      abort(); // what is wrong with one is wrong with all
+      if (code === 'aborted') void drop(id);
+    });
     return { replies, abort };
   }
 

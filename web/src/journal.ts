@@ -1,5 +1,5 @@
 // Replies that are being made, written down in the origin's private file system, so that a page that was reloaded goes on with
-// them. A file each: what was asked, then lines of tokens. It is gone with the reply's end. Only in a worker.
+// them. A file each: what was asked, then lines of tokens. It is gone with the reply's end. Written only in a worker.
 
 import type { Asked, Delta, Unfinished } from './protocol.js';
 import type { ReasoningFinishReason } from './types.js';
@@ -70,10 +70,16 @@ export class Journal {
     if (performance.now() - this.#written >= EVERY_MS) this.#write(this.#line);
   }
 
-  /** The reply has ended, whichever way. */
+  /** The reply was cut off. */
+  close(): void {
+    this.#write(this.#line);
+    this.file.close();
+  }
+
+  /** The reply has ended. */
   async end(): Promise<void> {
     this.file.close();
-    await (await folder())?.removeEntry(this.id).catch(() => {}); // then it is too old one day
+    await drop(this.id);
   }
 
   #write(line: object): void {
@@ -87,13 +93,28 @@ export class Journal {
   }
 }
 
-/** What is there of a reply; undefined if nothing is. A line that was cut off is as if it had not been written. */
+/** Deletes what is there of a reply, unless somebody writes it. */
+export async function drop(id: string): Promise<void> {
+  await (await folder())?.removeEntry(id).catch(() => {}); // then it is too old one day
+}
+
+/** The lines of a file, up to the first one that was cut off or spoiled: it and what follows are as if never written. */
+function linesOf(text: string): unknown[] {
+  const lines: unknown[] = [];
+  try {
+    for (const line of text.split('\n')) lines.push(JSON.parse(line));
+  } catch {
+    // the last one at the latest: nothing follows the last line's end
+  }
+  return lines;
+}
+
+/** What is there of a reply; undefined if nothing is. */
 export async function recall(id: string): Promise<(Asked & { created: number }) | undefined> {
   try {
     const handle = await (await folder())?.getFileHandle(id);
-    const text = await (await handle?.getFile())?.text();
-    const lines = (text ?? '').split('\n').slice(0, -1);
-    const [asked, ...pieces] = lines.map((line) => JSON.parse(line) as Asked & Line & { created: number });
+    const text = (await (await handle?.getFile())?.text()) ?? '';
+    const [asked, ...pieces] = linesOf(text) as [(Asked & { created: number })?, ...Line[]];
     if (!asked) return undefined;
     for (const { tokens, reasoning_finish_reason } of pieces) {
       asked.tokens.push(...tokens);
@@ -115,7 +136,7 @@ export async function unfinished(): Promise<Unfinished[]> {
   for (const id of names) {
     if (await isOpen(place, id)) continue;
     const created = (await recall(id))?.created ?? 0;
-    if (Date.now() / 1000 - created > DAYS * 86_400) await place.removeEntry(id).catch(() => {});
+    if (Date.now() / 1000 - created > DAYS * 86_400) await drop(id);
     else found.push({ id, created });
   }
   return found.sort((a, b) => b.created - a.created);

@@ -274,7 +274,8 @@ export type ToWorker =
   | { type: 'ask'; id: number; question: Question }
   | { type: 'answer-now'; id: number }
   | { type: 'forget' }
-  | { type: 'abort'; id: number }
+  /** `gone`: who asked is no more there, but may come back for it. */
+  | { type: 'abort'; id: number; gone?: true }
   | { type: 'dispose' };
 
 /**

@@ -21,6 +21,9 @@ import { recall, remember } from './tuning.js';
 const MAY_BE_LOSS = new Set(['device', 'self_test', 'out_of_memory', 'not_finite', 'no_adapter']);
 const LOSS_MS = 200;
 
+/** Why replies are aborted of which nobody is there to hear, but may come back. */
+const GONE = 'gone';
+
 let engine: WasmEngine | undefined;
 let grammarUrl: string | undefined;
 let queue: Promise<void> = Promise.resolve();
@@ -48,15 +51,17 @@ function post(message: FromWorker): void {
   (self as unknown as { postMessage(message: FromWorker): void }).postMessage(message);
 }
 
-/** What the engine throws is `{ code, message }`; anything else is a bug or a trap, which leaves the wasm unusable. */
-async function postError(id: number, error: unknown): Promise<void> {
-  if (typeof error === 'object' && error !== null && 'code' in error && !(error instanceof DOMException)) {
-    const { code, message } = error as { code: string; message: string };
-    const loss = MAY_BE_LOSS.has(code) ? await deviceLoss(LOSS_MS) : undefined;
-    post({ type: 'error', id, error: loss ?? { code, message } });
-  } else {
-    post({ type: 'failed', problem: String(error) });
-  }
+/** What the engine throws, as it is told; undefined for anything else: a bug or a trap, which leaves the wasm unusable. */
+async function told(error: unknown): Promise<{ code: string; message: string } | undefined> {
+  if (typeof error !== 'object' || error === null || !('code' in error) || error instanceof DOMException)
+    return undefined;
+  const { code, message } = error as { code: string; message: string };
+  return (MAY_BE_LOSS.has(code) ? await deviceLoss(LOSS_MS) : undefined) ?? { code, message };
+}
+
+async function postError(id: number, thrown: unknown): Promise<void> {
+  const error = await told(thrown);
+  post(error ? { type: 'error', id, error } : { type: 'failed', problem: String(thrown) });
 }
 
 async function start(wasmUrl: string | undefined): Promise<void> {
@@ -122,16 +127,23 @@ async function complete(message: ToWorker & { type: 'complete' }, signal: AbortS
   const { id } = message;
   const asked = without(message, 'type', 'id');
   const journal = await Journal.begin(asked);
-  const show = (delta: Delta) => {
+  let known = asked.heard ? 0 : asked.tokens.length; // the engine gives them out again
+  const show = ({ tokens = [], ...text }: Delta) => {
+    const delta = { ...text, tokens: tokens.slice(known) };
+    known = Math.max(known - tokens.length, 0);
     journal?.note(delta);
     post({ type: 'delta', id, delta });
   };
-  try {
-    const reply = (await loaded().reply(asked, show, steering.get(id), signal)) as Reply;
-    post({ type: 'done', id, reply, heapBytes: heapBytes() });
-  } finally {
-    await journal?.end();
-  }
+  const reply = loaded().reply(asked, show, steering.get(id), signal) as Promise<Reply>;
+  const done = await reply.catch(async (error: unknown) => {
+    const { code } = (await told(error)) ?? {};
+    // what goes on in another worker, or when its page is there again, has not ended
+    if (code === undefined || code === 'device' || signal.reason === GONE) journal?.close();
+    else await journal?.end();
+    throw error;
+  });
+  await journal?.end();
+  post({ type: 'done', id, reply: done, heapBytes: heapBytes() });
 }
 
 async function ask({ id, question }: ToWorker & { type: 'ask' }, signal: AbortSignal): Promise<void> {
@@ -161,17 +173,18 @@ async function answerTo(question: Question, signal: AbortSignal): Promise<unknow
 /** What waits for replies that were asked for before: the GPU does one thing at a time. */
 const takesTurns = (message: ToWorker) => message.type !== 'ask' || message.question.name === 'embed';
 
-function dispose(): void {
+async function dispose(): Promise<void> {
   for (const controller of running.values()) controller.abort();
   destroyDevice();
+  await queue;
   post({ type: 'disposed' });
 }
 
 self.addEventListener('message', (event: MessageEvent<ToWorker>) => {
   const message = event.data;
   if (message.type === 'hello') return void greet();
-  if (message.type === 'dispose') return dispose();
-  if (message.type === 'abort') return running.get(message.id)?.abort();
+  if (message.type === 'dispose') return void dispose();
+  if (message.type === 'abort') return running.get(message.id)?.abort(message.gone && GONE);
   if (message.type === 'answer-now') return void Object.assign(steering.get(message.id) ?? {}, { answerNow: true });
   if (message.type === 'forget') return engine?.forget();
   if (message.type === 'pause') return control.set(message.paused);
