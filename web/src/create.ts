@@ -35,7 +35,7 @@ export async function createEngine(options: EngineOptions): Promise<Engine> {
   const start = (during: During) => (share ? join(nameOfShared(checked, source), load, during) : load(during));
   const { signal, onProgress, control } = checked;
   const first = await twice(() => start({ signal, onProgress, control }));
-  return new Engine(new Link(first, first.info, () => start({})), nameOf(source));
+  return new Engine(new Link(first, first.info, (signal) => start({ signal })), nameOf(source));
 }
 
 /** The same for tabs that load the same, and for no others. */

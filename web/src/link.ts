@@ -54,14 +54,18 @@ export class Link {
   #next = 1;
   #loaded: Loaded | undefined;
   #starting = false;
+  /** When the last one that was lost is gone, with its hold on the GPU and on its files. */
+  #stopped = Promise.resolve();
   /** Why no request is answered any more. */
-  #ended: { error: EngineError; stopped: Promise<void> } | undefined;
+  #ended: EngineError | undefined;
+  /** Ends the start of another. */
+  readonly #ending = new AbortController();
 
   /** @param start Makes another in place of one that was lost. */
   constructor(
     loaded: Loaded,
     readonly info: EngineInfo,
-    private readonly start: () => Promise<Loaded>,
+    private readonly start: (signal: AbortSignal) => Promise<Loaded>,
   ) {
     this.#attach(loaded);
   }
@@ -89,12 +93,18 @@ export class Link {
   /** Ends all requests with `error`, and what runs them. */
   end(error: EngineError): Promise<void> {
     if (!this.#ended) {
-      const loaded = this.#loaded;
-      this.#loaded = undefined;
-      this.#ended = { error, stopped: loaded ? loaded.stop() : Promise.resolve() };
+      this.#ended = error;
+      this.#ending.abort();
+      for (const id of this.#pending.keys()) this.#tell({ type: 'abort', id });
+      this.#stop();
       this.#failAll(error);
     }
-    return this.#ended.stopped;
+    return this.#stopped;
+  }
+
+  #stop(): void {
+    if (this.#loaded) this.#stopped = this.#loaded.stop();
+    this.#loaded = undefined;
   }
 
   /** Tells what runs, if anything does. */
@@ -109,7 +119,7 @@ export class Link {
     answer?: (value: unknown) => void,
   ): () => void {
     if (this.#ended || signal?.aborted) {
-      listener.error(this.#ended?.error ?? new EngineAbortError());
+      listener.error(this.#ended ?? new EngineAbortError());
       return () => {};
     }
     const { id } = message;
@@ -187,8 +197,7 @@ export class Link {
   /** What ran is gone. The request that it was at ends if that has happened too often, the others go on with another. */
   #lose(lost: Loaded, error: EngineError): void {
     if (this.#loaded !== lost) return;
-    this.#loaded = undefined;
-    void lost.stop();
+    this.#stop();
     const [oldest] = this.#pending.values();
     if (oldest && ++oldest.losses > TRIES) this.#fail(oldest.message.id, error);
     if (this.#pending.size > 0) this.#restart();
@@ -203,7 +212,8 @@ export class Link {
   async #started(): Promise<void> {
     for (let tries = 1; ; tries++) {
       try {
-        const loaded = await this.start();
+        await this.#stopped;
+        const loaded = await this.start(this.#ending.signal);
         this.#starting = false;
         if (this.#ended) return void loaded.stop();
         Object.assign(this.info, loaded.info);
