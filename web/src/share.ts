@@ -2,27 +2,29 @@
 // when it closes, the next in the lock's queue takes over. To a tab, the tab that has the engine is a runner like a worker, and
 // its end like a worker's: what the tab had asked goes on with the next one (see link.ts).
 
-import { failure } from './errors.js';
+import { EngineAbortError, type EngineError, engineError } from './errors.js';
 import type { Loaded, Runner } from './link.js';
 import type { EngineOptions } from './options.js';
 import type { EngineInfo, FromWorker, LoadProgress, ToWorker } from './protocol.js';
 
 type During = Pick<EngineOptions, 'signal' | 'onProgress' | 'control'>;
 
+/** An error, as it crosses to another tab. */
+type Problem = { code: string; message: string };
+
+const gone = (message: string): Problem => ({ code: 'worker', message });
+
 /** What tabs say to each other. `from` and `to` are tabs. */
 type Message =
   | { type: 'hello'; from: string }
   | { type: 'welcome'; from: string; to: string; info: EngineInfo }
   /** The engine is gone, or another tab has it now. */
-  | { type: 'lost'; from: string; problem: string }
+  | { type: 'lost'; from: string; problem: Problem }
   | { type: 'progress'; progress: LoadProgress }
   | { type: 'ask'; from: string; to: string; message: ToWorker }
   | { type: 'say'; from: string; to: string; message: FromWorker };
 
 type Release = () => void;
-
-/** Locks of engines that this tab got because the tab before is gone, until it has its own engine. */
-const inherited = new Map<string, Release>();
 
 /** Takes a lock, now or not at all; undefined where another has it. */
 function tryLock(name: string): Promise<Release | undefined> {
@@ -48,13 +50,12 @@ const lockOf = (tab: string) => `minke-tab-${tab}`;
 /** Joins the tabs that share the engine `name`: the first one loads it. */
 export async function join(name: string, load: (during: During) => Promise<Loaded>, during: During): Promise<Loaded> {
   const lock = `minke-engine-${name}`;
-  const release = inherited.get(lock) ?? (await tryLock(lock));
-  inherited.delete(lock);
-  if (!release) return (await follow(lock, during)) ?? join(name, load, during);
+  const got = (await tryLock(lock)) ?? (await follow(lock, during));
+  if (typeof got !== 'function') return got;
   try {
-    return await lead(lock, load, during, release);
+    return await lead(lock, load, during, got);
   } catch (error) {
-    release();
+    got();
     throw error;
   }
 }
@@ -93,13 +94,13 @@ class Hub {
     private readonly release: Release,
   ) {
     loaded.runner.onmessage = ({ data }) => this.#say(data);
-    loaded.runner.onerror = (event) => this.#lose(loaded.failure(event).message);
+    loaded.runner.onerror = (event) => this.#lose(loaded.failure(event));
     channel.onmessage = ({ data }: MessageEvent<Message>) => {
       if (data.type === 'hello') this.#welcome(data.from);
       if (data.type === 'ask' && data.to === this.#tab) this.#ask(data.from, data.message);
     };
     // tabs that waited for an engine, or had another
-    this.#post({ type: 'lost', from: this.#tab, problem: 'another tab has the engine now' });
+    this.#post({ type: 'lost', from: this.#tab, problem: gone('another tab has the engine now') });
   }
 
   local(): Loaded {
@@ -120,7 +121,8 @@ class Hub {
 
   #leave(tab: string): void {
     this.#tabs.delete(tab);
-    for (const [id, asked] of this.#asked) if (asked.tab === tab) this.loaded.runner.postMessage({ type: 'abort', id });
+    for (const [id, asked] of this.#asked)
+      if (asked.tab === tab) this.loaded.runner.postMessage({ type: 'abort', id, gone: true });
   }
 
   #ask(tab: string, message: ToWorker): void {
@@ -137,7 +139,7 @@ class Hub {
 
   #say(message: FromWorker): void {
     if (!('id' in message)) return;
-    if (message.type === 'error' && message.error.code === 'device') return this.#lose(message.error.message);
+    if (message.type === 'error' && message.error.code === 'device') return this.#lose(message.error);
     const asked = this.#asked.get(message.id);
     if (message.type !== 'delta') this.#asked.delete(message.id);
     if (!asked) return;
@@ -146,14 +148,14 @@ class Hub {
     else this.#post({ type: 'say', from: this.#tab, to: tab, message: { ...message, id } });
   }
 
-  #lose(problem: string): void {
-    this.#port.fail(problem);
-    this.#post({ type: 'lost', from: this.#tab, problem });
+  #lose({ code, message }: Problem): void {
+    this.#post({ type: 'lost', from: this.#tab, problem: { code, message } });
+    this.#port.fail({ code, message });
   }
 
   async #stop(): Promise<void> {
     this.channel.onmessage = null;
-    this.#post({ type: 'lost', from: this.#tab, problem: 'the tab that had the engine let go of it' });
+    this.#post({ type: 'lost', from: this.#tab, problem: gone('the tab that had the engine let go of it') });
     await this.loaded.stop();
     this.channel.close();
     this.release();
@@ -171,15 +173,15 @@ class Port implements Runner {
     this.onmessage?.(new MessageEvent('message', { data }));
   }
 
-  fail(message: string): void {
-    this.onerror?.(new ErrorEvent('error', { message }));
+  fail(problem: Problem): void {
+    this.onerror?.(new ErrorEvent('error', { error: engineError(problem) }));
   }
 }
 
-const lost = ({ message }: ErrorEvent) => failure(message);
+const lost = ({ error }: ErrorEvent) => error as EngineError;
 
-/** Has another tab's engine; undefined where that tab is gone before it had one, and it is this tab's turn. */
-async function follow(lock: string, { signal, onProgress }: During): Promise<Loaded | undefined> {
+/** Has another tab's engine, or the lock where that tab is gone before it had one, and it is this tab's turn. */
+async function follow(lock: string, { signal, onProgress }: During): Promise<Loaded | Release> {
   const tab = crypto.randomUUID();
   const releaseTab = await waitForLock(lockOf(tab));
   const channel = new BroadcastChannel(lock);
@@ -197,10 +199,9 @@ async function follow(lock: string, { signal, onProgress }: During): Promise<Loa
     const post = (message: Message) => leaving.signal.aborted || channel.postMessage(message);
     waitForLock(lock, leaving.signal).then(
       (release) => {
-        if (leaving.signal.aborted) return release();
-        inherited.set(lock, release);
-        resolve(undefined);
-        port.fail('the tab that had the engine has closed');
+        if (leader === undefined && !leaving.signal.aborted) return void (stop(), resolve(release));
+        release(); // to whoever has something to ask; this tab too joins again for that
+        port.fail(gone('the tab that had the engine has closed'));
       },
       () => {}, // this tab leaves
     );
@@ -213,11 +214,13 @@ async function follow(lock: string, { signal, onProgress }: During): Promise<Loa
       leader = data.from;
       resolve({ runner: port, info: data.info, stop, failure: lost });
     };
-    signal?.addEventListener('abort', () => {
+    const abort = () => {
       if (leader !== undefined) return;
       void stop();
-      reject(signal.reason);
-    });
+      reject(new EngineAbortError());
+    };
+    signal?.addEventListener('abort', abort);
+    if (signal?.aborted) abort();
     post({ type: 'hello', from: tab });
   });
 }
