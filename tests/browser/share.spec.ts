@@ -1,0 +1,127 @@
+// Tabs that share one engine: see web/src/share.ts.
+
+import { type Page } from '@playwright/test';
+import { ask, type Ask, DRAWN, essence, fragile, type Heard, load, LONG, SHORT } from './alive';
+import { expect, test } from './fixtures';
+
+/** Asks in a tab; after so many chunks, `then` is called. */
+async function cut(page: Page, request: Ask, chunks: number, then: () => unknown): Promise<Heard> {
+  const name = `cut${Math.random()}`;
+  await page.exposeFunction(name, then);
+  return page.evaluate(
+    ([request, chunks, name]) => {
+      const then = () => (window as unknown as Record<string, () => void>)[name]?.();
+      return window.alive.ask(request, { chunks, then });
+    },
+    [request, chunks, name] as const,
+  );
+}
+
+const workers = (pages: Page[]) => pages.map((page) => page.workers().length);
+
+test('tabs share one engine, whichever of them closes', async ({ app }) => {
+  const { browser, open, crashes } = await fragile(app);
+  const share = { share: true };
+  const tabs: Page[] = [];
+  const requests: string[] = [];
+  for (let i = 0; i < 3; i++) {
+    const page = await open();
+    page.on('request', (request) => void (request.url().endsWith('.gguf') && requests.push(request.url())));
+    tabs.push(page);
+  }
+  const [a, b, c] = tabs as [Page, Page, Page];
+  const loads = load(a, share);
+  await expect.poll(() => a.workers().length).toBe(1);
+  await Promise.all([loads, load(b, share), load(c, share)]);
+  expect(workers(tabs)).toEqual([1, 0, 0]);
+
+  // side by side, and as they were alone
+  const [short, long, drawn] = [await ask(a, SHORT), await ask(a, LONG), await ask(a, DRAWN)];
+  expect(essence(drawn)).toMatchObject({ roles: 1, ids: 1, finish: ['length'] });
+  const right = async (replies: [Page, Ask, Heard][]) => {
+    const heard = await Promise.all(replies.map(([page, request]) => ask(page, request)));
+    expect(heard.map(essence)).toEqual(replies.map(([, , whole]) => essence(whole)));
+  };
+  await right([
+    [a, SHORT, short],
+    [b, DRAWN, drawn],
+    [c, LONG, long],
+  ]);
+
+  // an abort is one tab's own
+  const aborted = b.evaluate((request) => {
+    const controller = new AbortController();
+    const reply = window.alive.ask(
+      { ...request, signal: controller.signal },
+      { chunks: 3, then: () => controller.abort() },
+    );
+    return reply.then(
+      () => 'whole',
+      ({ name }: Error) => name,
+    );
+  }, DRAWN);
+  await right([
+    [a, SHORT, short],
+    [c, DRAWN, drawn],
+  ]);
+  expect(await aborted).toBe('AbortError');
+
+  // the leader closes in another's reply: that goes on, though the next in the queue has nothing to ask
+  expect(essence(await cut(c, DRAWN, 10, () => a.close()))).toEqual(essence(drawn));
+  expect(workers([b, c])).toEqual([0, 1]);
+  await right([
+    [b, LONG, long],
+    [c, SHORT, short],
+  ]);
+
+  // a follower that closes frees the engine, and another goes on with its reply
+  const freed = c.evaluate(() => window.alive.told<object>('freed'));
+  let id = '';
+  await b.exposeFunction('begun', (begun: string) => (id = begun));
+  void b
+    .evaluate(async (request) => {
+      const stream = await window.alive.engine.chat.completions.create({ ...request, stream: true });
+      let chunks = 0;
+      for await (const chunk of stream)
+        if (++chunks === 10) (window as unknown as { begun(id: string): void }).begun(chunk.id);
+    }, DRAWN)
+    .catch(() => {}); // it is closed
+  await expect.poll(() => id).not.toBe('');
+  await b.close();
+  await freed;
+  const resumed = await c.evaluate(async () => {
+    const { engine, hear } = window.alive;
+    const [first] = await engine.unfinished();
+    return first && { id: first.id, heard: await hear(await engine.resume(first.id)) };
+  });
+  expect(resumed?.id).toBe(id);
+  expect(essence({ ...(resumed?.heard as Heard), tokens: drawn.tokens })).toEqual(essence(drawn));
+
+  // a crash in replies to all tabs
+  const d = await open();
+  await load(d, share);
+  expect(workers([c, d])).toEqual([1, 0]);
+  const crashed = cut(d, DRAWN, 10, () => c.evaluate(() => crash()));
+  await right([
+    [c, LONG, long],
+    [d, SHORT, short],
+  ]);
+  expect(essence(await crashed)).toEqual(essence(drawn));
+  expect(crashes()).toBe(1);
+  expect(workers([c, d]).toSorted()).toEqual([0, 1]);
+
+  // the leader is disposed of in another's reply; and who loads something else has an engine of its own
+  const [leader, follower] = c.workers().length === 1 ? [c, d] : [d, c];
+  const dispose = () => leader.evaluate(() => window.alive.engine.dispose());
+  expect(essence(await cut(follower, DRAWN, 10, dispose))).toEqual(essence(drawn));
+  expect(workers([leader, follower])).toEqual([0, 1]);
+  await load(leader, { ...share, nCtx: 128 });
+  expect(workers([leader, follower])).toEqual([1, 1]);
+  await right([
+    [leader, SHORT, short],
+    [follower, SHORT, short],
+  ]);
+  expect(new Set(requests).size).toBe(1);
+  console.log(`requests for the model: ${requests.length}`);
+  await browser.close();
+});
