@@ -4,7 +4,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import type { Page } from '@playwright/test';
+import type { Locator, Page } from '@playwright/test';
 import { build } from 'vite';
 import { parse, string, write } from '../../scripts/gguf.mjs';
 import { modelsFolder, root } from '../../scripts/setup.mjs';
@@ -87,12 +87,19 @@ const test = base.extend<object, Served>({
   ],
 });
 
+/** A reply of some hundred tokens, and a load before it, on a busy machine. */
+const PATIENT = { timeout: 120_000 };
+
+/** Waits for any text, white space too, which comes only with what follows it. */
+const said = (place: Locator) =>
+  expect.poll(async () => (await place.allTextContents()).join('').length, PATIENT).toBeGreaterThan(0);
+
 // one after the other: they are built once, and the browser keeps what was measured of the device
 test('01 to 07 on the device', async ({ page, context, open, log }) => {
   await test.step('01 plain page', async () => {
     await open(page, '01-plain-page');
     await page.getByRole('button', { name: 'Ask' }).click();
-    await expect(page.locator('#answer')).not.toBeEmpty();
+    await said(page.locator('#answer'));
     await page.locator('#stop').evaluate((button: HTMLButtonElement) => button.click()); // whether or not it has ended
     await expect(page.locator('#status')).toHaveText(/Stopped|Ready/);
   });
@@ -101,12 +108,12 @@ test('01 to 07 on the device', async ({ page, context, open, log }) => {
     await open(page, '02-react');
     await page.getByRole('button', { name: 'Ask' }).click();
     await expect(page.locator('[data-role=user]')).toHaveText('How many primes are there below 30?');
-    await expect(page.locator('[data-role=assistant]')).not.toBeEmpty();
+    await said(page.locator('[data-role=assistant]'));
   });
 
   await test.step('04 AI SDK', async () => {
     await open(page, '04-ai-sdk');
-    await expect(page.locator('body')).toHaveText(/\S/);
+    await said(page.locator('p'));
   });
 
   await test.step('05 structured output', async () => {
@@ -142,12 +149,13 @@ test('01 to 07 on the device', async ({ page, context, open, log }) => {
     const button = other.getByRole('button');
     const answer = other.locator('#answer');
     await button.click();
-    await expect(answer).not.toBeEmpty();
-    await expect(button).toBeEnabled();
+    await said(answer);
+    await expect(button).toBeEnabled(PATIENT);
     await page.close();
     await button.click();
-    await expect(answer).toBeEmpty();
-    await expect(answer, 'from an engine of its own').not.toBeEmpty({ timeout: 120_000 });
+    await expect(button).toBeDisabled();
+    await expect(button, 'from an engine of its own').toBeEnabled(PATIENT);
+    await said(answer);
     expect(requests.some((path) => path.endsWith('.wasm'))).toBe(true);
   });
 
