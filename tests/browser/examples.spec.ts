@@ -114,6 +114,7 @@ test('01 to 07 on the device', async ({ page, context, open, log }) => {
   await test.step('04 AI SDK', async () => {
     await open(page, '04-ai-sdk');
     await said(page.locator('p'));
+    await expect(page.locator('#answer')).not.toContainText('Error');
   });
 
   await test.step('05 structured output', async () => {
@@ -159,7 +160,8 @@ test('01 to 07 on the device', async ({ page, context, open, log }) => {
     expect(requests.some((path) => path.endsWith('.wasm'))).toBe(true);
   });
 
-  expect(log.problems).toEqual([]);
+  const probe = /TrustedScript' assignment/; // of a package in the AI SDK, which goes on without eval
+  expect(log.problems.filter((problem) => !probe.test(problem))).toEqual([]);
 });
 
 test('08 remote', async ({ page, open }) => {

@@ -11,7 +11,7 @@ const { fullStream } = streamText({
   model: languageModel(engine),
   prompt: 'How many primes are there below 30?',
   // what the AI SDK has no setting for
-  providerOptions: { minke: { thinking: { type: 'enabled', budget_tokens: 2000 } } },
+  providerOptions: { minke: { reasoning_effort: 'medium' } },
 });
 for await (const part of fullStream) {
   if (part.type === 'reasoning-delta') show('reasoning', part.text);
