@@ -1,6 +1,6 @@
 // `npm run build`: the engine as wasm, the npm package in dist/, the static page in site/.
 
-import { copyFileSync, existsSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { command, npmPackages, root, run, tool, wasmCargo } from './setup.mjs';
@@ -55,11 +55,16 @@ function compile({ target, made, name, file }) {
  * The package: a file for each module of the page's, and the whole worker in one, so that it can be copied, or imported from
  * elsewhere, alone. Bundlers find worker and wasm beside the modules.
  */
-export function assemble() {
+export async function assemble() {
+  const { minifySync } = await import('rolldown/experimental'); // which a fresh clone has not yet when this file is read
   rmSync(dist, { recursive: true, force: true });
   tool('tsc', ['-p', 'web']);
   tool('rolldown', [join(root, 'web/src/worker.ts'), '--file', join(dist, 'worker.js')]);
   writeFileSync(join(dist, 'worker.d.ts'), 'export {};\n');
+  for (const name of readdirSync(dist).filter((name) => name.endsWith('.js'))) {
+    const { code } = minifySync(name, readFileSync(join(dist, name), 'utf8'), { module: true });
+    writeFileSync(join(dist, name), code);
+  }
   for (const { file } of MODULES) {
     copyFileSync(join(generated, file), join(dist, file));
     // what a bundler that is told to treat it as a file makes of it
@@ -74,17 +79,17 @@ export function buildGolden() {
   if (!isCurrent(join(golden, 'minke_bg.wasm'), wasm)) glue(wasm, golden, 'minke');
 }
 
-export function build() {
+export async function build() {
   npmPackages();
   MODULES.forEach(compile);
-  assemble();
+  await assemble();
   tool('vite', ['build', 'web/demo', '--logLevel', 'warn']);
   tool('typedoc', ['--logLevel', 'Warn']); // into the site; see typedoc.json
 }
 
 /** With --golden also what the browser tests need. */
 async function main() {
-  build();
+  await build();
   if (process.argv.includes('--golden')) buildGolden();
 }
 

@@ -28,7 +28,7 @@ export function mounts() {
 
 async function start() {
   const port = Number(process.env.PORT ?? 4173);
-  build();
+  await build();
   const server = await serve(mounts(), port).catch((error) => {
     throw new Stop(`port ${port} cannot be used (${error.code}): set PORT to another one`);
   });

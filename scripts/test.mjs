@@ -120,7 +120,7 @@ async function check() {
   await phase('set-up', () => [npmPackages, pythonGguf, smallModel, deepseekParts].forEach((get) => get()));
   // types of the wasm's JavaScript
   const glue = [generated, golden].map((folder) => join(folder, 'minke.d.ts'));
-  if (!glue.every(existsSync)) await phase('build', () => (build(), buildGolden()));
+  if (!glue.every(existsSync)) await phase('build', async () => (await build(), buildGolden()));
   await phase('native tests: compile, lint', compileNative);
   await phase('format, lint, types', () => checkStyle({ wasm: true }));
   report(await phase('tests without GPU and browser', testsWithoutGpu));
