@@ -49,19 +49,19 @@ export const WATCHED = `
     if (data.end) ends[data.end]();
     if (data.count) page.postMessage({ held });
   };
-  // how long the GPU is busy after an abort
+  // when the GPU is free after an abort, and how much more was asked of it
   addEventListener('message', async ({ data }) => {
     if (data.type !== 'abort') return;
-    const begun = performance.now();
     const before = held.submits;
     await queue.onSubmittedWorkDone();
-    page.postMessage({ freed: { ms: performance.now() - begun, submits: held.submits - before } });
+    page.postMessage({ freed: held.submits - before });
   });`;
 
 /** A streamed reply, put together. */
 export interface Heard {
   text: string;
   reasoning: string;
+  calls: { id: string; name: string; arguments: string }[];
   chunks: number;
   ids: string[];
   roles: number;
@@ -88,54 +88,59 @@ declare global {
   }
 }
 
-/** Gives pages `window.alive`. */
-export async function prepare(pages: Page | BrowserContext): Promise<void> {
-  await pages.addInitScript(() => {
-    const worker = new BroadcastChannel('watched');
-    const hear = async (stream: AsyncIterable<Minke.ChatCompletionChunk>, at?: (chunks: number) => void) => {
-      const heard: Heard = { text: '', reasoning: '', chunks: 0, ids: [], roles: 0, finish: [], tokens: 0 };
-      for await (const { id, choices, usage } of stream) {
-        if (!heard.ids.includes(id)) heard.ids.push(id);
-        heard.tokens += usage?.completion_tokens ?? 0;
-        for (const { delta, finish_reason } of choices) {
-          heard.text += delta.content ?? '';
-          heard.reasoning += delta.reasoning_content ?? '';
-          if (delta.role) heard.roles++;
-          if (finish_reason) heard.finish.push(finish_reason);
+/** Gives a page `window.alive`. */
+export const alive = () => {
+  const worker = new BroadcastChannel('watched');
+  const hear = async (stream: AsyncIterable<Minke.ChatCompletionChunk>, at?: (chunks: number) => void) => {
+    const heard: Heard = { text: '', reasoning: '', calls: [], chunks: 0, ids: [], roles: 0, finish: [], tokens: 0 };
+    for await (const { id, choices, usage } of stream) {
+      if (!heard.ids.includes(id)) heard.ids.push(id);
+      heard.tokens += usage?.completion_tokens ?? 0;
+      for (const { delta, finish_reason } of choices) {
+        heard.text += delta.content ?? '';
+        heard.reasoning += delta.reasoning_content ?? '';
+        for (const { index, id, function: called } of delta.tool_calls ?? []) {
+          if (id) heard.calls.push({ id, name: called?.name ?? '', arguments: '' });
+          const call = heard.calls[index];
+          if (call) call.arguments += called?.arguments ?? '';
         }
-        at?.(++heard.chunks);
+        if (delta.role) heard.roles++;
+        if (finish_reason) heard.finish.push(finish_reason);
       }
-      return heard;
-    };
-    window.alive = {
-      engine: undefined as never,
-      hear,
-      async load(script, options) {
-        const text = `import ${JSON.stringify(`data:text/javascript,${encodeURIComponent(script)}`)};
+      at?.(++heard.chunks);
+    }
+    return heard;
+  };
+  window.alive = {
+    engine: undefined as never,
+    hear,
+    async load(script, options) {
+      const text = `import ${JSON.stringify(`data:text/javascript,${encodeURIComponent(script)}`)};
           import ${JSON.stringify(new URL('dist/worker.js', location.href))};`;
-        const workerUrl = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
-        window.alive.engine = await window.minke.createEngine({ ...options, workerUrl });
-      },
-      async ask(request, at) {
-        const stream_options = { include_usage: true };
-        const stream = await window.alive.engine.chat.completions.create({ ...request, stream: true, stream_options });
-        return hear(stream, (chunks) => void (chunks === at?.chunks && at.then()));
-      },
-      tell: (message) => worker.postMessage(message),
-      told: <T>(key: string) =>
-        new Promise<T>((resolve) => {
-          const listen = ({ data }: MessageEvent<Record<string, T>>) => {
-            if (!(key in data)) return;
-            worker.removeEventListener('message', listen);
-            resolve(data[key] as T);
-          };
-          worker.addEventListener('message', listen);
-        }),
-    };
-  });
-}
+      const workerUrl = URL.createObjectURL(new Blob([text], { type: 'text/javascript' }));
+      window.alive.engine = await window.minke.createEngine({ ...options, workerUrl });
+    },
+    async ask(request, at) {
+      const stream_options = { include_usage: true };
+      const stream = await window.alive.engine.chat.completions.create({ ...request, stream: true, stream_options });
+      return hear(stream, (chunks) => void (chunks === at?.chunks && at.then()));
+    },
+    tell: (message) => worker.postMessage(message),
+    told: <T>(key: string) =>
+      new Promise<T>((resolve) => {
+        const listen = ({ data }: MessageEvent<Record<string, T>>) => {
+          if (!(key in data)) return;
+          worker.removeEventListener('message', listen);
+          resolve(data[key] as T);
+        };
+        worker.addEventListener('message', listen);
+      }),
+  };
+};
 
-const MODEL = 'golden/refuse/control-qwen2.gguf';
+export const prepare = (pages: Page | BrowserContext) => pages.addInitScript(alive);
+
+export const MODEL = 'golden/refuse/control-qwen2.gguf';
 /** Loads are quicker, and replies the same, where nothing is measured. */
 export const tuning = { matmul: 'workgroup', invocations: 2048, attention: 'few', dots: 'floats' } as const;
 
@@ -157,8 +162,9 @@ export const DRAWN = say('Hello', {
 });
 
 /** What must be the same of a reply that was interrupted. */
-export const essence = ({ text, reasoning, roles, finish, ids, tokens }: Heard) => ({
+export const essence = ({ text, reasoning, calls, roles, finish, ids, tokens }: Heard) => ({
   ...{ text, reasoning, roles, finish, tokens },
+  calls: calls.map((call) => [call.name, call.arguments]),
   ids: ids.length,
 });
 

@@ -1,7 +1,21 @@
 // Replies that are cut off by a reload, and pages that are frozen.
 
-import { type Page } from '@playwright/test';
-import { ask, type Ask, DRAWN, essence, type Heard, load, LONG, prepare, say, SHORT } from './alive';
+import type { Browser, Page } from '@playwright/test';
+import {
+  alive,
+  ask,
+  type Ask,
+  DRAWN,
+  essence,
+  type Heard,
+  load,
+  LONG,
+  MODEL,
+  prepare,
+  say,
+  SHORT,
+  tuning,
+} from './alive';
 import { expect, test } from './fixtures';
 
 const GREEDY = say('word '.repeat(30), { max_tokens: 60 });
@@ -136,7 +150,7 @@ test('a reply that was cut off goes on after a reload, with all that there was o
   expect(Object.keys(await journals(next))).toEqual(['new']);
 });
 
-test('a page without a store answers, and a page that was frozen goes on', async ({ page, app }) => {
+test('a page without a store answers', async ({ page, app }) => {
   await prepare(page);
   await page.goto(app);
   await load(
@@ -148,26 +162,63 @@ test('a page without a store answers, and a page that was frozen goes on', async
   expect(short.finish).toEqual(['length']);
   expect(await unfinished(page)).toEqual([]);
   expect(await resume(page, 'x')).toBe('not_kept');
+  same(await ask(page, DRAWN), drawn);
+});
 
-  const devtools = await page.context().newCDPSession(page);
-  const reply = page.evaluate((request) => {
-    (window as unknown as { heard: number }).heard = 0;
-    const { engine, hear } = window.alive;
-    const stream = engine.chat.completions.create({ ...request, stream: true });
-    return stream.then((stream) => hear(stream, (chunks) => ((window as unknown as { heard: number }).heard = chunks)));
-  }, DRAWN);
-  const heard = () => page.evaluate(() => (window as unknown as { heard: number }).heard);
-  await expect.poll(heard).toBeGreaterThan(5);
-  const freezes = await page.evaluateHandle(() => {
-    const count = { times: 0 };
-    document.addEventListener('freeze', () => count.times++);
-    return count;
+/**
+ * A page that Playwright does not know of, as which it would never be hidden: what is evaluated in it, and what its devtools
+ * are told.
+ */
+async function unseen(browser: Browser, url: string) {
+  const devtools = await browser.newBrowserCDPSession();
+  const { targetId } = await devtools.send('Target.createTarget', { url: 'about:blank' });
+  const { sessionId } = await devtools.send('Target.attachToTarget', { targetId, flatten: false });
+  const waiting: ((answer: { result?: { result?: { value?: unknown } } }) => void)[] = [];
+  devtools.on('Target.receivedMessageFromTarget', ({ message }) => {
+    const answer = JSON.parse(message) as { id?: number };
+    if (answer.id !== undefined) waiting[answer.id]?.(answer as object);
   });
-  await devtools.send('Page.setWebLifecycleState', { state: 'frozen' });
+  const send = (method: string, params: object = {}) => {
+    const answer = new Promise<{ result?: { result?: { value?: unknown } } }>((resolve) => waiting.push(resolve));
+    const message = JSON.stringify({ id: waiting.length - 1, method, params });
+    return devtools.send('Target.sendMessageToTarget', { sessionId, message }).then(() => answer);
+  };
+  const evaluate = async (expression: string) => {
+    const { result } = await send('Runtime.evaluate', { expression, awaitPromise: true, returnByValue: true });
+    return result?.result?.value;
+  };
+  await send('Page.enable');
+  await send('Page.addScriptToEvaluateOnNewDocument', { source: `(${String(alive)})()` });
+  await send('Page.navigate', { url });
+  await expect.poll(() => evaluate('typeof window.minke')).toBe('object');
+  return { send, evaluate, close: () => devtools.send('Target.closeTarget', { targetId }) };
+}
+
+test('a page that is frozen in the middle of a reply goes on with it', async ({ browser, app }) => {
+  const { send, evaluate, close } = await unseen(browser, app);
+  await evaluate(`window.alive.load('', ${JSON.stringify({ model: MODEL, tuning })})`);
+  const [request, other] = [JSON.stringify(DRAWN), JSON.stringify(LONG)];
+  const drawn = (await evaluate(`window.alive.ask(${request})`)) as Heard;
+  expect(drawn.finish).toEqual(['length']);
+  await evaluate(`
+    window.states = [];
+    for (const state of ['freeze', 'resume']) document.addEventListener(state, () => window.states.push(state));
+    window.chunks = 0;
+    const { engine, hear } = window.alive;
+    const streams = engine.chat.completions.create({ ...${request}, stream: true });
+    window.reply = streams.then((stream) => hear(stream, (chunks) => (window.chunks = chunks)));
+    0`);
+  await expect.poll(() => evaluate('window.chunks')).toBeGreaterThan(5);
+  await send('Page.setWebLifecycleState', { state: 'frozen' });
+  const frozen = await evaluate('window.chunks');
   await new Promise((resolve) => setTimeout(resolve, 1500));
-  await devtools.send('Page.setWebLifecycleState', { state: 'active' });
-  same(await reply, drawn);
-  expect(await freezes.evaluate(({ times }) => times)).toBe(1);
-  same(await ask(page, LONG), await ask(page, LONG));
-  same(await ask(page, SHORT), short);
+  expect(await evaluate('window.chunks')).toBe(frozen);
+  await send('Page.setWebLifecycleState', { state: 'active' });
+  expect(frozen).toBeLessThan(drawn.chunks);
+  same((await evaluate('window.reply')) as Heard, drawn);
+  expect(await evaluate('window.states')).toEqual(['freeze', 'resume']);
+  // what it let go of is computed again
+  await evaluate(`window.alive.ask(${other})`);
+  same((await evaluate(`window.alive.ask(${request})`)) as Heard, drawn);
+  await close();
 });

@@ -1,7 +1,8 @@
 // Tabs that share one engine: see web/src/share.ts.
 
-import { type Page } from '@playwright/test';
-import { ask, type Ask, DRAWN, essence, fragile, type Heard, load, LONG, SHORT } from './alive';
+import type { Page } from '@playwright/test';
+import type * as Minke from 'minke';
+import { ask, type Ask, DRAWN, essence, fragile, type Heard, load, LONG, MODEL, SHORT } from './alive';
 import { expect, test } from './fixtures';
 
 /** Asks in a tab; after so many chunks, `then` is called. */
@@ -110,18 +111,44 @@ test('tabs share one engine, whichever of them closes', async ({ app }) => {
   expect(crashes()).toBe(1);
   expect(workers([c, d]).toSorted()).toEqual([0, 1]);
 
-  // the leader is disposed of in another's reply; and who loads something else has an engine of its own
+  // the leader is disposed of in another's reply
   const [leader, follower] = c.workers().length === 1 ? [c, d] : [d, c];
   const dispose = () => leader.evaluate(() => window.alive.engine.dispose());
   expect(essence(await cut(follower, DRAWN, 10, dispose))).toEqual(essence(drawn));
   expect(workers([leader, follower])).toEqual([0, 1]);
-  await load(leader, { ...share, nCtx: 128 });
-  expect(workers([leader, follower])).toEqual([1, 1]);
-  await right([
-    [leader, SHORT, short],
-    [follower, SHORT, short],
-  ]);
-  expect(new Set(requests).size).toBe(1);
-  console.log(`requests for the model: ${requests.length}`);
+  await right([[follower, SHORT, short]]);
+  expect(requests.length).toBe(1);
   await browser.close();
+});
+
+test('who loads something else has an engine of its own, and who waits for one can leave', async ({ app, context }) => {
+  const begin = async (nCtx: number) => {
+    const page = await context.newPage();
+    await page.goto(app);
+    const load = await page.evaluateHandle(
+      ([model, nCtx]) => {
+        const controller = new AbortController();
+        const { signal } = controller;
+        const end = window.minke.createEngine({ model, nCtx, share: true, signal }).then(
+          () => 'loaded',
+          ({ name, code }: Minke.EngineError) => `${name} ${code}`,
+        );
+        return { end: () => (controller.abort(), end) };
+      },
+      [MODEL, nCtx] as const,
+    );
+    return { page, end: () => load.evaluate(({ end }) => end()) };
+  };
+  const first = await begin(64);
+  await expect.poll(() => first.page.workers().length).toBe(1);
+  const [same, other] = [await begin(64), await begin(128)];
+  await expect.poll(() => other.page.workers().length).toBe(1);
+  expect(same.page.workers().length).toBe(0);
+  expect(await same.end()).toBe('AbortError aborted');
+  expect(await other.end()).toBe('AbortError aborted');
+  // whose turn it is then loads it
+  const next = await begin(64);
+  expect(await first.end()).toBe('AbortError aborted');
+  await expect.poll(() => next.page.workers().length).toBe(1);
+  expect(await next.end()).toBe('AbortError aborted');
 });

@@ -18,7 +18,7 @@ const TEMPLATE = `{% for tool in tools or [] %}{{ tool.function.name }}{% endfor
 {% endif %}{% endif %}`;
 
 /** The tiny model with another template. */
-function tinyModel(): Buffer {
+export function tinyModel(): Buffer {
   const { entries, tensors } = parse(readFileSync(join(vectors, 'refuse/control-qwen2.gguf')));
   const template = (entry: { key: string }) =>
     entry.key === 'tokenizer.chat_template' ? { ...entry, value: string(TEMPLATE) } : entry;
