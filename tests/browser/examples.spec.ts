@@ -8,7 +8,7 @@ import type { Locator, Page } from '@playwright/test';
 import { build } from 'vite';
 import { parse, string, write } from '../../scripts/gguf.mjs';
 import { modelsFolder, root } from '../../scripts/setup.mjs';
-import { expect, listening, test as base, vectors } from './fixtures';
+import { expect, listening, test as base, vectors, full } from './fixtures';
 
 const source = join(root, 'docs/examples');
 const examples = readdirSync(source).filter((name) => /^\d\d-/.test(name));
@@ -95,8 +95,12 @@ const said = (place: Locator) =>
   expect.poll(async () => (await place.allTextContents()).join('').length, PATIENT).toBeGreaterThan(0);
 
 // one after the other: they are built once, and the browser keeps what was measured of the device
+/** In short runs those that no other test has like it: each loads a model. */
+const step = (name: string, body: () => Promise<void>) =>
+  full || /^0[156]/.test(name) ? test.step(name, body) : Promise.resolve();
+
 test('01 to 07 on the device', async ({ page, context, open, log }) => {
-  await test.step('01 plain page', async () => {
+  await step('01 plain page', async () => {
     await open(page, '01-plain-page');
     await page.getByRole('button', { name: 'Ask' }).click();
     await said(page.locator('#answer'));
@@ -104,20 +108,20 @@ test('01 to 07 on the device', async ({ page, context, open, log }) => {
     await expect(page.locator('#status')).toHaveText(/Stopped|Ready/);
   });
 
-  await test.step('02 React', async () => {
+  await step('02 React', async () => {
     await open(page, '02-react');
     await page.getByRole('button', { name: 'Ask' }).click();
     await expect(page.locator('[data-role=user]')).toHaveText('How many primes are there below 30?');
     await said(page.locator('[data-role=assistant]'));
   });
 
-  await test.step('04 AI SDK', async () => {
+  await step('04 AI SDK', async () => {
     await open(page, '04-ai-sdk');
     await said(page.locator('p'));
     await expect(page.locator('#answer')).not.toContainText('Error');
   });
 
-  await test.step('05 structured output', async () => {
+  await step('05 structured output', async () => {
     await open(page, '05-structured-output');
     await expect(page.locator('#answer')).not.toBeEmpty();
     const review = JSON.parse(await page.locator('#answer').innerText()) as { sentiment: string; stars: number };
@@ -126,7 +130,7 @@ test('01 to 07 on the device', async ({ page, context, open, log }) => {
     expect(Object.keys(review)).toHaveLength(2);
   });
 
-  await test.step('06 tools', async () => {
+  await step('06 tools', async () => {
     await open(page, '06-tools');
     await expect(page).toHaveTitle('Done');
     const [call, ...rest] = await page.locator('#log li').allInnerTexts();
@@ -134,7 +138,7 @@ test('01 to 07 on the device', async ({ page, context, open, log }) => {
     expect(rest.at(-1)).toMatch(/^answer: /);
   });
 
-  await test.step('07 several tabs', async () => {
+  await step('07 several tabs', async () => {
     await open(page, '07-several-tabs');
     await expect(page.locator('#status')).toHaveText('Ready');
     const other = await context.newPage();

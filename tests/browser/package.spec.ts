@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type * as Minke from 'minke';
 import { parse, string, write } from '../../scripts/gguf.mjs';
 import { modelsFolder, root } from '../../scripts/setup.mjs';
-import { DEEPSEEK_HEAD, expect, SMOLLM2, test, vectors } from './fixtures';
+import { DEEPSEEK_HEAD, expect, full, SMOLLM2, test, vectors } from './fixtures';
 
 declare global {
   interface Window {
@@ -250,6 +250,7 @@ test('the heap stays under 64 MiB with a vocabulary of 152 k', async ({ page, ap
 });
 
 test('what was measured is kept for the next load, and nothing else is', async ({ page, app }) => {
+  test.skip(!full, 'only in full runs');
   await page.goto(app);
   const tuningOf = (options: object = {}) =>
     page.evaluate(async (options) => {

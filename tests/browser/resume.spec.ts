@@ -16,7 +16,7 @@ import {
   SHORT,
   tuning,
 } from './alive';
-import { expect, test } from './fixtures';
+import { expect, full, test } from './fixtures';
 
 const GREEDY = say('word '.repeat(30), { max_tokens: 60 });
 
@@ -151,6 +151,7 @@ test('a reply that was cut off goes on after a reload, with all that there was o
 });
 
 test('a page without a store answers', async ({ page, app }) => {
+  test.skip(!full, 'only in full runs');
   await prepare(page);
   await page.goto(app);
   await load(
@@ -195,6 +196,7 @@ async function unseen(browser: Browser, url: string) {
 }
 
 test('a page that is frozen in the middle of a reply goes on with it', async ({ browser, app }) => {
+  test.skip(!full, 'only in full runs');
   const { send, evaluate, close } = await unseen(browser, app);
   await evaluate(`window.alive.load('', ${JSON.stringify({ model: MODEL, tuning })})`);
   const [request, other] = [JSON.stringify(DRAWN), JSON.stringify(LONG)];

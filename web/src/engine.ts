@@ -108,7 +108,7 @@ export class Engine implements ChatEngine {
   /** Room for models in this browser: see the function of this name. */
   readonly storage: () => Promise<StorageInfo> = storage;
 
-  /** Streamed replies that were cut off, as by a reload of the page or a crash of the browser; newest first. */
+  /** Replies to chats that were cut off, as by a reload of the page or a crash of the browser; newest first. */
   async unfinished(): Promise<Unfinished[]> {
     return (await this.link.ask({ name: 'unfinished' })) as Unfinished[];
   }

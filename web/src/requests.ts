@@ -63,6 +63,6 @@ export function asksOf(request: AnyRequest, chat: boolean, id: string): Asked[] 
     now,
     tokens: [],
     heard: false,
-    journal: count === 1 ? id : undefined,
+    journal: chat && count === 1 ? id : undefined,
   }));
 }
