@@ -5,7 +5,7 @@ import { ask, DRAWN, essence, fragile, type Heard, held, load, LONG, prepare, ra
 import { tinyModel } from './clients/build';
 import { expect, full, test } from './fixtures';
 
-const [CRASHES, KILLS, ABORTS] = full ? [20, 20, 100] : [2, 1, 12];
+const [CRASHES, KILLS, ABORTS] = full ? [20, 20, 100] : [2, 1, 6];
 
 /** How a worker may end in the middle of its work. */
 const ENDS = ['close', 'trap', 'throw'] as const;
