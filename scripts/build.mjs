@@ -73,8 +73,10 @@ export async function assemble() {
   }
 }
 
-/** The engine with the bindings that only tests need. */
+/** The engine with the bindings that only tests need, and a module of the worker's that they ask by itself. */
 export function buildGolden() {
+  const adapter = join(golden, 'adapter.js');
+  tool('rolldown', [join(root, 'web/src/adapter.ts'), '--file', adapter, '--logLevel', 'warn']);
   const wasm = cargoWasm(['-p', 'minke', '--example', 'golden'], 'examples/golden.wasm');
   if (!isCurrent(join(golden, 'minke_bg.wasm'), wasm)) glue(wasm, golden, 'minke');
 }

@@ -46,7 +46,7 @@ export function offers(page: Page): Promise<{ name: string; smallestSubgroup: nu
 /** Opens the device for kernels; asks for subgroups as the package's worker does, for all later devices of the page. */
 export function openKernels(page: Page, options: DeviceOptions): Promise<Tier> {
   return page.evaluate(async (options) => {
-    const path = '/dist/adapter.js';
+    const path = '/wasm/adapter.js';
     const { bestAdapter, prepareDevice } = (await import(path)) as typeof import('../../web/src/adapter');
     window.kernels = await window.golden.GoldenKernels.open(prepareDevice(await bestAdapter(), options));
     return window.kernels.caps() as Tier;

@@ -90,10 +90,10 @@ test('a text that Chrome rejects is found', async ({ page, golden: url }) => {
   expect(texts.map(({ errors }) => errors.length)).toEqual([1, 1]);
 });
 
-test('a kernel that was compiled ahead is there when it is asked for', async ({ page, app }) => {
-  await page.goto(app);
+test('a kernel that was compiled ahead is there when it is asked for', async ({ page, golden: url }) => {
+  await page.goto(url);
   const { told, errors, ahead, later } = await page.evaluate(async () => {
-    const { bestAdapter, compileAhead, prepareDevice } = await import(new URL('dist/adapter.js', location.href).href);
+    const { bestAdapter, compileAhead, prepareDevice } = await import(new URL('wasm/adapter.js', location.href).href);
     const adapter: GPUAdapter = await bestAdapter();
     prepareDevice(adapter, {});
     const device = await adapter.requestDevice();
