@@ -99,15 +99,15 @@ fn answers_are_valid_whatever_the_model_says() {
     assert!(cases.len() >= 50);
     let engine = engine(&common::vectors_dir().join(TINY), 2048);
     let (seeds, every, limit) = if coverage::full() { (5, 1, 1500) } else { (1, 3, 400) };
-    let (mut faults, mut tried, mut cut, mut free) = (Vec::new(), 0, 0, 0);
+    let (mut faults, mut tried, mut cut, mut beyond, mut free) = (Vec::new(), 0, 0, 0, 0);
     for Case { name, schema } in cases.iter().step_by(every) {
         for seed in 0..seeds {
             let text = reply(&engine, Some(json!({ "json_schema": schema })), seed, limit).expect("a reply");
             tried += 1;
             match judge(schema, &text) {
                 Some(fault) if fault.starts_with("EOF") => cut += 1,
-                // JSON, but of a number that this reader has no room for
-                Some(fault) if fault.starts_with("number out of range") => cut += 1,
+                // JSON, but of a number that this reader has no room for: JavaScript's takes it for infinite
+                Some(fault) if fault.starts_with("number out of range") => beyond += 1,
                 fault => faults.extend(fault.map(|fault| format!("{name}, seed {seed}: {fault}"))),
             }
         }
@@ -115,8 +115,8 @@ fn answers_are_valid_whatever_the_model_says() {
         free += usize::from(judge(schema, &text).is_none());
     }
     assert!(faults.is_empty(), "{faults:#?}");
-    println!("{cut} of {tried} replies were cut by the limit, or have a number beyond f64");
-    assert!(cut * 5 <= tried, "{cut} replies came to no end");
+    println!("of {tried} replies {cut} were cut by the limit, {beyond} have a number beyond f64");
+    assert!((cut + beyond) * 5 <= tried, "{cut} replies came to no end, {beyond} have too large numbers");
     assert!(free * 10 < tried, "{free} replies without a form are valid: the judge says yes to anything");
 }
 
