@@ -1,11 +1,11 @@
-import { EngineError } from './errors.js';
+import { invalid } from './errors.js';
 
 /** Makes an address absolute, for the worker's own may be another. */
 export function absolute(param: string, url: string | URL): URL {
   try {
     return new URL(url, globalThis.location?.href);
   } catch {
-    throw new EngineError('invalid_request', `${param}: "${url}" is no URL`);
+    throw invalid(param, `"${url}" is no URL`);
   }
 }
 

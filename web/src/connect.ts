@@ -1,6 +1,6 @@
 // The engine's interface, answered by a server.
 
-import { EngineAbortError, EngineError, ServerError, words } from './errors.js';
+import { EngineAbortError, EngineError, invalid, ServerError, words } from './errors.js';
 import { withoutNulls } from './options.js';
 import { readEvents } from './sse.js';
 import type {
@@ -45,14 +45,12 @@ export function connect(options: ConnectOptions): ChatEngine {
   return new Remote(options);
 }
 
-const refuse = (param: string, problem: string) => new EngineError('invalid_request', `${param}: ${problem}`);
-
 /** What only an engine on the device knows, and no server would notice. */
 const OF_DEVICE = { overflow: 'error', pooling: undefined } as const;
 
 function addressOf(baseURL: string | URL): URL {
   const base = globalThis.location?.href;
-  if (!URL.canParse(baseURL, base)) throw refuse('baseURL', `${JSON.stringify(baseURL)} is no address`);
+  if (!URL.canParse(baseURL, base)) throw invalid('baseURL', `${JSON.stringify(baseURL)} is no address`);
   return new URL(baseURL, base);
 }
 
@@ -171,11 +169,11 @@ class Remote implements ChatEngine {
     const given = withoutNulls({ model: this.#model, ...withoutNulls(request), signal: null });
     for (const [param, fine] of Object.entries(OF_DEVICE))
       if (param in given && given[param] !== fine)
-        throw refuse(param, `only an engine on the device can do this, not the server ${this.info.where}`);
+        throw invalid(param, `only an engine on the device can do this, not the server ${this.info.where}`);
     try {
       return JSON.stringify(given);
     } catch (error) {
-      throw refuse('request', words(error));
+      throw invalid('request', words(error));
     }
   }
 
@@ -209,7 +207,7 @@ class Remote implements ChatEngine {
 
   /** Does parts of one exchange; whatever fails is named for what it was. */
   #exchange({ signal }: Request = {}, left?: AbortSignal) {
-    if (signal && !(signal instanceof AbortSignal)) throw refuse('signal', 'it must be an AbortSignal');
+    if (signal && !(signal instanceof AbortSignal)) throw invalid('signal', 'it must be an AbortSignal');
     const any = AbortSignal.any([this.#disposed.signal, ...(signal ? [signal] : []), ...(left ? [left] : [])]);
     const stop = () => {
       if (this.#disposed.signal.aborted) throw new EngineAbortError('the engine was disposed');

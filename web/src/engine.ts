@@ -1,10 +1,11 @@
+import { localTime, seconds } from './time.js';
 import { Channel } from './channel.js';
-import { EngineAbortError, EngineError } from './errors.js';
+import { EngineAbortError, EngineError, invalid } from './errors.js';
 import { drop } from './journal.js';
 import { type Link, type Listener, type Request } from './link.js';
 import type { Asked, EngineInfo, Reply, Unfinished } from './protocol.js';
-import { chats, type Envelope, seconds, type Shape, texts, together } from './replies.js';
-import { type AnyRequest, asksOf, checkRequest, localTime } from './requests.js';
+import { chats, type Envelope, type Shape, texts, together } from './replies.js';
+import { type AnyRequest, asksOf, checkRequest } from './requests.js';
 import { plan, storage, type StorageInfo } from './store.js';
 import type {
   ChatCompletion,
@@ -217,9 +218,8 @@ export class Engine implements ChatEngine {
     const { input, pooling, encoding_format, signal } = request ?? {};
     const list = typeof input === 'string' ? [input] : input;
     if (!Array.isArray(list) || !list.every((text) => typeof text === 'string'))
-      throw new EngineError('invalid_request', 'input: it must be a text or a list of texts');
-    if ((encoding_format ?? 'float') !== 'float')
-      throw new EngineError('invalid_request', 'encoding_format: only float is supported');
+      throw invalid('input', 'it must be a text or a list of texts');
+    if ((encoding_format ?? 'float') !== 'float') throw invalid('encoding_format', 'only float is supported');
     const ask = (text: string) => this.link.ask({ name: 'embed', text, pooling: pooling ?? 'mean' }, signal);
     const vectors = (await Promise.all(list.map(ask))) as { embedding: number[]; tokens: number }[];
     const tokens = vectors.reduce((sum, vector) => sum + vector.tokens, 0);

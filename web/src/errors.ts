@@ -40,6 +40,10 @@ export function engineError(data: { code: string; message: string }): EngineErro
   return data.code === 'aborted' ? new EngineAbortError() : new EngineError(data.code, data.message);
 }
 
+/** What a caller gave is wrong: which of it, and how. */
+export const invalid = (param: string, problem: string): EngineError =>
+  new EngineError('invalid_request', `${param}: ${problem}`);
+
 /** What went wrong, of whatever was thrown. */
 export const words = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 

@@ -1,6 +1,7 @@
 // Replies that are being made, written down in the origin's private file system, so that a page that was reloaded goes on with
 // them. A file each: what was asked, then lines of tokens. It is gone with the reply's end. Written only in a worker.
 
+import { seconds } from './time.js';
 import type { Asked, Delta, Unfinished } from './protocol.js';
 import type { ReasoningFinishReason } from './types.js';
 
@@ -57,7 +58,7 @@ export class Journal {
       if (!file) return undefined;
       file.truncate(0);
       const journal = new Journal(id, file);
-      journal.#write({ ...rest, created: Math.floor(Date.now() / 1000) });
+      journal.#write({ ...rest, created: seconds() });
       return journal;
     } catch {
       return undefined;

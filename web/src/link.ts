@@ -1,7 +1,7 @@
 // The page's line to what runs the model. Where that is lost (its worker crashed, its GPU is gone, its tab was closed),
 // another is started and what was asked goes on where it was.
 
-import { EngineAbortError, EngineError, engineError, words } from './errors.js';
+import { EngineAbortError, EngineError, engineError, invalid, words } from './errors.js';
 import type { Asked, Delta, EngineInfo, FromWorker, Question, Reply, ToWorker } from './protocol.js';
 
 /** A Worker, or what stands for one in another tab. */
@@ -156,7 +156,7 @@ export class Link {
       this.#tell(message);
     } catch (error) {
       // something in it, such as a function, cannot be sent
-      this.#fail(message.id, new EngineError('invalid_request', `request: ${words(error)}`));
+      this.#fail(message.id, invalid('request', words(error)));
     }
   }
 

@@ -1,6 +1,6 @@
 // `minke/openai`: the engine as the server of OpenAI's own client, without a server.
 
-import { EngineAbortError, EngineError, ServerError, words } from './errors.js';
+import { EngineAbortError, EngineError, invalid, ServerError, words } from './errors.js';
 import { writeEvents } from './sse.js';
 import type { ChatCompletionRequest, ChatEngine, CompletionRequest, EmbeddingList, EmbeddingRequest } from './types.js';
 
@@ -60,7 +60,7 @@ async function bodyOf(request: Request): Promise<unknown> {
   try {
     return await request.json();
   } catch (error) {
-    throw new EngineError('invalid_request', `body: it is no JSON (${words(error)})`);
+    throw invalid('body', `it is no JSON (${words(error)})`);
   }
 }
 

@@ -1,6 +1,6 @@
 // What createEngine takes, and what each option must be.
 
-import { EngineError } from './errors.js';
+import { invalid } from './errors.js';
 import { LoadControl } from './control.js';
 import type { DeviceOptions, DownloadOptions, KvTypes, LoadProgress, ModelFile, Tuning } from './protocol.js';
 import { isTrusted, type TrustedAddress } from './trusted.js';
@@ -120,15 +120,14 @@ const RULES: Record<keyof EngineOptions, Rule> = {
 
 /** The options that are given to a function, each checked. */
 export function checkOptions(given: unknown, to = 'createEngine'): EngineOptions {
-  const refuse = (param: string, problem: string) => new EngineError('invalid_request', `${param}: ${problem}`);
-  if (typeof given !== 'object' || given === null) throw refuse('options', 'they must be an object with a model');
+  if (typeof given !== 'object' || given === null) throw invalid('options', 'they must be an object with a model');
   const options = withoutNulls(given);
   for (const [name, value] of Object.entries(options)) {
-    if (!Object.hasOwn(RULES, name)) throw refuse(name, `${to} has no such option${suggestion(name)}`);
+    if (!Object.hasOwn(RULES, name)) throw invalid(name, `${to} has no such option${suggestion(name)}`);
     const [words, fits] = RULES[name as keyof EngineOptions];
-    if (!fits(value)) throw refuse(name, `it must be ${words}`);
+    if (!fits(value)) throw invalid(name, `it must be ${words}`);
   }
-  if (!('model' in options)) throw refuse('model', `it is missing: it must be ${RULES.model[0]}`);
+  if (!('model' in options)) throw invalid('model', `it is missing: it must be ${RULES.model[0]}`);
   return options as unknown as EngineOptions;
 }
 

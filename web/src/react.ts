@@ -5,7 +5,7 @@
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { createEngine } from './create.js';
 import type { Engine } from './engine.js';
-import { EngineAbortError, EngineError } from './errors.js';
+import { EngineAbortError, EngineError, invalid } from './errors.js';
 import type { EngineOptions } from './options.js';
 import type { LoadProgress } from './protocol.js';
 import type {
@@ -172,7 +172,7 @@ export function useChat(engine: ChatEngine | null, options: ChatOptions = {}, st
   const reply = useCallback(
     async (history: ChatMessage[]) => {
       const { engine, options } = latest.current;
-      if (!engine) throw new EngineError('invalid_request', 'engine: useChat has none yet');
+      if (!engine) throw invalid('engine', 'useChat has none yet');
       stop();
       const run: { left: AbortController; id?: string } = { left: new AbortController() };
       running.current = run;

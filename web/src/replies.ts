@@ -20,8 +20,6 @@ export interface Envelope {
   model: string;
 }
 
-export const seconds = (): number => Math.floor(Date.now() / 1000);
-
 function logprobsOf(told: ToldLogprobs | null | undefined): Logprobs | null {
   if (!told) return null;
   const whole = (tokens: ToldLogprobs['content']) => tokens.map((token) => ({ top_logprobs: [], ...token }));

@@ -1,6 +1,7 @@
 // What callers ask for, checked as far as the worker could not name it, and as one request for each reply.
 
-import { EngineError } from './errors.js';
+import { localTime } from './time.js';
+import { invalid } from './errors.js';
 import { without, withoutNulls } from './options.js';
 import type { Asked } from './protocol.js';
 import type { ChatCompletionRequest, CompletionRequest } from './types.js';
@@ -12,7 +13,7 @@ export type AnyRequest = ChatCompletionRequest | CompletionRequest;
 const MOST = 128;
 
 const refuse = (param: string, problem: string): never => {
-  throw new EngineError('invalid_request', `${param}: ${problem}`);
+  throw invalid(param, problem);
 };
 
 const isGiven = (value: unknown) => value !== undefined && value !== null;
@@ -40,12 +41,6 @@ export function checkRequest(request: Partial<AnyRequest> | null | undefined, ch
 
 const bothLimits = ({ max_tokens, max_completion_tokens }: ChatCompletionRequest) =>
   isGiven(max_tokens) && isGiven(max_completion_tokens);
-
-/** The page's time without its zone, as clocks on its wall show it. */
-export function localTime(): string {
-  const now = new Date();
-  return new Date(now.getTime() - now.getTimezoneOffset() * 60_000).toISOString().slice(0, 19);
-}
 
 /**
  * A request for each reply. With a seed, the first reply has it, the second the one after it, and so on; each can be made

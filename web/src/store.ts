@@ -1,6 +1,6 @@
 // Models that this browser keeps, and what can be done with a model short of loading it.
 
-import { EngineError } from './errors.js';
+import { EngineError, invalid } from './errors.js';
 import { models } from './models.js';
 import { type Addresses, checkOptions, type EngineOptions, type LoadOptions } from './options.js';
 import type { Call, KeptModel, Plan } from './protocol.js';
@@ -26,7 +26,7 @@ async function ask<T>(
  */
 export async function downloadModel(options: LoadOptions): Promise<KeptModel> {
   const { model, keep, mirror, headers, ...rest } = checkOptions(options, 'downloadModel');
-  if (keep === false) throw new EngineError('invalid_request', 'keep: a download that is not kept is none');
+  if (keep === false) throw invalid('keep', 'a download that is not kept is none');
   await persist();
   return ask({ name: 'download', source: sourceOf(model), options: wishes({ mirror, headers }) }, rest);
 }

@@ -1,5 +1,6 @@
 // What OpenAI-compatible servers send, and its meaning in our shapes.
 
+import { seconds } from './time.js';
 import { EngineError } from './errors.js';
 import { type Split, ThinkSplitter } from './think.js';
 import type {
@@ -83,7 +84,7 @@ function finishReasonOfText(reason: Maybe<string>): Completion['choices'][number
 
 const envelope = ({ id, created, model }: WireReply<unknown>) => ({
   id: id ?? '',
-  created: created ?? Math.floor(Date.now() / 1000),
+  created: created ?? seconds(),
   model: model ?? '',
 });
 

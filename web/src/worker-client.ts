@@ -1,7 +1,7 @@
 // The page's hold on the engine's worker: its start, its end, and what it says when it fails.
 
 import { optional } from './address.js';
-import { COPY_HINT, EngineAbortError, EngineError, engineError, failure, words } from './errors.js';
+import { COPY_HINT, EngineAbortError, EngineError, engineError, failure, invalid, words } from './errors.js';
 import type { Addresses, LoadOptions } from './options.js';
 import type { First, FromWorker, ToWorker } from './protocol.js';
 import { type Made, makeWorker } from './worker-script.js';
@@ -81,7 +81,7 @@ export async function runWorker(
     };
     const abort = () => fail(new EngineAbortError());
     const tell = (message: ToWorker) => {
-      const unsendable = (error: unknown) => fail(new EngineError('invalid_request', `options: ${words(error)}`));
+      const unsendable = (error: unknown) => fail(invalid('options', words(error)));
       void started.then(() => worker.postMessage(message)).catch(unsendable);
     };
     const online = () => tell({ type: 'online' }); // Chromium does not tell workers

@@ -1,7 +1,7 @@
 // The worker's script: where it is, and how the browser may be brought to run it.
 
 import { absolute } from './address.js';
-import { COPY_HINT, EngineError, failure, words } from './errors.js';
+import { COPY_HINT, failure, invalid, words } from './errors.js';
 import type { Addresses } from './options.js';
 import { isTrusted, trusted, type TrustedAddress } from './trusted.js';
 
@@ -22,7 +22,7 @@ export interface Made {
 /** Makes the worker that the caller wants, of the package's own script if there is no such wish. */
 export function makeWorker({ worker, workerUrl }: Addresses): Made {
   if (worker !== undefined && workerUrl !== undefined)
-    throw new EngineError('invalid_request', 'worker: it cannot be given together with workerUrl');
+    throw invalid('worker', 'it cannot be given together with workerUrl');
   if (worker !== undefined) return { worker: given(worker), release: () => {}, place: 'it was given as worker' };
   if (workerUrl === undefined) return start(own(), true);
   return start({ address: workerUrl, options: { type: 'module' } }, isTrusted(workerUrl));
@@ -33,10 +33,10 @@ const taken = new WeakSet<Worker>();
 
 function given(worker: Worker | (() => Worker)): Worker {
   const made = typeof worker === 'function' ? worker() : worker;
-  if (!(made instanceof Worker)) throw new EngineError('invalid_request', 'worker: the function must return a Worker');
+  if (!(made instanceof Worker)) throw invalid('worker', 'the function must return a Worker');
   if (taken.has(made)) {
-    const problem = 'worker: this one was used already, and ended with its engine: give a function that makes one';
-    throw new EngineError('invalid_request', problem);
+    const problem = 'this one was used already, and ended with its engine: give a function that makes one';
+    throw invalid('worker', problem);
   }
   taken.add(made);
   return made;
