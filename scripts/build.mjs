@@ -85,7 +85,7 @@ export async function build() {
   npmPackages();
   MODULES.forEach(compile);
   await assemble();
-  tool('vite', ['build', 'web/demo', '--logLevel', 'warn']);
+  tool('vite', ['build', '--config', 'web/app/vite.config.ts', '--configLoader', 'runner', '--logLevel', 'warn']);
   tool('typedoc', ['--logLevel', 'Warn']); // into the site; see typedoc.json
 }
 

@@ -1,0 +1,3 @@
+export function ModelMenu() {
+  return <p>ModelMenu</p>;
+}

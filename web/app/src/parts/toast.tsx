@@ -1,0 +1,48 @@
+// Short notes at the edge: what was done, and a way to undo it. Screen readers are told.
+
+import { signal } from '@preact/signals';
+import { t } from '../text/text';
+
+interface Toast {
+  id: number;
+  text: string;
+  undo?: () => void;
+}
+
+const toasts = signal<readonly Toast[]>([]);
+const SECONDS = 8;
+let count = 0;
+
+const drop = (id: number) => {
+  toasts.value = toasts.value.filter((toast) => toast.id !== id);
+};
+
+/** Says it for some seconds. */
+export function say(text: string, undo?: () => void): void {
+  const id = ++count;
+  toasts.value = [...toasts.value, { id, text, ...(undo && { undo }) }];
+  setTimeout(() => drop(id), SECONDS * 1000);
+}
+
+export function Toasts() {
+  return (
+    <div class="toasts" role="status">
+      {toasts.value.map(({ id, text, undo }) => (
+        <div key={id} class="toast">
+          <span>{text}</span>
+          {undo && (
+            <button
+              type="button"
+              onClick={() => {
+                drop(id);
+                undo();
+              }}
+            >
+              {t('undo')}
+            </button>
+          )}
+        </div>
+      ))}
+    </div>
+  );
+}

@@ -1,0 +1,3 @@
+export function PrivacyBadge() {
+  return <p>PrivacyBadge</p>;
+}

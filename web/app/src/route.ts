@@ -1,0 +1,36 @@
+// Where in a document the person is: the part of the address after #, so that Back works and any web server will do.
+
+import { computed, signal } from '@preact/signals';
+
+const hash = signal(location.hash);
+addEventListener('hashchange', () => {
+  hash.value = location.hash;
+});
+
+/** A screen, and which conversation for `chat` (none: a new one). */
+export interface Route {
+  screen: 'chat' | 'settings' | 'privacy';
+  conversation?: string;
+}
+
+export const route = computed<Route>(() => {
+  const [, screen, id] = /^#\/(\w+)(?:\/([\w-]+))?/.exec(hash.value) ?? [];
+  if (screen === 'settings' || screen === 'privacy') return { screen };
+  return { screen: 'chat', ...(screen === 'c' && id && { conversation: id }) };
+});
+
+/** The part of the address that stands for it, for links. */
+export function hrefOf({ screen, conversation }: Route): string {
+  if (screen !== 'chat') return `#/${screen}`;
+  return conversation ? `#/c/${conversation}` : '#/';
+}
+
+export function go(to: Route): void {
+  location.hash = hrefOf(to);
+}
+
+/** Goes there without a way back: a new conversation that gets its address. */
+export function replace(to: Route): void {
+  history.replaceState(null, '', hrefOf(to));
+  hash.value = location.hash;
+}

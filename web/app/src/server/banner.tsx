@@ -1,0 +1,3 @@
+export function ServerBanner() {
+  return <p>ServerBanner</p>;
+}

@@ -1,0 +1,3 @@
+export function ConnectScreen() {
+  return <p>ConnectScreen</p>;
+}
