@@ -1,4 +1,4 @@
-// Short notes at the edge: what was done, and a way to undo it. Screen readers are told.
+// Short notes at the edge: what was done, and a way to undo it or go on from it. Screen readers are told.
 
 import { signal } from '@preact/signals';
 import { t } from '../text/text';
@@ -7,6 +7,8 @@ interface Toast {
   id: number;
   text: string;
   undo?: () => void;
+  /** What undoing is called, if it is something else. */
+  label: string | undefined;
 }
 
 const toasts = signal<readonly Toast[]>([]);
@@ -18,16 +20,16 @@ const drop = (id: number) => {
 };
 
 /** Says it for some seconds. */
-export function say(text: string, undo?: () => void): void {
+export function say(text: string, undo?: () => void, label?: string): void {
   const id = ++count;
-  toasts.value = [...toasts.value, { id, text, ...(undo && { undo }) }];
+  toasts.value = [...toasts.value, { id, text, ...(undo && { undo }), label }];
   setTimeout(() => drop(id), SECONDS * 1000);
 }
 
 export function Toasts() {
   return (
     <div class="toasts" role="status">
-      {toasts.value.map(({ id, text, undo }) => (
+      {toasts.value.map(({ id, text, undo, label }) => (
         <div key={id} class="toast">
           <span>{text}</span>
           {undo && (
@@ -38,7 +40,7 @@ export function Toasts() {
                 undo();
               }}
             >
-              {t('undo')}
+              {label ?? t('undo')}
             </button>
           )}
         </div>
