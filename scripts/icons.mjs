@@ -23,7 +23,9 @@ async function draw() {
   for (const { name, size, part } of ICONS) {
     await page.setViewportSize({ width: size, height: size });
     const style = `margin: 0; display: grid; place-items: center; height: 100vh; ${part < 1 ? `background: ${ground}` : ''}`;
-    await page.setContent(`<body style="${style}"><div style="width: ${100 * part}%; line-height: 0">${svg}</div></body>`);
+    await page.setContent(
+      `<body style="${style}"><div style="width: ${100 * part}%; line-height: 0">${svg}</div></body>`,
+    );
     await page.screenshot({ path: join(folder, name), omitBackground: true });
   }
   await browser.close();

@@ -51,14 +51,17 @@ export function contentPolicy(reach: Reach): string {
   ].join('; ');
 }
 
+/** The hosts of a Connection-Allowlist beside the document's own site. */
+export const listed = (reach: Reach): readonly string[] => (reach === 'any' ? ['https://*:*', 'http://*:*'] : reach);
+
 /**
  * The Connection-Allowlist of a document: the whole of what it may connect to, WebRTC and leaving for another page included. The
- * hub redirects to its storage; CSP holds for where that leads.
+ * hub redirects to its storage; CSP holds for where that leads. Reports go to no endpoint: there is none of this name, but Chromium
+ * tells the page what was stopped only where one is named.
  */
 export function allowlist(reach: Reach): string {
-  const hosts = reach === 'any' ? ['https://*:*', 'http://*:*'] : reach;
-  const list = ['response-origin', ...hosts.map((host) => `"${host}"`)].join(' ');
-  return `(${list})${reach === 'any' || reach === HUB ? ';redirects=allow' : ''}`;
+  const list = ['response-origin', ...listed(reach).map((host) => `"${host}"`)].join(' ');
+  return `(${list});report-to=page${reach === 'any' || reach === HUB ? ';redirects=allow' : ''}`;
 }
 
 /** What every document, and every worker, is sent with. */

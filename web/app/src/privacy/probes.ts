@@ -2,7 +2,7 @@
 // policy forbade it. That it failed proves nothing, since offline everything fails: what counts is what only a policy causes.
 
 import { addressOf, home, scope } from '../scope';
-import { NOWHERE, PROBE } from './policy';
+import { listed, NOWHERE, PROBE, reachOf } from './policy';
 import workerAddress from './probe-worker?worker&url';
 import type { Channel, Findings, Outcome } from './self-test';
 import { ownScript } from './trusted';
@@ -22,7 +22,10 @@ const ATTEMPTS: Record<Told, (host: string) => unknown> = {
   },
   beacon: (host) => navigator.sendBeacon(`https://${host}/`, 'x'),
   websocket: (host) => new WebSocket(`wss://${host}/`),
-  eventsource: (host) => new EventSource(`https://${host}/`).close(),
+  eventsource: (host) => {
+    const source = new EventSource(`https://${host}/`);
+    setTimeout(() => source.close(), MILLISECONDS);
+  },
   webtransport: (host) => new WebTransport(`https://${host}/`).ready,
   image: (host) => Object.assign(new Image(), { src: `https://${host}/` }),
   stylesheet: (host) => link('stylesheet', host),
@@ -145,15 +148,16 @@ interface ListReport {
 }
 
 /**
- * Whether the browser reports that this document's Connection-Allowlist stopped WebRTC. The report names the list, which must be
- * the chat's: its own site alone.
+ * Whether the browser reports that a Connection-Allowlist stopped WebRTC. The report names the list, which must be this document's
+ * own: what holds for WebRTC holds for every other connection too.
  */
 async function stopsWebRtc(): Promise<boolean> {
+  const list = [location.origin, ...listed(reachOf(scope, location.search))].join();
   const reported = new Promise<boolean>((resolve) => {
     const hear = (reports: unknown) => {
       const bodies = (reports as ListReport[]).map(({ body }) => body);
       const stop = bodies.find((body) => body.connection === 'webrtc' && body.disposition === 'enforce');
-      if (stop) resolve(scope !== 'chat' || String(stop.allowlist) === location.origin);
+      if (stop) resolve(stop.allowlist?.join() === list);
     };
     new ReportingObserver(hear, { types: ['connection-allowlist'] }).observe();
   });

@@ -36,9 +36,10 @@ const LOOKS = { checking: '', locked: 'good', unproved: 'warn', open: 'bad' };
 
 function Verdict() {
   const { value } = verdict;
+  const away = scope === 'server' && value === 'locked';
   return (
-    <div class={`note verdict ${LOOKS[value]}`} role="status">
-      <strong>{t(`privacy.${value}`)}</strong>
+    <div class={`note verdict ${away ? 'away' : LOOKS[value]}`} role="status">
+      <strong>{away ? t('privacy.lockedButServer') : t(`privacy.${value}`)}</strong>
       <p>{explanation(value)}</p>
       {reloadLocks.value && <Button onClick={() => location.reload()}>{t('privacy.reload')}</Button>}
     </div>
