@@ -79,13 +79,14 @@ export async function catcher(): Promise<{ url: string; caught: string[]; close(
 
 /** An init script that puts the fake engine in place of the package's worker, but leaves the self-test its own workers. */
 const FAKE = `(() => {
+  if (self.origin === 'null') return; // an error page
   const { Worker: Real } = window;
   ${readFileSync(join(root, 'tests/browser/page/fake-engine.js'), 'utf8')}
   const { Worker: Fake } = window;
   window.Worker = function (address, options) {
     return new (/probe-worker|^blob:/.test(String(address)) ? Real : Fake)(address, options);
   };
-  if (window.top === window && localStorage.getItem('fake-kept') === null) fake.kept = [fake.model()];
+  if (localStorage.getItem('fake-kept') === null) fake.kept = [fake.model()];
 })();`;
 
 export const withFakeEngine = (page: Page) => page.addInitScript({ content: FAKE });

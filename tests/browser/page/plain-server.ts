@@ -28,15 +28,14 @@ export class PlainServer {
   readonly ranges: string[] = [];
   /** What a file is turned into. */
   change: (path: string, bytes: Buffer) => Buffer = (_, bytes) => bytes;
+  /** The app's address. */
+  url = '';
   readonly #server = createServer((request, response) => this.#answer(request, response));
 
   async open(): Promise<this> {
     await new Promise<void>((resolve) => this.#server.listen(0, '127.0.0.1', resolve));
+    this.url = `http://localhost:${(this.#server.address() as AddressInfo).port}${BELOW}`;
     return this;
-  }
-
-  get url(): string {
-    return `http://localhost:${(this.#server.address() as AddressInfo).port}${BELOW}`;
   }
 
   /** From then on nothing answers at its address. */
@@ -54,7 +53,8 @@ export class PlainServer {
     const named = join(root, 'site', path);
     const file = existsSync(named) && statSync(named).isDirectory() ? join(named, 'index.html') : named;
     if (path.endsWith('.gguf')) return void response.writeHead(206, { 'Content-Range': 'bytes 2-5/8' }).end('GGUF');
-    if (!pathname.startsWith(BELOW) || !existsSync(file)) return void response.writeHead(404).end();
+    if (!pathname.startsWith(BELOW) || !existsSync(file))
+      return void response.writeHead(404).end('There is no such file.');
     const type = TYPES[extname(file)] ?? 'application/octet-stream';
     response.writeHead(200, { 'Content-Type': type }).end(this.change(path, readFileSync(file)));
   }

@@ -8,7 +8,8 @@ addEventListener('securitypolicyviolation', ({ blockedURI }) => {
   for (const way of ways) if (blockedURI.startsWith(`${way}://${host}`)) forbidden.add(way);
   if (forbidden.size === ways.length) postMessage('blocked');
 });
-setTimeout(() => postMessage('out'), 1500);
+/** How many milliseconds the browser has for it. */
+addEventListener('message', ({ data }: MessageEvent<number>) => setTimeout(() => postMessage('out'), data));
 
 fetch(`https://${host}/`).catch(() => {}); // what became of it is told by the event
 new WebSocket(`wss://${host}/`);
