@@ -111,12 +111,9 @@ async function fromWorker(): Promise<Outcome> {
     worker.onmessage = ({ data }: MessageEvent<Outcome>) => resolve(data);
     worker.onerror = () => resolve('unproved');
   });
-  const outcome = await Promise.race([
-    said,
-    pause()
-      .then(pause)
-      .then(() => 'unproved' as const),
-  ]);
+  worker.postMessage(patience);
+  const silent = pause().then(pause); // it needs time to start too
+  const outcome = await Promise.race([said, silent.then(() => 'unproved' as const)]);
   worker.terminate();
   return outcome;
 }
