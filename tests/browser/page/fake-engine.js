@@ -235,7 +235,7 @@
         await pause(fake.step);
         while (delta.hang && this.#running.get(id) === run && !answerNow) await pause(20);
         if (this.#running.get(id) !== run || this.#ended) return;
-        if (delta.fail) return this.#say({ type: 'error', id, error: { code: 'device', message: delta.fail } });
+        if (delta.fail) return this.#say({ type: 'error', id, error: { code: 'out_of_memory', message: delta.fail } });
         if (delta.hang || (answerNow && delta.reasoning_content)) continue;
         told.push(delta);
         this.#say({ type: 'delta', id, delta: { ...delta, tokens: [1] } });

@@ -69,12 +69,14 @@ export function regenerate({ conversation, parent }: Answer): void {
 /** Goes on with an answer that ended too early, in the same message. */
 export function continueAnswer(answer: Answer): void {
   const again = withoutEnd(answer);
-  const begun = answer.content !== '' || answer.reasoning !== '';
   const conversation = conversations.value.get(answer.conversation);
   if (!conversation || replies.value.has(conversation.id)) return;
   const kept = keep({ ...conversation, leaf: answer.id }, again);
-  begin(again, begun ? goOnWith : askAnew, kept);
+  begin(again, wayOn(again), kept);
 }
+
+/** What is there of an answer is not said twice. */
+const wayOn = ({ content, reasoning }: Answer) => (content !== '' || reasoning !== '' ? goOnWith : askAnew);
 
 function withoutEnd(answer: Answer): Answer {
   const again: Answer = { ...answer, state: 'waiting' };
@@ -193,7 +195,7 @@ async function recover(answer: Answer): Promise<void> {
     return open(answer.conversation);
   }
   if (replies.value.has(answer.conversation)) return;
-  begin({ ...answer, state: 'waiting' }, answer.state === 'waiting' ? askAnew : resume);
+  begin({ ...answer, state: 'waiting' }, answer.state === 'waiting' ? wayOn(answer) : resume);
 }
 
 async function isMadeElsewhere(answer: string): Promise<boolean> {

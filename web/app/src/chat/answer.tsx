@@ -1,4 +1,5 @@
 import { Copy, Play, RefreshCw, Trash2 } from 'lucide';
+import { useState } from 'preact/hooks';
 import type { Answer } from '../history/types';
 import { Markdown } from '../markdown/markdown';
 import { answerer, hasGpu, loading } from '../model/model';
@@ -8,7 +9,7 @@ import { t } from '../text/text';
 import { continueAnswer, elsewhere, regenerate, remove, replies, replyOf } from './actions';
 import { Branches } from './branches';
 import { copy } from './copy';
-import { FactsFold } from './facts';
+import { FactsLine, FactsList } from './facts';
 import { Reasoning } from './reasoning';
 import type { Reply } from './reply';
 
@@ -50,6 +51,7 @@ function Progress({ reply }: { reply: Reply }) {
 function State({ answer, isLast }: { answer: Answer; isLast: boolean }) {
   const { state, error, content, reasoning, facts, id } = answer;
   if (elsewhere.value.has(id)) return <p class="state soft">{t('chat.elsewhere')}</p>;
+  if (isLast && (state === 'waiting' || state === 'running')) return null; // which is looked into
   if (state === 'done') return content === '' ? <p class="state soft">{t('chat.nothing')}</p> : null;
   const isBegun = content !== '' || reasoning !== '';
   const canContinue = !isBegun || (scope === 'chat' && facts.server === undefined);
@@ -71,7 +73,8 @@ function wordsFor(state: Answer['state'], error: string | undefined): string {
 }
 
 function Actions({ answer }: { answer: Answer }) {
-  const { content, conversation } = answer;
+  const [open, setOpen] = useState(false);
+  const { content, conversation, facts } = answer;
   return (
     <div class="actions">
       <Branches message={answer} />
@@ -80,7 +83,8 @@ function Actions({ answer }: { answer: Answer }) {
         <IconButton icon={RefreshCw} label={t('chat.regenerate')} onClick={() => regenerate(answer)} />
       )}
       <IconButton icon={Trash2} label={t('delete')} onClick={() => remove(answer)} />
-      <FactsFold answer={answer} />
+      <FactsLine facts={facts} open={open} toggle={() => setOpen(!open)} />
+      {open && <FactsList answer={answer} />}
     </div>
   );
 }

@@ -5,26 +5,32 @@ import { duration, number } from '../text/format';
 import { t } from '../text/text';
 import { copy } from './copy';
 
-/** What is told of an answer: a quiet line, and more in its fold. */
-export function FactsFold({ answer }: { answer: Answer }) {
+/** The quiet line of an answer; it shows and hides the rest. */
+export function FactsLine({ facts, open, toggle }: { facts: Facts; open: boolean; toggle: () => void }) {
+  if (!facts.model) return null;
+  return (
+    <button type="button" class="facts-line" aria-expanded={open} onClick={toggle}>
+      {lineOf(facts)}
+    </button>
+  );
+}
+
+/** What is told of an answer. */
+export function FactsList({ answer }: { answer: Answer }) {
   const { facts } = answer;
   const { model, server, tokens, reasoningTokens, promptTokens, timeToFirstToken, seed } = facts;
-  if (!model) return null;
   return (
-    <details class="facts">
-      <summary>{lineOf(facts)}</summary>
-      <dl>
-        <Fact name={t('chat.fact.model')} value={model} />
-        <Fact name={t('chat.fact.server')} value={server} />
-        <Fact name={t('chat.fact.tokens')} value={tokens && number(tokens)} />
-        <Fact name={t('chat.fact.reasoning')} value={reasoningTokens && number(reasoningTokens)} />
-        <Fact name={t('chat.fact.prompt')} value={promptTokens && number(promptTokens)} />
-        <Fact name={t('chat.fact.speed')} value={speedOf(facts)} />
-        <Fact name={t('chat.fact.first')} value={timeToFirstToken && brief(timeToFirstToken / 1000)} />
-        <Fact name={t('chat.fact.thought')} value={answer.thoughtFor && duration(answer.thoughtFor)} />
-        <Fact name={t('chat.fact.seed')} value={seed?.toString()} copied />
-      </dl>
-    </details>
+    <dl class="facts">
+      <Fact name={t('chat.fact.model')} value={model} />
+      <Fact name={t('chat.fact.server')} value={server} />
+      <Fact name={t('chat.fact.tokens')} value={tokens && number(tokens)} />
+      <Fact name={t('chat.fact.reasoning')} value={reasoningTokens && number(reasoningTokens)} />
+      <Fact name={t('chat.fact.prompt')} value={promptTokens && number(promptTokens)} />
+      <Fact name={t('chat.fact.speed')} value={speedOf(facts)} />
+      <Fact name={t('chat.fact.first')} value={timeToFirstToken && brief(timeToFirstToken / 1000)} />
+      <Fact name={t('chat.fact.thought')} value={answer.thoughtFor && brief(answer.thoughtFor)} />
+      <Fact name={t('chat.fact.seed')} value={seed?.toString()} copied />
+    </dl>
   );
 }
 
@@ -36,8 +42,9 @@ function lineOf(facts: Facts): string {
 const speedOf = ({ tokensPerSecond }: Facts) =>
   tokensPerSecond && t('chat.speed', { rate: number(tokensPerSecond, { maximumFractionDigits: 1 }) });
 
-/** Seconds with two digits that count. */
-const brief = (seconds: number) => number(seconds, { style: 'unit', unit: 'second', maximumSignificantDigits: 2 });
+/** Below ten seconds with two digits that count. */
+const brief = (seconds: number) =>
+  seconds < 10 ? number(seconds, { style: 'unit', unit: 'second', maximumSignificantDigits: 2 }) : duration(seconds);
 
 function Fact({ name, value, copied }: { name: string; value: string | number | undefined; copied?: boolean }) {
   if (!value) return null;

@@ -13,7 +13,7 @@ const part = () => (context.value ? Math.min(1, context.value.used / context.val
 
 /** A ring that fills as the context does. */
 export function Meter() {
-  if (!context.value) return null;
+  if (!context.value?.used) return null;
   const { used, all } = context.value;
   const words = t('chat.context', { used: Math.min(used, all), all });
   return (

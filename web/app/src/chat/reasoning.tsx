@@ -48,6 +48,7 @@ export function Reasoning({ answer, reply }: { answer: Answer; reply: Reply | un
 
 function overIn({ thoughtFor, content, state }: Answer): string {
   if (thoughtFor === undefined) return t('chat.thoughts');
+  if (thoughtFor < 1 && content !== '') return t('chat.thoughtBriefly');
   const isCut = content === '' && state !== 'done';
   return t(isCut ? 'chat.thoughtUntilCut' : 'chat.thoughtFor', { time: duration(thoughtFor) });
 }

@@ -23,7 +23,7 @@ export class Reply {
   readonly #controller = new AbortController();
   readonly #show = eachFrame(() => this.show());
   readonly #save = every(SAVE_MS, () => this.#keep());
-  #asked = 0;
+  #asked = performance.now();
   #thinkingSince: number | undefined;
   #tokensBefore = 0;
   #finish: FinishReason = 'stop';
@@ -44,12 +44,10 @@ export class Reply {
 
   /** The request is made now. */
   begin(who: Answerer, seed: number | undefined): void {
-    const { tokens, reasoningTokens, ...before } = this.answer.facts;
-    this.#tokensBefore = tokens ?? 0;
+    this.#tokensBefore = this.answer.facts.tokens ?? 0;
     this.#asked = performance.now();
     const facts: Facts = {
-      ...before,
-      ...(this.#tokensBefore > 0 && { tokens, reasoningTokens }),
+      ...this.answer.facts,
       model: who.name,
       ...(who.where === 'server' && { server: who.address }),
       ...(seed !== undefined && { seed }),
@@ -119,7 +117,8 @@ export class Reply {
 
   /** It has come to its end, or to this error. */
   end(error?: unknown): void {
-    if (this.phase.value === 'thinking') this.add('', '');
+    const thoughtFor = this.answer.content === '' ? this.thinkingTime() : undefined;
+    if (thoughtFor !== undefined) this.change({ thoughtFor });
     if (error === undefined) this.change({ state: this.#finish === 'length' ? 'length' : 'done' });
     else if (error instanceof EngineAbortError) this.change({ state: 'stopped' });
     else this.change({ state: 'failed', error: error instanceof Error ? error.message : String(error) });

@@ -1,4 +1,4 @@
-import { ChevronDown, Download, FileUp, X } from 'lucide';
+import { Box, ChevronDown, Download, FileUp, X } from 'lucide';
 import { useRef } from 'preact/hooks';
 import { Icon } from '../parts/icon';
 import { Menu, type MenuItem } from '../parts/menu';
@@ -54,6 +54,7 @@ function itemsOf(open: () => void): MenuItem[] {
   return [
     ...whole.map((model) => ({
       label: nameOf(model.url),
+      icon: Box,
       checked: model.id === loaded,
       action: () => void (model.id !== loaded && loadKept(model)),
     })),
