@@ -30,21 +30,26 @@ const loaded = (page: Page) => expect(page.getByText('What would you like to wor
 test('an answer is streamed, told of and kept', async ({ fakePage: page }) => {
   await ask(page, 'What is a palindrome? Say it simply.');
   await expect(page).toHaveURL(/#\/c\/\w+$/);
-  await expect(answers(page).locator('.said')).toHaveText('You said: What is a palindrome? Say it simply.');
+  await expect(answers(page).locator('.answer-text')).toHaveText('You said: What is a palindrome? Say it simply.');
   await expect(status(page)).toHaveText('Answer ready, 9 words');
   await expect(page.locator('.sidebar')).toContainText('What is a palindrome?');
-  await expect(answers(page).locator('.said')).toHaveAttribute('aria-busy', 'false');
+  await expect(answers(page).locator('.answer-text')).toHaveAttribute('aria-busy', 'false');
   const request = await lastRequest(page);
   expect(request).toMatchObject({ temperature: 0.6, top_p: 0.95, overflow: 'slide' });
   expect(request['prompt_cache_key']).toBe(/c\/(\w+)$/.exec(page.url())?.[1]);
   expect(request).not.toHaveProperty('top_k');
 
+  await page.context().grantPermissions(['clipboard-read', 'clipboard-write']);
+  const copied = () => page.evaluate(() => navigator.clipboard.readText());
+  await answers(page).getByRole('button', { name: 'Copy' }).click();
+  await expect.poll(copied).toBe('You said: What is a palindrome? Say it simply.');
   await page.locator('.facts-line').click();
-  await expect(page.locator('.facts')).toContainText(String(request['seed']));
-  await expect(page.locator('.facts')).toContainText('100 tokens/s');
+  await button(page, 'Copy the seed').click();
+  await expect.poll(copied).toBe(String(request['seed']));
+  await expect(page.locator('.answer-facts')).toContainText('100 tokens/s');
 
   await page.reload();
-  await expect(answers(page).locator('.said')).toHaveText('You said: What is a palindrome? Say it simply.');
+  await expect(answers(page).locator('.answer-text')).toHaveText('You said: What is a palindrome? Say it simply.');
   await expect(page.locator('.facts-line')).toHaveText('3 tokens · 100 tokens/s');
 });
 
@@ -66,7 +71,7 @@ test('thoughts are in a fold that closes with the answer, with the time', async 
 
   await button(page, 'Answer now').click();
   await page.clock.runFor(1000);
-  await expect(answers(page).locator('.said')).toHaveText('Then 12.');
+  await expect(answers(page).locator('.answer-text')).toHaveText('Then 12.');
   await expect(fold.locator('summary')).toHaveText(/Thought for 1[23] sec/);
   await expect(fold).not.toHaveAttribute('open');
   await fold.locator('summary').click();
@@ -82,7 +87,7 @@ test('a fold stays as the reader left it', async ({ fakePage: page }) => {
   await expect(page.locator('.reasoning')).not.toHaveAttribute('open');
   await summary.click();
   await button(page, 'Answer now').click();
-  await expect(answers(page).locator('.said')).toHaveText('Done.');
+  await expect(answers(page).locator('.answer-text')).toHaveText('Done.');
   await expect(page.locator('.reasoning')).toHaveAttribute('open'); // which closes by itself where nobody touched it
   await page.reload();
   await expect(page.locator('.reasoning')).toHaveAttribute('open');
@@ -97,14 +102,14 @@ test('an answer is stopped and continued, in the same message', async ({ fakePag
   await expect(page.getByText('Stopped').first()).toBeVisible();
   await replyWith(page, [{ content: ' and goes on,' }, { content: ' on and on', finish: 'length' }]);
   await button(page, 'Continue').click();
-  await expect(answers(page).locator('.said')).toHaveText('It begins and goes on, on and on');
+  await expect(answers(page).locator('.answer-text')).toHaveText('It begins and goes on, on and on');
   await expect(page.getByText('The answer reached its greatest length.')).toBeVisible();
   const { prompt } = (await lastRequest(page)) as { prompt: string };
   expect(prompt).toMatch(/A story\?.*<think>\nSo\.\n<\/think>\n\nIt begins$/s);
   await expect(answers(page)).toHaveCount(1);
   await replyWith(page, [{ content: '.' }]);
   await button(page, 'Continue').click();
-  await expect(answers(page).locator('.said')).toHaveText('It begins and goes on, on and on.');
+  await expect(answers(page).locator('.answer-text')).toHaveText('It begins and goes on, on and on.');
   await expect(button(page, 'Continue')).toHaveCount(0);
 });
 
@@ -117,7 +122,7 @@ test('thoughts that were cut off go on, and end where the model ends them', asyn
   await expect(page.locator('.reasoning summary')).toHaveText(/without an answer yet/);
   await replyWith(page, [{ content: ' then that.\n</th' }, { content: 'ink>\n\nBecause' }, { content: ' of it.' }]);
   await button(page, 'Continue').click();
-  await expect(answers(page).locator('.said')).toHaveText('Because of it.');
+  await expect(answers(page).locator('.answer-text')).toHaveText('Because of it.');
   await page.locator('.reasoning summary').click();
   await expect(page.locator('.reasoning-text')).toHaveText('First this then that.');
 });
@@ -125,13 +130,13 @@ test('thoughts that were cut off go on, and end where the model ends them', asyn
 test('another answer, another question: branches', async ({ fakePage: page }) => {
   await loaded(page);
   await ask(page, 'Red?');
-  await expect(answers(page).locator('.said')).toHaveText('You said: Red?');
+  await expect(answers(page).locator('.answer-text')).toHaveText('You said: Red?');
   await replyWith(page, [{ content: 'A second answer.' }]);
   await button(page, 'Another answer').click();
-  await expect(answers(page).locator('.said')).toHaveText('A second answer.');
+  await expect(answers(page).locator('.answer-text')).toHaveText('A second answer.');
   await expect(answers(page).locator('.branches')).toHaveText('2 of 2');
   await answers(page).getByRole('button', { name: 'Previous version' }).click();
-  await expect(answers(page).locator('.said')).toHaveText('You said: Red?');
+  await expect(answers(page).locator('.answer-text')).toHaveText('You said: Red?');
 
   await questions(page).hover();
   await button(page, 'Edit the question').click();
@@ -143,12 +148,12 @@ test('another answer, another question: branches', async ({ fakePage: page }) =>
   await field.fill('Blue?');
   await replyWith(page, [{ content: 'Blue it is.' }]);
   await questions(page).getByRole('button', { name: 'Send' }).click();
-  await expect(answers(page).locator('.said')).toHaveText('Blue it is.');
+  await expect(answers(page).locator('.answer-text')).toHaveText('Blue it is.');
   await expect(questions(page).locator('.branches')).toHaveText('2 of 2');
   expect(await lastRequest(page)).toMatchObject({ messages: [{ role: 'user', content: 'Blue?' }] });
 
   await page.reload();
-  await expect(answers(page).locator('.said')).toHaveText('Blue it is.');
+  await expect(answers(page).locator('.answer-text')).toHaveText('Blue it is.');
   await questions(page).getByRole('button', { name: 'Previous version' }).click();
   await expect(answers(page).locator('.branches')).toHaveText('2 of 2'); // the newest of that branch
 });
@@ -157,7 +162,7 @@ test('messages are deleted with what follows, and come back', async ({ fakePage:
   await loaded(page);
   for (const text of ['One?', 'Two?']) {
     await ask(page, text);
-    await expect(answers(page).last().locator('.said')).toHaveText(`You said: ${text}`);
+    await expect(answers(page).last().locator('.answer-text')).toHaveText(`You said: ${text}`);
   }
   await questions(page).last().hover();
   await questions(page).last().getByRole('button', { name: 'Delete' }).click();
@@ -169,7 +174,7 @@ test('messages are deleted with what follows, and come back', async ({ fakePage:
   await page.reload();
   await expect(page.locator('article')).toHaveCount(3);
   await button(page, 'Get an answer').click();
-  await expect(answers(page).last().locator('.said')).toHaveText('You said: Two?');
+  await expect(answers(page).last().locator('.answer-text')).toHaveText('You said: Two?');
 });
 
 test('typing goes on while it answers; Enter of an input method sends nothing', async ({ fakePage: page }) => {
@@ -266,7 +271,7 @@ test('a reload in the middle of an answer goes on with it', async ({ fakePage: p
     fake.unfinished = [{ id, created: 0, deltas: [{ content: 'Half of' }, { content: ' it, and the rest.' }] }];
   }, completion);
   await page.reload();
-  await expect(answers(page).locator('.said')).toHaveText('Half of it, and the rest.');
+  await expect(answers(page).locator('.answer-text')).toHaveText('Half of it, and the rest.');
   await expect(answers(page)).toHaveCount(1);
   expect(await page.evaluate(() => fake.requests)).toMatchObject([{ resumed: completion }]);
 });
@@ -285,7 +290,7 @@ test('an answer that another tab writes is left alone; one that nobody can resum
   await expect(button(other, 'Continue')).toHaveCount(0);
   await expect(button(page, 'Stop')).toBeVisible();
   await page.reload(); // which cuts it off, and has an engine that knows nothing of it
-  await expect(answers(page).locator('.said')).toHaveText('Half of');
+  await expect(answers(page).locator('.answer-text')).toHaveText('Half of');
   await expect(button(page, 'Continue')).toBeVisible();
   await expect(button(other, 'Continue')).toBeVisible();
   expect(await page.evaluate(() => fake.requests.length)).toBe(0);
@@ -298,7 +303,7 @@ test('what fails is told in words, with a way on', async ({ fakePage: page }) =>
   await expect(page.getByRole('alert')).toContainText('The answer could not be finished: the GPU has no room left');
   await replyWith(page, [{ content: ' saved.' }]);
   await page.getByRole('alert').getByRole('button', { name: 'Continue' }).click();
-  await expect(answers(page).locator('.said')).toHaveText('I was saved.');
+  await expect(answers(page).locator('.answer-text')).toHaveText('I was saved.');
 });
 
 test('without a model: the only one is loaded, or one is chosen, or a card says how to get one', async ({
@@ -335,7 +340,7 @@ test('what is sent while the model loads is answered when it is ready', async ({
   await expect(page.getByRole('progressbar')).toBeVisible();
   await page.getByRole('button', { name: 'Why is the sky blue' }).click();
   await expect(page.getByText('The answer begins when DeepSeek R1 Distill Qwen 1.5B is ready.')).toBeVisible();
-  await expect(answers(page).locator('.said')).toHaveText(/^You said: Why is the sky/);
+  await expect(answers(page).locator('.answer-text')).toHaveText(/^You said: Why is the sky/);
 });
 
 test('a model that cannot be loaded is told of, and is tried again', async ({ fakePage: page }) => {
@@ -377,7 +382,7 @@ test('thinking is chosen for each conversation', async ({ fakePage: page }) => {
   await page.reload();
   await choose(/at most/);
   await ask(page, 'Brief?');
-  await expect(answers(page).last().locator('.said')).toHaveText('You said: Brief?');
+  await expect(answers(page).last().locator('.answer-text')).toHaveText('You said: Brief?');
   expect(await lastRequest(page)).toMatchObject({ thinking: { type: 'enabled', budget_tokens: 4096 } });
   await page.locator('.sidebar').getByText('New chat').click();
   await expect(page.locator('.think')).toHaveText('Thinking: on');

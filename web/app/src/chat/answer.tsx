@@ -23,7 +23,7 @@ export function AnswerView({ message, isLast }: { message: Answer; isLast: boole
         {facts.model ? t('chat.answerOf', { name: facts.model }) : t('chat.answer')}
       </h2>
       {reasoning !== '' && <Reasoning answer={answer} reply={reply} />}
-      <div class="said" aria-busy={reply !== undefined}>
+      <div class="answer-text" aria-busy={reply !== undefined}>
         {content !== '' && <Markdown text={content} streaming={reply !== undefined} />}
       </div>
       {reply ? <Progress reply={reply} /> : <State answer={answer} isLast={isLast} />}

@@ -18,19 +18,17 @@ import { ThinkingMenu } from './thinking';
 /** Where one writes. What is typed stays while an answer is made; then it can be sent. */
 export function Composer({ conversation }: { conversation: Conversation }) {
   const field = useRef<HTMLTextAreaElement>(null);
-  const { text, files } = draftOf(route.value.conversation ?? 'new');
+  const text = draftOf(route.value.conversation);
   const reply = replies.value.get(conversation.id);
-  const isEmpty = text.value.trim() === '' && files.value.length === 0;
+  const isEmpty = text.value.trim() === '';
   const canSend = !reply && !isEmpty && (scope === 'server' || hasGpu);
   useGrowth(field, text.value);
   useFocus(field, conversation.id);
 
   const submit = () => {
     if (!canSend) return;
-    const [content, attached] = [text.value.trim(), [...files.value]];
+    send(text.value.trim(), []);
     text.value = '';
-    files.value = [];
-    send(content, attached);
     toEnd();
   };
   const press = (event: KeyboardEvent) => {

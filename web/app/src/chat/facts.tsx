@@ -20,7 +20,7 @@ export function FactsList({ answer }: { answer: Answer }) {
   const { facts } = answer;
   const { model, server, tokens, reasoningTokens, promptTokens, timeToFirstToken, seed } = facts;
   return (
-    <dl class="facts">
+    <dl class="answer-facts">
       <Fact name={t('chat.fact.model')} value={model} />
       <Fact name={t('chat.fact.server')} value={server} />
       <Fact name={t('chat.fact.tokens')} value={tokens && number(tokens)} />

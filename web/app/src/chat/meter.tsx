@@ -18,7 +18,7 @@ export function Meter() {
   const words = t('chat.context', { used: Math.min(used, all), all });
   return (
     <span
-      class={`meter ${part() >= NEARLY ? 'nearly' : ''}`}
+      class={`context-meter ${part() >= NEARLY ? 'nearly' : ''}`}
       role="meter"
       aria-label={t('chat.contextName')}
       aria-valuemin={0}

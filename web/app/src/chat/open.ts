@@ -1,12 +1,10 @@
 // The conversation that is open, and the messages of those that were opened in this visit.
 
 import { batch, computed, type Signal, signal } from '@preact/signals';
-import { conversations, deleteMessages, messagesOf, newConversation, save } from '../history/conversations';
+import { conversations, messagesOf, newConversation, removeMessages, save } from '../history/conversations';
 import { pathTo } from '../history/tree';
 import type { Conversation, Message } from '../history/types';
-import { say } from '../parts/toast';
 import { replace, route } from '../route';
-import { t } from '../text/text';
 
 export type Tree = ReadonlyMap<string, Message>;
 
@@ -46,19 +44,11 @@ export async function read(conversation: string): Promise<Tree> {
   return tree.value;
 }
 
-let told = false;
-
-/** The chat goes on without a history. */
-function notKept(): void {
-  if (!told) say(t('chat.notKept'));
-  told = true;
-}
-
 /** Keeps a conversation as it is now, and messages of it that are new or were changed. */
 export async function keep(conversation: Conversation, ...messages: Message[]): Promise<void> {
   const tree = treeOf(conversation.id);
   tree.value = new Map([...(tree.value ?? []), ...messages.map((message) => [message.id, message] as const)]);
-  await save(conversation, ...messages).catch(notKept);
+  await save(conversation, ...messages);
 }
 
 /** Keeps a conversation without some of its messages. */
@@ -66,7 +56,7 @@ export async function keepWithout(conversation: Conversation, messages: readonly
   const tree = treeOf(conversation.id);
   const gone = new Set(messages.map(({ id }) => id));
   tree.value = new Map([...(tree.value ?? [])].filter(([id]) => !gone.has(id)));
-  await deleteMessages(conversation, ...gone).catch(notKept);
+  await removeMessages(conversation, [...gone]);
 }
 
 /** Changes what is known of the conversation that is shown; one without messages is kept when it gets some. */

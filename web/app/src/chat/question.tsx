@@ -70,10 +70,10 @@ function Edit({ question, onEnd }: { question: Question; onEnd: () => void }) {
     edit(question, text.trim());
   };
   const press = (event: KeyboardEvent) => {
-    if (event.key === 'Escape') onEnd();
-    if (!isEnter(event)) return;
+    if (event.key !== 'Escape' && !isEnter(event)) return;
     event.preventDefault();
-    send();
+    if (event.key === 'Escape') onEnd();
+    else send();
   };
   return (
     <div class="edit">

@@ -2,7 +2,7 @@
 
 import { computed, type ReadonlySignal, type Signal, signal } from '@preact/signals';
 import { type ChatCompletionChunk, EngineAbortError, type FinishReason, type Usage } from 'minke';
-import { conversations, saveMessages } from '../history/conversations';
+import { conversations, save } from '../history/conversations';
 import type { Answer, Facts } from '../history/types';
 import { type Answerer, answerer } from '../model/model';
 import { eachFrame, every } from './pace';
@@ -138,7 +138,8 @@ export class Reply {
   /** While it is made; its end is kept with the conversation. */
   #keep(): void {
     if (this.answer.state !== 'running') return;
-    if (conversations.value.has(this.answer.conversation)) void saveMessages(this.answer).catch(() => {});
+    const conversation = conversations.value.get(this.answer.conversation);
+    if (conversation) void save(conversation, this.answer);
     else this.stop(); // it was deleted
   }
 }

@@ -43,18 +43,11 @@ export async function messagesOf(conversation: string): Promise<Message[]> {
   return (await database()).getAllFromIndex('messages', 'conversation', conversation);
 }
 
-/** Keeps messages alone, as while an answer grows. */
-export async function saveMessages(...messages: Message[]): Promise<void> {
-  const transaction = (await database()).transaction('messages', 'readwrite');
-  for (const message of messages) void transaction.store.put(message);
-  await transaction.done;
-}
-
-/** Deletes messages of a conversation, which is kept as it is without them. */
-export async function deleteMessages(conversation: Conversation, ...ids: string[]): Promise<void> {
+/** Deletes messages, and keeps the conversation as it is without them. */
+export async function removeMessages(conversation: Conversation, messages: string[]): Promise<void> {
   conversations.value = new Map(conversations.value).set(conversation.id, conversation);
   const transaction = (await database()).transaction(['conversations', 'messages'], 'readwrite');
   void transaction.objectStore('conversations').put(conversation);
-  for (const id of ids) void transaction.objectStore('messages').delete(id);
+  for (const id of messages) void transaction.objectStore('messages').delete(id);
   await transaction.done;
 }
