@@ -12,8 +12,12 @@
     loadStep: 10,
     /** Milliseconds between deltas. */
     step: 10,
-    /** The reply to a request: deltas, in order; `{ fail: words }` ends it with an error, `{ hang: true }` never ends it. */
+    /**
+     * The reply to a request: deltas, in order; `{ fail: words }` ends it with an error, `{ hang: true }` never ends it, and
+     * `{ finish: 'length' }` at the end says why it ended. One for a text (`prompt`) has only contents.
+     */
     reply: (request) => {
+      if (request.prompt !== undefined) return [{ content: ' and so on.' }];
       const last = request.messages.at(-1).content;
       return [
         { reasoning_content: 'Let me think. ' },
@@ -69,7 +73,8 @@
     heapBytes: 3e7,
   });
   const tokensOf = (text) => Math.ceil(text.length / 4);
-  const sizeOf = ({ messages }) => messages.reduce((sum, { content }) => sum + tokensOf(String(content)), 3);
+  const sizeOf = ({ messages = [], prompt = '' }) =>
+    tokensOf(prompt) + messages.reduce((sum, { content }) => sum + tokensOf(String(content)), 3);
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
   const usageOf = (request, deltas) => {
@@ -203,7 +208,8 @@
     #answer(question) {
       switch (question.name) {
         case 'tokenize':
-          return new Uint32Array(tokensOf(question.text));
+          // a model that thinks has a token that ends its thoughts
+          return new Uint32Array(question.special && question.text === '</think>' ? 1 : tokensOf(question.text));
         case 'detokenize':
           return '';
         case 'prompt':
@@ -229,7 +235,7 @@
         await pause(fake.step);
         while (delta.hang && this.#running.get(id) === run && !answerNow) await pause(20);
         if (this.#running.get(id) !== run || this.#ended) return;
-        if (delta.fail) return this.#say({ type: 'error', id, error: { code: 'device', message: delta.fail } });
+        if (delta.fail) return this.#say({ type: 'error', id, error: { code: 'out_of_memory', message: delta.fail } });
         if (delta.hang || (answerNow && delta.reasoning_content)) continue;
         told.push(delta);
         this.#say({ type: 'delta', id, delta: { ...delta, tokens: [1] } });

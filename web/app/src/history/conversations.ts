@@ -2,6 +2,7 @@
 
 import { signal } from '@preact/signals';
 import { database } from './database';
+import { newId } from './id';
 import type { Conversation, Message } from './types';
 
 /** All conversations, in no order. Change them by the functions here only. */
@@ -16,7 +17,7 @@ export async function loadConversations(): Promise<void> {
 export function newConversation(): Conversation {
   const now = Date.now();
   return {
-    id: crypto.randomUUID(),
+    id: newId(),
     title: '',
     titledBy: 'words',
     created: now,
@@ -40,4 +41,13 @@ export async function save(conversation: Conversation, ...messages: Message[]): 
 /** All messages of a conversation, in no order. */
 export async function messagesOf(conversation: string): Promise<Message[]> {
   return (await database()).getAllFromIndex('messages', 'conversation', conversation);
+}
+
+/** Deletes messages, and keeps the conversation as it is without them. */
+export async function removeMessages(conversation: Conversation, messages: string[]): Promise<void> {
+  conversations.value = new Map(conversations.value).set(conversation.id, conversation);
+  const transaction = (await database()).transaction(['conversations', 'messages'], 'readwrite');
+  void transaction.objectStore('conversations').put(conversation);
+  for (const id of messages) void transaction.objectStore('messages').delete(id);
+  await transaction.done;
 }

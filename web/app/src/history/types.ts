@@ -50,16 +50,18 @@ export interface Answer extends Said {
   content: string;
   reasoning: string;
   /**
-   * `running` is what a page leaves that ends in the middle: another goes on with it. `length`: the most tokens were reached;
-   * `stopped`: by the person.
+   * `waiting`: for a model; `running`: being written. Both are what a page leaves that ends in the middle: another goes on
+   * with it. `length`: the most tokens were reached; `stopped`: by the person, or cut off for good.
    */
   state: 'waiting' | 'running' | 'done' | 'length' | 'stopped' | 'failed';
   /** What failed, in words. */
   error?: string;
   /** The engine's name of the reply, to resume it by. */
   completion?: string;
-  /** Seconds of thinking, once it is over. */
+  /** Seconds of thinking; so far, as long as there is no content. */
   thoughtFor?: number;
+  /** What ended the thinking, if not the model itself. */
+  thinkingEnded?: 'budget' | 'answer_now' | 'repetition';
   facts: Facts;
 }
 
