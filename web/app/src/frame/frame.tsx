@@ -57,7 +57,8 @@ function useFocus(over: boolean): void {
   const was = useRef(over);
   useEffect(() => {
     if (over) document.querySelector<HTMLElement>('#sidebar a')?.focus();
-    else if (was.current && document.activeElement === document.body) document.getElementById('side')?.focus();
+    else if (was.current && document.activeElement?.matches('body, #sidebar *'))
+      document.getElementById('side')?.focus();
     was.current = over;
   }, [over]);
 }

@@ -66,13 +66,14 @@ async function open(): Promise<Database> {
 
 type Upgrade = IDBPTransaction<Schema, ('conversations' | 'messages' | 'texts')[], 'versionchange'>;
 
-async function upgrade({ db, objectStore }: Upgrade, from: number): Promise<void> {
+async function upgrade(transaction: Upgrade, from: number): Promise<void> {
+  const { db } = transaction;
   if (from < 1) {
     db.createObjectStore('conversations', { keyPath: 'id' });
     db.createObjectStore('messages', { keyPath: 'id' }).createIndex('conversation', 'conversation');
   }
   const texts = db.createObjectStore('texts', { keyPath: 'conversation' });
-  let cursor = await objectStore('messages').index('conversation').openCursor();
+  let cursor = await transaction.objectStore('messages').index('conversation').openCursor();
   for (let own: Texts | undefined; cursor; cursor = await cursor.continue()) {
     const message = cursor.value;
     if (own?.conversation !== message.conversation) own = { conversation: message.conversation, texts: new Map() };

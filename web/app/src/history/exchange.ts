@@ -67,7 +67,7 @@ export async function exportAll(): Promise<void> {
 /** A title as systems take it for a file's name. */
 const fileName = (title: string) =>
   title
-    .replace(/[\p{Cc}\p{Cf}<>:"/\\|?*]+/gu, ' ')
+    .replace(/[\s\p{Cc}\p{Cf}<>:"/\\|?*]+/gu, ' ')
     .trim()
     .slice(0, 80) || 'minke';
 

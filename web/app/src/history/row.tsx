@@ -2,7 +2,7 @@
 
 import { useSignal } from '@preact/signals';
 import { Archive, ArchiveRestore, Braces, Ellipsis, FileDown, Pencil, Pin, PinOff, Trash2 } from 'lucide';
-import { useEffect, useRef } from 'preact/hooks';
+import { useLayoutEffect, useRef } from 'preact/hooks';
 import { Icon } from '../parts/icon';
 import { Menu, type MenuItem } from '../parts/menu';
 import { say } from '../parts/toast';
@@ -97,7 +97,7 @@ export function deleteWithUndo(conversation: Conversation): void {
 function Rename({ conversation: { id, title }, onEnd }: { conversation: Conversation; onEnd: () => void }) {
   const field = useRef<HTMLInputElement>(null);
   const over = useRef(false);
-  useEffect(() => field.current?.select(), []);
+  useLayoutEffect(() => field.current?.select(), []);
   const end = (keep: boolean) => {
     if (over.current) return;
     over.current = true;

@@ -1,5 +1,5 @@
 import { useSignal } from '@preact/signals';
-import { useEffect, useId, useRef } from 'preact/hooks';
+import { useEffect, useId, useMemo, useRef } from 'preact/hooks';
 import { Dialog } from '../parts/dialog';
 import { go } from '../route';
 import { day } from '../text/format';
@@ -30,22 +30,16 @@ interface Results {
 export function SearchDialog({ onClose }: { onClose: () => void }) {
   const results = useSignal<Results>({ query: '', found: recent(), more: false });
   const chosen = useSignal(0);
-  const texts = useRef<ReturnType<typeof readTexts> | undefined>(undefined);
+  const texts = useMemo(() => readTexts().catch(() => new Map()), []); // before anything is typed; titles are there without
   const running = useRef<AbortController | undefined>(undefined);
   const id = useId();
-  useEffect(() => {
-    texts.current = readTexts(); // before anything is typed
-    return () => running.current?.abort();
-  }, []);
+  useEffect(() => () => running.current?.abort(), []);
 
   const look = async (query: string) => {
     running.current?.abort();
     const { signal } = (running.current = new AbortController());
     try {
-      const now =
-        query.trim() === ''
-          ? { found: recent(), more: false }
-          : await search(query, (await texts.current) ?? new Map(), signal);
+      const now = query.trim() === '' ? { found: recent(), more: false } : await search(query, await texts, signal);
       results.value = { query, ...now };
       chosen.value = 0;
     } catch (error) {
