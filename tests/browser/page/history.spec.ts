@@ -3,6 +3,8 @@
 import { readFileSync } from 'node:fs';
 import { loadavg } from 'node:os';
 import type { Download, Locator, Page } from '@playwright/test';
+import type { ChatEngine } from '../../../web/src/index';
+import { titleFrom, titleOf } from '../../../web/app/src/history/titles';
 import { expect, open, test } from './page';
 import { daysAgo, manyConversations, seed } from './seed';
 
@@ -400,6 +402,43 @@ test('without a database one can go on, and is told once', async ({ page, site }
   await expect(entry(page, 'Kept here')).toBeVisible();
 });
 
+test('a title is the first words of a question, without marks', () => {
+  const titles: [text: string, title: string][] = [
+    ['Why is the sky blue?', 'Why is the sky blue?'],
+    ['## Why is **the sky** `blue`, and why is it red at night?', 'Why is the sky blue, and…'],
+    ['- [Rayleigh](https://example.org) scattering\n- Mie', 'Rayleigh scattering Mie'],
+    ['```python\nprint(1)\n```', 'print(1)'],
+    ['snake_case_name * 2 * x', 'snake_case_name * 2 * x'],
+    ['x'.repeat(100), `${'x'.repeat(40)}…`],
+    ['👩‍👩‍👧‍👦'.repeat(50), `${'👩‍👩‍👧‍👦'.repeat(3)}…`],
+    ['天空为什么是蓝色的？请用简单的话解释一下瑞利散射的原理。', '天空为什么是蓝色的…'],
+    ['  \n ', ''],
+  ];
+  for (const [text, title] of titles) expect(titleFrom(text)).toBe(title);
+});
+
+test('the model is asked for a title without thinking, and what it writes is cleaned', async () => {
+  const common = { conversation: 'c', created: 1, files: [] };
+  const question = { ...common, id: 'm', parent: null, role: 'user' as const, content: 'Why? '.repeat(1000) };
+  const written: [text: string, title: string][] = [
+    ['Blue sky', 'Blue sky'],
+    ['Title: "The **blue** sky."\n\nI chose it because', 'The blue sky'],
+    ['</think>\n\n«Небо»', 'Небо'],
+    ['', ''],
+  ];
+  for (const [content, title] of written) {
+    const requests: Record<string, unknown>[] = [];
+    const create = async (request: Record<string, unknown>) => {
+      requests.push(request);
+      return { choices: [{ message: { content } }] };
+    };
+    const engine = { chat: { completions: { create } } } as unknown as ChatEngine;
+    expect(await titleOf(engine, [question])).toBe(title);
+    expect(requests).toMatchObject([{ thinking: { type: 'disabled' }, max_tokens: 32 }]);
+    expect(JSON.stringify(requests).length).toBeLessThan(2500);
+  }
+});
+
 const median = (all: number[]): number => all.sort((a, b) => a - b)[all.length >> 1] as number;
 const told = (all: number[]): string => all.map((time) => time.toFixed(0)).join(', ');
 
@@ -436,13 +475,13 @@ async function searchTimes(queries: [query: string, answer: string][]): Promise<
   return times;
 }
 
-/** Of what is found of the first and last conversations, of one alone, of many and of none, in that order. */
+/** Some that are found once, some often and some not at all, each with what is then said. */
 const QUERIES: [query: string, answer: string][] = [
   ['a needle in', '1 conversation has it.'],
   ['zebra', 'Nothing here has “zebra”.'],
   ['SCATTERS  more', 'These are the last 50.'],
-  ['naive cafe cafe why', 'Nothing here has “naive cafe cafe why”.'],
-  ['conversation 997', '1 conversation has it.'],
+  ['naive CAFE cafe why', '1 conversation has it.'],
+  ['conversation 997', 'Conversation 997 about'],
 ];
 
 test('1,000 conversations: the list opens within 300 ms, search answers within 200 ms', async ({

@@ -29,7 +29,7 @@ export function Sidebar() {
       </a>
       <button type="button" class="entry" onClick={openSearch} aria-keyshortcuts="Control+K Meta+K">
         <Icon of={Search} />
-        {t('history.search')}
+        {t('frame.search')}
         <kbd aria-hidden="true">{isMac ? '⌘K' : 'Ctrl K'}</kbd>
       </button>
       <ConversationList />

@@ -75,12 +75,14 @@ const AFTER = 160;
 export function passage(text: string, expression: RegExp): Passage | undefined {
   const found = expression.exec(text);
   if (!found) return undefined;
-  const end = found.index + found[0].length;
-  const from = startOfWord(text, Math.max(0, found.index - BEFORE), found.index);
+  const start = found.index;
+  const end = start + found[0].length;
+  const from = startOfWord(text, Math.max(0, start - BEFORE), start);
+  const to = endOfWord(text, end, Math.min(text.length, end + AFTER));
   return {
-    before: (from > 0 ? '…' : '') + flat(text.slice(from, found.index)),
+    before: (from > 0 ? '…' : '') + flat(text.slice(from, start)),
     match: flat(found[0]),
-    after: flat(text.slice(end, end + AFTER).replace(/[\ud800-\udbff]$/, '')), // no half of a character
+    after: flat(text.slice(end, to)) + (to < text.length ? '…' : ''),
   };
 }
 
@@ -90,6 +92,14 @@ function startOfWord(text: string, from: number, before: number): number {
   const space = text.slice(from, before).search(/\s/);
   if (space >= 0) return from + space + 1;
   return /[\udc00-\udfff]/.test(text[from] ?? '') ? from + 1 : from;
+}
+
+/** The same for the last end of a word before a place. */
+function endOfWord(text: string, after: number, to: number): number {
+  if (to === text.length) return to;
+  const space = text.slice(after, to).search(/\s\S*$/);
+  if (space >= 0) return after + space;
+  return /[\ud800-\udbff]/.test(text[to - 1] ?? '') ? to - 1 : to;
 }
 
 const flat = (text: string) => text.replace(/\s+/g, ' ');

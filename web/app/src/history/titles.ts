@@ -1,8 +1,6 @@
-// Titles of conversations: their first words, or what the model calls them.
+// Titles of conversations: their first words, or what the model calls them (see title-by-model.ts for when).
 
 import type { ChatEngine, ChatMessage } from 'minke';
-import { titles } from '../settings/settings';
-import { change, conversations } from './conversations';
 import type { Message } from './types';
 
 const WORDS = 6;
@@ -16,7 +14,8 @@ export function titleFrom(text: string): string {
   let words = 0;
   let title = '';
   for (const { segment, isWordLike } of segmented(plain)) {
-    if (isWordLike && (++words > WORDS || title.length + segment.length > CHARACTERS)) break;
+    if (isWordLike && ++words > WORDS) break;
+    if (title.length + segment.length > CHARACTERS) break;
     title += segment;
   }
   title = title.trim() || graphemes(plain).slice(0, CHARACTERS).join('');
@@ -45,26 +44,8 @@ function graphemes(text: string): string[] {
   return Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
 }
 
-/**
- * Has the model name the conversation of these messages, if that is wished and the person did not. Call it once the first answer
- * is done. What fails leaves the title as it is, but for an abort, which is the caller's.
- */
-export async function titleByModel(
-  engine: ChatEngine,
-  messages: readonly Message[],
-  signal?: AbortSignal,
-): Promise<void> {
-  const [first] = messages;
-  const isOurs = () => first && conversations.value.get(first.conversation)?.titledBy === 'words';
-  if (titles.value !== 'model' || !first || !isOurs()) return;
-  const title = await ask(engine, messages, signal).catch((error: unknown) => {
-    if (signal?.aborted) throw error;
-    return '';
-  });
-  if (title && isOurs()) await change(first.conversation, { title, titledBy: 'model' });
-}
-
-async function ask(engine: ChatEngine, messages: readonly Message[], signal?: AbortSignal): Promise<string> {
+/** What the model calls the conversation of these messages; empty if it does not say. */
+export async function titleOf(engine: ChatEngine, messages: readonly Message[], signal?: AbortSignal): Promise<string> {
   const shown: ChatMessage[] = messages
     .slice(0, 2)
     .map(({ role, content }) => ({ role, content: content.slice(0, SHOWN) }));
