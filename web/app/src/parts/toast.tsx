@@ -17,11 +17,14 @@ const drop = (id: number) => {
   toasts.value = toasts.value.filter((toast) => toast.id !== id);
 };
 
-/** Says it for some seconds. */
-export function say(text: string, undo?: () => void): void {
+/** Says it for some seconds, and calls `over` after them, whether it was undone or not. */
+export function say(text: string, undo?: () => void, over?: () => void): void {
   const id = ++count;
   toasts.value = [...toasts.value, { id, text, ...(undo && { undo }) }];
-  setTimeout(() => drop(id), SECONDS * 1000);
+  setTimeout(() => {
+    drop(id);
+    over?.();
+  }, SECONDS * 1000);
 }
 
 export function Toasts() {

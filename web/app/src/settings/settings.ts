@@ -50,7 +50,11 @@ const KEY = 'minke.settings';
 interface Kept {
   defaults: Partial<Settings>;
   load: LoadSettings;
+  titles: Titles;
 }
+
+/** How conversations get their titles: by the first words, or by the model. */
+export type Titles = 'words' | 'model';
 
 function read(): Partial<Kept> {
   try {
@@ -63,10 +67,12 @@ function read(): Partial<Kept> {
 const kept = read();
 export const defaults = signal<Settings>({ ...RECOMMENDED, ...kept.defaults });
 export const loadSettings = signal<LoadSettings>({ nCtx: null, kv: null, ...kept.load });
+export const titles = signal<Titles>(kept.titles ?? 'words');
 
 function keep(): void {
   try {
-    localStorage.setItem(KEY, JSON.stringify({ defaults: defaults.value, load: loadSettings.value } satisfies Kept));
+    const now: Kept = { defaults: defaults.value, load: loadSettings.value, titles: titles.value };
+    localStorage.setItem(KEY, JSON.stringify(now));
   } catch {
     // they hold for this visit
   }
@@ -79,6 +85,11 @@ export function changeDefaults(change: Partial<Settings>): void {
 
 export function changeLoadSettings(change: Partial<LoadSettings>): void {
   loadSettings.value = { ...loadSettings.value, ...change };
+  keep();
+}
+
+export function changeTitles(to: Titles): void {
+  titles.value = to;
   keep();
 }
 
