@@ -11,12 +11,12 @@ import {
   type LoadProgress,
   type ModelSource,
 } from 'minke';
-import { type LoadSettings, loadSettings } from '../settings/settings';
+import { loadedWith, loadSettings } from '../settings/settings';
 import { nameOf } from './names';
 
-/** What answers, and its name for people. `loadedWith` are the settings that a model was loaded with. */
+/** What answers, and its name for people. */
 export type Answerer =
-  | { where: 'device'; id: string | null; name: string; engine: Engine; loadedWith: LoadSettings }
+  | { where: 'device'; id: string | null; name: string; engine: Engine }
   | { where: 'server'; address: string; name: string; engine: ChatEngine };
 
 export const answerer = signal<Answerer | undefined>(undefined);
@@ -45,8 +45,8 @@ export async function load(name: string, model: ModelSource): Promise<void> {
   loading.value = { name, progress: undefined, cancel };
   try {
     await unload();
-    const loadedWith = loadSettings.value;
-    const { nCtx, kv } = loadedWith;
+    loadedWith.value = loadSettings.value;
+    const { nCtx, kv } = loadSettings.value;
     const engine = await createEngine({
       model,
       signal: controller.signal,
@@ -56,7 +56,7 @@ export async function load(name: string, model: ModelSource): Promise<void> {
       ...(nCtx !== null && { nCtx }),
       ...(kv !== null && { kv }),
     });
-    answerer.value = { where: 'device', id: engine.info.model.kept, name, engine, loadedWith };
+    answerer.value = { where: 'device', id: engine.info.model.kept, name, engine };
   } catch (error) {
     if (!(error instanceof EngineAbortError)) loadError.value = error instanceof Error ? error.message : String(error);
   } finally {

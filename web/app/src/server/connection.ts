@@ -5,9 +5,8 @@ import { type ChatEngine, connect, EngineAbortError, EngineError, ServerError } 
 import { answerer, unload } from '../model/model';
 import { addressOf } from '../scope';
 import { type Entry, remember } from './entry';
-import { asAny } from './request';
 
-/** Why there is no connection: `cors` is where the server is there, but lets this page read nothing. */
+/** Why there is no connection: `cors` is where the server is there for sure, but lets this page read nothing. */
 export interface Trouble {
   kind: 'unreachable' | 'cors' | 'key' | 'page' | 'models' | 'other';
   /** In the server's or the browser's words. */
@@ -46,7 +45,7 @@ export async function use(entry: Entry, model: string): Promise<void> {
   await unload();
   remember(entry);
   state.value = { at: 'start' };
-  answerer.value = { where: 'server', address: entry.address, name: model, engine: asAny(engineOf(entry, model)) };
+  answerer.value = { where: 'server', address: entry.address, name: model, engine: engineOf(entry, model) };
 }
 
 /** Ends the connection, and goes back to the chat that reaches no server, with the same conversation. */
@@ -67,7 +66,10 @@ async function troubleOf(error: unknown, { address }: Entry): Promise<Trouble> {
   return kind((await isThere(address)) ? 'cors' : 'unreachable');
 }
 
-/** Whether anything answers there. A request without CORS tells so, and nothing more. */
+/**
+ * Whether anything answers there. A request without CORS tells so, and nothing more; on a page that is isolated from other
+ * origins (COEP `require-corp`) not even that.
+ */
 async function isThere(address: string): Promise<boolean> {
   const request = fetch(address, { mode: 'no-cors', credentials: 'omit', signal: AbortSignal.timeout(5000) });
   return request.then(

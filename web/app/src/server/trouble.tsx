@@ -30,7 +30,7 @@ export function TroubleNote({ trouble: { kind, words }, entry }: { trouble: Trou
         <p>{t('server.trouble.page.help', { example: leftToRight(`${new URL(address).origin}/v1`) })}</p>
       )}
       {kind === 'models' && <p>{t('server.trouble.models.help')}</p>}
-      {refused && <HowToAllow open={kind === 'cors'} />}
+      {refused && <HowToAllow open={kind === 'cors' || crossOriginIsolated} />}
       {(kind === 'other' || kind === 'key') && (
         <p class="said">{t('server.trouble.said', { words: leftToRight(words) })}</p>
       )}

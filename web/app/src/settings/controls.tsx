@@ -161,13 +161,20 @@ export function Choices<Value>({
               name={id}
               checked={choice.value === value}
               disabled={choice.disabled}
-              aria-describedby={choice.about ? `${id}-${index}` : undefined}
+              aria-labelledby={`${id}-${index}`}
+              aria-describedby={`${id}-${index}-aside ${id}-${index}-about`}
               onChange={() => onChange(choice.value)}
             />
-            <span class="choice-label">{choice.label}</span>
-            {choice.aside && <span class="choice-aside">{choice.aside}</span>}
+            <span id={`${id}-${index}`} class="choice-label">
+              {choice.label}
+            </span>
+            {choice.aside && (
+              <span id={`${id}-${index}-aside`} class="choice-aside">
+                {choice.aside}
+              </span>
+            )}
             {choice.about && (
-              <span id={`${id}-${index}`} class="choice-about soft">
+              <span id={`${id}-${index}-about`} class="choice-about soft">
                 {choice.about}
               </span>
             )}

@@ -9,7 +9,7 @@ import { bytes } from '../text/format';
 import { t } from '../text/text';
 import { Choices } from './controls';
 import { costs, findCosts, KV_CHOICES, type KvChoice, sameKv } from './costs';
-import { changeLoadSettings, loadSettings } from './settings';
+import { changeLoadSettings, loadedWith, loadSettings } from './settings';
 
 const LENGTHS = [2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072];
 
@@ -111,7 +111,7 @@ function Again() {
   const now = answerer.value;
   if (loading.value) return <p class="note">{t('settings.memory.loading', { model: loading.value.name })}</p>;
   if (now?.where !== 'device') return null;
-  const { nCtx, kv } = now.loadedWith;
+  const { nCtx, kv } = loadedWith.value;
   if (nCtx === loadSettings.value.nCtx && sameKv(kv, loadSettings.value.kv)) return null;
   const { id, name } = now;
   return (

@@ -16,11 +16,11 @@ import { changeDefaults, changeTitles, defaults, resetSettings, titles, TITLES }
 import './settings.css';
 
 const SECTIONS = [
+  'look',
   'answers',
   'sampling',
   'length',
   'memory',
-  'look',
   'conversations',
   'data',
   'server',

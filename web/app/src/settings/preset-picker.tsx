@@ -45,8 +45,8 @@ export function Presets({ form }: { form: Form }) {
         <details class="more">
           <summary>{t('settings.presets.own')}</summary>
           <ul class="list">
-            {ownPresets.value.map((preset) => (
-              <OwnPresetLine key={preset.id} preset={preset} />
+            {ownPresets.value.map((preset, index) => (
+              <OwnPresetLine key={index} preset={preset} />
             ))}
           </ul>
         </details>
@@ -61,10 +61,11 @@ export function Presets({ form }: { form: Form }) {
   );
 }
 
-function OwnPresetLine({ preset: { id, name } }: { preset: OwnPreset }) {
+function OwnPresetLine({ preset }: { preset: OwnPreset }) {
+  const { name } = preset;
   const [renaming, setRenaming] = useState(false);
   const rename = (name: string) => {
-    renamePreset(id, name);
+    renamePreset(preset, name);
     setRenaming(false);
   };
   if (renaming)
@@ -80,7 +81,7 @@ function OwnPresetLine({ preset: { id, name } }: { preset: OwnPreset }) {
       <IconButton
         icon={Trash2}
         label={t('settings.presets.deleteOne', { name })}
-        onClick={() => say(t('settings.presets.deleted', { name }), deletePreset(id))}
+        onClick={() => say(t('settings.presets.deleted', { name }), deletePreset(preset))}
       />
     </li>
   );

@@ -24,7 +24,6 @@ export const PRESETS = {
 } satisfies Record<string, Sampling>;
 
 export interface OwnPreset {
-  id: string;
   name: string;
   values: Sampling;
 }
@@ -35,9 +34,9 @@ const KEY = 'minke.presets';
 function read(): OwnPreset[] {
   const list: unknown = readStored(KEY);
   return (Array.isArray(list) ? (list as unknown[]) : []).flatMap((item) => {
-    const { id, name, values } = Object(item) as { [Name in keyof OwnPreset]?: unknown };
-    if (typeof id !== 'string' || typeof name !== 'string') return [];
-    return [{ id, name, values: samplingOf({ ...RECOMMENDED, ...readSettings(values) }) }];
+    const { name, values } = Object(item) as { [Name in keyof OwnPreset]?: unknown };
+    if (typeof name !== 'string') return [];
+    return [{ name, values: samplingOf({ ...RECOMMENDED, ...readSettings(values) }) }];
   });
 }
 
@@ -49,17 +48,17 @@ function change(presets: readonly OwnPreset[]): void {
 }
 
 export function savePreset(name: string, settings: Settings): void {
-  change([...ownPresets.value, { id: crypto.randomUUID(), name, values: samplingOf(settings) }]);
+  change([...ownPresets.value, { name, values: samplingOf(settings) }]);
 }
 
-export function renamePreset(id: string, name: string): void {
-  change(ownPresets.value.map((preset) => (preset.id === id ? { ...preset, name } : preset)));
+export function renamePreset(preset: OwnPreset, name: string): void {
+  change(ownPresets.value.map((other) => (other === preset ? { ...preset, name } : other)));
 }
 
 /** What it gives back brings it again. */
-export function deletePreset(id: string): () => void {
+export function deletePreset(preset: OwnPreset): () => void {
   const before = ownPresets.value;
-  change(before.filter((preset) => preset.id !== id));
+  change(before.filter((other) => other !== preset));
   return () => change(before);
 }
 

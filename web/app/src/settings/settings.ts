@@ -35,7 +35,7 @@ export interface LoadSettings {
 /** What conversations are named by: their first words, or what the model makes of them. */
 export type Titles = (typeof TITLES)[number];
 
-export const THINKING = ['on', 'off', 'budget'] as const;
+export const THINKING = ['on', 'budget', 'off'] as const;
 export const OVERFLOWS = ['slide', 'truncate-middle', 'error'] as const satisfies readonly Overflow[];
 export const TITLES = ['words', 'model'] as const;
 
@@ -68,7 +68,8 @@ export const RANGES = {
   minP: { low: 0, high: 0.5, step: 0.01 },
   repetitionPenalty: { low: 1, high: 2, step: 0.01 },
   maxTokens: { low: 1, high: 131_072, step: 1 },
-  seed: { low: 0, high: 4_294_967_295, step: 1 },
+  /** What every server takes too. */
+  seed: { low: 0, high: 2_147_483_647, step: 1 },
   thinkingBudget: { low: 128, high: 32_768, step: 1 },
 } satisfies Partial<Record<keyof Settings, Range>>;
 
@@ -119,6 +120,8 @@ const kept = fieldsOf<Kept>(readStored(KEY), {
 });
 export const defaults = signal<Settings>({ ...RECOMMENDED, ...readSettings(kept.defaults) });
 export const loadSettings = signal<LoadSettings>({ ...FIRST_LOAD, ...fieldsOf(kept.load, LOAD_CHECKS) });
+/** What the model that answers was loaded with. */
+export const loadedWith = signal<LoadSettings>(loadSettings.value);
 export const titles = signal<Titles>(kept.titles ?? 'words');
 
 function keep(): void {
