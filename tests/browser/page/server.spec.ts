@@ -2,7 +2,7 @@
 
 import { createServer, type IncomingMessage, type RequestListener, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import type { Page, Route } from '@playwright/test';
+import type { Page } from '@playwright/test';
 import { readAddress } from '../../../web/app/src/server/address';
 import { expect, open, test as base } from './page';
 
@@ -174,13 +174,14 @@ test('servers that were used are offered again until they are forgotten', async 
   await expect(page.getByText('http is not encrypted')).toHaveCount(0);
 });
 
-/** The document as a web server sends it that does not isolate pages from other origins: they can tell more of those. */
-async function notIsolated(route: Route): Promise<void> {
-  const response = await route.fetch();
-  const { 'cross-origin-embedder-policy': left, ...headers } = response.headers();
-  expect(left).toBeDefined();
-  await route.fulfill({ response, headers });
-}
+/** The app from a web server that does not isolate pages from other origins: they can tell more of those. */
+const passing =
+  (site: string): RequestListener =>
+  async ({ url = '/' }, response) => {
+    const found = await fetch(new URL(url, site));
+    response.writeHead(found.status, { 'content-type': found.headers.get('content-type') ?? '' });
+    response.end(new Uint8Array(await found.arrayBuffer()));
+  };
 
 const webPage: RequestListener = (_, response) => {
   allow(response);
@@ -203,8 +204,8 @@ const TROUBLES: [name: string, RequestListener, says: RegExp, helps: RegExp][] =
 for (const [name, listener, says, helps] of TROUBLES)
   test(`a server that ${name} is told in words`, async ({ fakePage: page, site, listen, log }) => {
     const { origin } = await listen(listener);
-    await page.route(/\/server\/(\?.*)?$/, notIsolated);
-    await open(page, site, 'server/');
+    const plain = await listen(passing(site));
+    await open(page, `${plain.origin}/`, 'server/');
     await connectTo(page, origin);
     const trouble = page.getByRole('alert').filter({ hasText: says });
     await expect(trouble).toContainText(helps);

@@ -4,6 +4,7 @@ import { Copy } from 'lucide';
 import { IconButton } from '../parts/button';
 import { say } from '../parts/toast';
 import { t } from '../text/text';
+import { isLocal, isThisDevice } from './address';
 import type { Trouble } from './connection';
 import type { Entry } from './entry';
 import { hostOf, leftToRight } from './host';
@@ -24,6 +25,7 @@ export function TroubleNote({ trouble: { kind, words }, entry }: { trouble: Trou
         <strong>{t(`server.trouble.${kind}`, { host: hostOf(address) })}</strong>
       </p>
       {kind === 'unreachable' && <p>{t('server.trouble.unreachable.help')}</p>}
+      {kind === 'unreachable' && asksFirst(address) && <p>{t('server.trouble.local')}</p>}
       {kind === 'cors' && <p>{t('server.trouble.cors.help', { origin: leftToRight(location.origin) })}</p>}
       {kind === 'key' && <p>{t(key ? 'server.trouble.key.refused' : 'server.trouble.key.missing')}</p>}
       {kind === 'page' && (
@@ -37,6 +39,9 @@ export function TroubleNote({ trouble: { kind, words }, entry }: { trouble: Trou
     </div>
   );
 }
+
+/** Whether browsers may ask the person before a page of the internet reaches the server. */
+const asksFirst = (address: string) => isLocal(new URL(address).hostname) && !isThisDevice(location.hostname);
 
 function HowToAllow({ open }: { open: boolean }) {
   const copy = (text: string) =>
