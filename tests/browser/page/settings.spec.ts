@@ -209,7 +209,6 @@ test('a conversation shows what it has differently, and goes back to the default
   await expect(dialog.getByRole('radio', { name: 'As long as it takes' })).toBeChecked();
   await expect.poll(own).toEqual({ temperature: 1.2, maxTokens: 50 });
 
-  await dialog.getByText('Each value by itself').click();
   await expect(dialog.getByText('Differs from the default: 0.6')).toBeVisible();
   await dialog.getByLabel('System prompt').fill('Be brief.');
   await dialog.getByRole('spinbutton', { name: 'Temperature' }).fill('0.6'); // as the default: no difference

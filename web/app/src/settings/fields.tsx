@@ -1,10 +1,11 @@
 // The settings of what a conversation is asked with, for the defaults and for one conversation alike.
 
-import { useId } from 'preact/hooks';
+import { useId, useState } from 'preact/hooks';
 import { t, type TextKey } from '../text/text';
 import { number } from '../text/format';
 import { Choices, NumberField, OptionalNumber } from './controls';
 import { Presets } from './preset-picker';
+import { isOf, samplingOf } from './presets';
 import { OVERFLOWS, RANGES, type Settings, THINKING } from './settings';
 
 /** What the fields show, and what they do. */
@@ -75,10 +76,13 @@ export function ThinkingField({ form }: { form: Form }) {
 }
 
 export function SamplingFields({ form }: { form: Form }) {
+  const { values, beside } = form;
+  // open at first where a conversation differs, and then as the reader leaves it
+  const [open] = useState(beside !== undefined && !isOf(samplingOf(beside), values));
   return (
     <>
       <Presets form={form} />
-      <details class="more">
+      <details class="more" open={open}>
         <summary>{t('settings.sampling.each')}</summary>
         {(Object.keys(ABOUTS) as (keyof typeof ABOUTS)[]).map((name) => (
           <NumberField
