@@ -17,6 +17,7 @@ export function readAddress(typed: string): Read {
   const whole = scheme === undefined ? `${isLocal(hostOf(text)) ? 'http' : 'https'}://${text}` : text;
   if (/\s/.test(whole) || !URL.canParse(whole)) return { wrong: 'server.address.wrong' };
   const address = new URL(whole);
+  if (address.hostname.startsWith('[')) return { wrong: 'server.address.brackets' }; // no policy can name it
   if (address.username || address.password) return { wrong: 'server.address.password' };
   address.search = '';
   address.hash = '';
@@ -29,10 +30,10 @@ const hostOf = (text: string) => (URL.canParse(`http://${text}`) ? new URL(`http
 
 /** Whether a host is this device itself. */
 export const isThisDevice = (host: string): boolean =>
-  /^(localhost|.*\.localhost|127(\.\d+){3}|\[::1\])$/.test(host.toLowerCase());
+  /^(localhost|.*\.localhost|127(\.\d+){3})$/.test(host.toLowerCase());
 
 /** Whether a host is this device, or in the same house by its address or name. */
 export const isLocal = (host: string): boolean =>
   isThisDevice(host) ||
   /^(10(\.\d+){3}|192\.168(\.\d+){2}|172\.(1[6-9]|2\d|3[01])(\.\d+){2}|169\.254(\.\d+){2})$/.test(host) ||
-  /^(.*\.(local|lan|home\.arpa)|\[f[cd][\da-f:]*\]|\[fe80:[\da-f:]*\])$/.test(host.toLowerCase());
+  /^.*\.(local|lan|home\.arpa)$/.test(host.toLowerCase());
