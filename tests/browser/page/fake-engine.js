@@ -146,7 +146,7 @@
       }
       const result = await this.#call(call);
       if (result instanceof Error)
-        return this.#say({ type: 'error', id: 0, error: { code: 'not_kept', message: result.message } });
+        return this.#say({ type: 'error', id: 0, error: { code: 'unsupported', message: result.message } });
       this.#say({ type: 'result', result });
     }
 
@@ -166,15 +166,21 @@
       }
     }
 
+    /** As of a Qwen2 model: 7,168 keys and as many values of each position, and no keys of 8 bits. */
     #plan({ options }) {
       const nCtx = options.nCtx ?? 8192;
+      const { kv = { keys: 'f32', values: 'f16' } } = options;
+      const { keys, values } = typeof kv === 'string' ? { keys: kv, values: kv } : kv;
+      if (keys === 'q8_0') return new Error('kv: q8_0 keys are not supported');
+      const bytes = { f32: 4, f16: 2, q8_0: 1.125 };
+      const kv_cache = nCtx * 7168 * (bytes[keys] + bytes[values]);
       const memory = {
         n_ctx: nCtx,
         weights: 1.12e9,
-        kv: { keys: 'f32', values: 'f16' },
-        kv_cache: nCtx * 43_008,
+        kv: { keys, values },
+        kv_cache,
         activations: 5e7,
-        total: 1.17e9 + nCtx * 43_008,
+        total: 1.17e9 + kv_cache,
       };
       const model = { name: 'Fake', architecture: 'qwen2', nCtxTrain: 131072, bytes: 1.12e9 };
       return { ...fake.plan, largestCtx: 131072, memory, model, device, kept: 0, free: 2e10 };
