@@ -26,9 +26,13 @@
     nCtx: 4096,
     /** Every request, as it came. */
     requests: [],
-    /** An error of each load and call, as { code, message }, while it is set. */
+    /** An error of each load and call, as { code, message }, while it is set; with `of`, only of calls of this name. */
     failure: undefined,
     plan: { verdict: 'fits', reason: 'it needs 1.6 of 8 GB' },
+    /** What is told of a download beside its bytes, such as { phase: 'offline' }. */
+    says: {},
+    /** Every download's call, as it came. */
+    downloads: [],
     get kept() {
       return JSON.parse(localStorage.getItem('fake-kept') ?? '[]');
     },
@@ -132,7 +136,8 @@
     }
 
     async #begin({ type, source, call }) {
-      if (fake.failure) return this.#say({ type: 'error', id: 0, error: fake.failure });
+      const { of = call?.name ?? type, ...failure } = fake.failure ?? {};
+      if (fake.failure && of === (call?.name ?? type)) return this.#say({ type: 'error', id: 0, error: failure });
       if (type === 'load') {
         const id = source.id ?? null;
         const known = fake.kept.some((model) => model.id === id);
@@ -172,32 +177,46 @@
         total: 1.17e9 + nCtx * 43_008,
       };
       const model = { name: 'Fake', architecture: 'qwen2', nCtxTrain: 131072, bytes: 1.12e9 };
-      return { ...fake.plan, largestCtx: 131072, memory, model, device, kept: 0, free: 2e10 };
+      return { largestCtx: 131072, memory, model, device, kept: 0, free: 2e10, ...fake.plan };
     }
 
-    async #download({ source }) {
-      const given = typeof source === 'string' ? source : (source.parts?.[0].url ?? source.id ?? source[0]?.name);
+    async #download(call) {
+      fake.downloads.push(call);
+      const { source } = call;
+      const given =
+        typeof source === 'string' ? source : (source.parts?.[0].url ?? source.id ?? `file:${source[0]?.name}`);
       const before = fake.kept.find(({ id, url }) => id === given || url === given);
-      const model = { ...(before ?? fake.model(given)), verifiedOn: Date.now() };
-      await this.#progress(before ? 'store' : 'network', model.bytes);
-      if (this.#ended) return undefined;
-      fake.kept = [...fake.kept.filter(({ id }) => id !== model.id), model];
-      return model;
+      const model = before ?? fake.model(given);
+      const keep = (change) => {
+        fake.kept = [...fake.kept.filter(({ id }) => id !== model.id), { ...model, ...change }];
+      };
+      const from = before?.complete ? 'store' : given.startsWith('file:') ? 'file' : 'network';
+      const loaded = await this.#progress(from, model.bytes, before?.complete ? 0 : (before?.keptBytes ?? 0));
+      if (this.#ended) {
+        if (!before?.complete) keep({ keptBytes: loaded, complete: false, verifiedOn: null });
+        return undefined;
+      }
+      keep({ keptBytes: model.bytes, complete: true, verifiedOn: Date.now() });
+      return fake.kept.at(-1);
     }
 
-    /** Ten steps of a load, and what comes after the bytes. */
-    async #progress(source, total) {
+    /** Ten steps of a load from `first` bytes on, and what comes after the bytes; the bytes that came. */
+    async #progress(source, total, first = 0) {
+      let loaded = first;
       for (let step = 0; step <= 10 && !this.#ended;) {
         await pause(fake.loadStep);
-        const loaded = (total * step) / 10;
+        loaded = first + ((total - first) * step) / 10;
         const seconds = { bytesPerSecond: total / 10, secondsLeft: 10 - step };
         const phase = this.#paused ? 'paused' : 'download';
-        this.#say({ type: 'progress', progress: { phase, loaded, total, ...seconds, retries: 0, source, room: null } });
-        if (!this.#paused) step++;
+        const told = { phase, loaded, total, ...seconds, retries: 0, source, room: null, ...fake.says };
+        this.#say({ type: 'progress', progress: told });
+        if (!this.#paused && !fake.says.phase) step++;
       }
+      if (this.#ended) return loaded;
       this.#say({ type: 'progress', progress: { phase: 'prepare', loaded: total, total } });
       await pause(fake.loadStep);
       this.#say({ type: 'progress', progress: { phase: 'ready', loaded: total, total } });
+      return loaded;
     }
 
     #answer(question) {

@@ -18,8 +18,10 @@ export interface Fake {
   unfinished: { id: string; created: number; deltas: object[] }[];
   nCtx: number;
   requests: Record<string, unknown>[];
-  failure: { code: string; message: string } | undefined;
+  failure: { code: string; message: string; of?: string } | undefined;
   plan: object;
+  says: object;
+  downloads: { source: unknown; options: Record<string, unknown> }[];
   kept: object[];
   model(url?: string, bytes?: number): object;
 }
