@@ -31,7 +31,8 @@
     plan: { verdict: 'fits', reason: 'it needs 1.6 of 8 GB' },
     /** What is told of a download beside its bytes, such as { phase: 'offline' }. */
     says: {},
-    /** Every download's call, as it came. */
+    /** Every load, and every download's call, as it came. */
+    loads: [],
     downloads: [],
     get kept() {
       return JSON.parse(localStorage.getItem('fake-kept') ?? '[]');
@@ -139,6 +140,7 @@
       const { of = call?.name ?? type, ...failure } = fake.failure ?? {};
       if (fake.failure && of === (call?.name ?? type)) return this.#say({ type: 'error', id: 0, error: failure });
       if (type === 'load') {
+        fake.loads.push(source);
         const id = source.id ?? null;
         const known = fake.kept.some((model) => model.id === id);
         await this.#progress(known ? 'store' : 'file', 1.12e9);
@@ -190,33 +192,29 @@
       const keep = (change) => {
         fake.kept = [...fake.kept.filter(({ id }) => id !== model.id), { ...model, ...change }];
       };
+      const note = (loaded) => !before?.complete && keep({ keptBytes: loaded, complete: false, verifiedOn: null });
       const from = before?.complete ? 'store' : given.startsWith('file:') ? 'file' : 'network';
-      const loaded = await this.#progress(from, model.bytes, before?.complete ? 0 : (before?.keptBytes ?? 0));
-      if (this.#ended) {
-        if (!before?.complete) keep({ keptBytes: loaded, complete: false, verifiedOn: null });
-        return undefined;
-      }
+      await this.#progress(from, model.bytes, before?.complete ? 0 : (before?.keptBytes ?? 0), note);
+      if (this.#ended) return undefined;
       keep({ keptBytes: model.bytes, complete: true, verifiedOn: Date.now() });
       return fake.kept.at(-1);
     }
 
-    /** Ten steps of a load from `first` bytes on, and what comes after the bytes; the bytes that came. */
-    async #progress(source, total, first = 0) {
-      let loaded = first;
+    /** Ten steps of a load from `first` bytes on, and what comes after the bytes. */
+    async #progress(source, total, first = 0, note = () => {}) {
       for (let step = 0; step <= 10 && !this.#ended;) {
         await pause(fake.loadStep);
-        loaded = first + ((total - first) * step) / 10;
+        const loaded = first + ((total - first) * step) / 10;
+        note(loaded);
         const seconds = { bytesPerSecond: total / 10, secondsLeft: 10 - step };
         const phase = this.#paused ? 'paused' : 'download';
         const told = { phase, loaded, total, ...seconds, retries: 0, source, room: null, ...fake.says };
         this.#say({ type: 'progress', progress: told });
         if (!this.#paused && !fake.says.phase) step++;
       }
-      if (this.#ended) return loaded;
       this.#say({ type: 'progress', progress: { phase: 'prepare', loaded: total, total } });
       await pause(fake.loadStep);
       this.#say({ type: 'progress', progress: { phase: 'ready', loaded: total, total } });
-      return loaded;
     }
 
     #answer(question) {

@@ -21,6 +21,7 @@ export interface Fake {
   failure: { code: string; message: string; of?: string } | undefined;
   plan: object;
   says: object;
+  loads: unknown[];
   downloads: { source: unknown; options: Record<string, unknown> }[];
   kept: object[];
   model(url?: string, bytes?: number): object;

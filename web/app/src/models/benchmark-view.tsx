@@ -7,7 +7,7 @@ import { nameOf } from '../model/names';
 import { Button } from '../parts/button';
 import { ProgressBar } from '../parts/progress';
 import { say } from '../parts/toast';
-import { bytes, duration, moment, number } from '../text/format';
+import { bytes, moment, number } from '../text/format';
 import { t } from '../text/text';
 import { Facts } from '../welcome/check';
 import { BEGINNINGS, benchmark, browserName, type Measures, run } from './benchmark';
@@ -78,11 +78,12 @@ function Now() {
   );
 }
 
+const seconds = (n: number) => number(n, { style: 'unit', unit: 'second', maximumSignificantDigits: 3 });
+
 /** What was measured, in rows of words. */
 function resultOf({ model, info, load, promptTokens, replyTokens, prompt, reply, first, on }: Measures) {
   const speed = (perSecond: number) =>
     t('models.tokensPerSecond', { speed: number(perSecond, { maximumSignificantDigits: 3 }) });
-  const seconds = (n: number) => number(n, { style: 'unit', unit: 'second', maximumSignificantDigits: 3 });
   return [
     [t('models.result.model'), model],
     [t('models.result.adapter'), info.device.adapter],
@@ -135,14 +136,15 @@ function Result({ of: measures }: { of: Measures }) {
 function factsOf({ info }: Measures): [string, string][] {
   const { device, kv, selfTest, heapBytes } = info;
   const [least, most] = device.subgroupSizes;
+  const sizes = least === most ? number(least) : t('models.range', { least, most });
   const failures = selfTest.failures.map(({ kernel, problem }) => `${kernel}: ${problem}`).join('; ');
   return [
     [t('models.result.adapter'), device.adapter],
     [t('models.fact.driver'), [device.backend, device.driver].filter(Boolean).join(', ')],
-    [t('models.fact.subgroups'), device.subgroups ? t('models.range', { least, most }) : t('no')],
+    [t('models.fact.subgroups'), device.subgroups ? sizes : t('no')],
     [t('welcome.fact.binding'), bytes(device.maxBinding)],
     [t('models.fact.kv'), t('models.fact.kvTypes', { keys: kv.keys, values: kv.values })],
-    [t('models.fact.selfTest'), failures || t('models.fact.passed', { time: duration(selfTest.milliseconds / 1000) })],
+    [t('models.fact.selfTest'), failures || t('models.fact.passed', { time: seconds(selfTest.milliseconds / 1000) })],
     [t('models.fact.heap'), bytes(heapBytes)],
   ];
 }

@@ -23,12 +23,12 @@ export function Details({ row }: { row: Row }) {
 }
 
 function factsOf({ url, listed, kept }: Row): [string, string][] {
-  const fit = kept ? kept.files[0]?.sha256 : undefined;
+  const hashes = kept?.files.flatMap(({ sha256 }) => sha256 ?? []) ?? [];
   const facts: [string, string | undefined][] = [
     [t('models.fact.licence'), listed?.licence],
     [t('models.fact.origin'), listed?.origin],
     [t('models.fact.address'), url.startsWith('file:') ? t('models.fact.fromFile') : url],
-    [t('models.fact.hash'), fit ?? (kept ? undefined : t('models.fact.hashLater'))],
+    [t('models.fact.hash'), hashes.join(' ') || (kept ? undefined : t('models.fact.hashLater'))],
     [t('models.fact.size'), kept ? bytes(kept.keptBytes) : undefined],
     [t('models.fact.verified'), kept?.verifiedOn ? moment(kept.verifiedOn) : undefined],
     [t('models.fact.used'), kept?.complete ? usedWords(kept) : undefined],

@@ -21,7 +21,9 @@ export function ModelsPage() {
   useEffect(() => {
     document.title = `${t('models.title')} · Minke`;
     void lookAtKept();
+    document.addEventListener('visibilitychange', lookAgain);
     takePending().forEach(({ url, name }) => void begin({ kind: 'download', url, name, model: url }));
+    return () => document.removeEventListener('visibilitychange', lookAgain);
   }, []);
   return (
     <div class="models" onDragOver={allowDrop} onDrop={drop}>
@@ -72,6 +74,11 @@ function List() {
     </section>
   );
 }
+
+/** Other tabs may have downloaded or deleted something. */
+const lookAgain = () => {
+  if (document.visibilityState === 'visible') void lookAtKept();
+};
 
 /** Files can be dropped anywhere. */
 function allowDrop(event: DragEvent) {

@@ -35,7 +35,8 @@ export function ModelRow({ row }: { row: Row }) {
           <p class="soft">{sizesOf(row)}</p>
           <Tags row={row} />
         </div>
-        {now?.state !== 'running' && (kept?.complete ? <KeptWays kept={kept} name={name} /> : <Get row={row} />)}
+        {now?.state !== 'running' && kept?.complete && <KeptWays kept={kept} name={name} />}
+        {(now === undefined || now.state === 'done') && !kept?.complete && <Get row={row} />}
       </div>
       {now && <WorkView row={row} now={now} />}
       <Details row={row} />
@@ -112,13 +113,16 @@ function Get({ row }: { row: Row }) {
     else download();
   };
   const suggested = listed && device.value && suggestedFor(device.value).id === listed.id;
-  if (url.startsWith('file:')) return null;
   return (
     <div class="model-ways">
-      <Button icon={Download} look={suggested ? 'main' : 'normal'} onClick={() => void ask()}>
-        {t(kept ? 'models.goOn' : 'models.download')}
-        <span class="hidden"> {name}</span>
-      </Button>
+      {url.startsWith('file:') ? (
+        <p class="soft small">{t('models.fileAgain')}</p>
+      ) : (
+        <Button icon={Download} look={suggested ? 'main' : 'normal'} onClick={() => void ask()}>
+          {t(kept ? 'models.goOn' : 'models.download')}
+          <span class="hidden"> {name}</span>
+        </Button>
+      )}
       {kept && <More kept={kept} name={name} />}
       {short.value !== undefined && (
         <RoomDialog

@@ -1,7 +1,15 @@
 // What is done with models here: downloads, imports and checks of what is kept, by the models' addresses.
 
 import { computed, effect, signal } from '@preact/signals';
-import { downloadModel, EngineAbortError, LoadControl, type LoadProgress, type ModelSource } from 'minke';
+import {
+  deleteModel,
+  downloadModel,
+  EngineAbortError,
+  listModels,
+  LoadControl,
+  type LoadProgress,
+  type ModelSource,
+} from 'minke';
 import { lookAtKept } from '../model/model';
 import { say } from '../parts/toast';
 import { t } from '../text/text';
@@ -51,12 +59,19 @@ export async function begin(task: Task, headers?: Record<string, string>): Promi
     put(kept.url, { state: 'done', task });
     say(t(kind === 'verify' ? 'models.verifiedNow' : 'models.arrived', { name }));
   } catch (error) {
+    if (kind === 'import') await dropPart(url);
     await lookAtKept();
     const failed: Work = { state: 'failed', task, problem: problemOf(error, url) };
     put(url, error instanceof EngineAbortError ? undefined : failed);
   } finally {
     void lookAtDevice();
   }
+}
+
+/** Of a file that was not taken whole nothing stays: it can be opened again. */
+async function dropPart(url: string): Promise<void> {
+  const part = (await listModels().catch(() => [])).find((model) => model.url.startsWith(`${url}?`) && !model.complete);
+  if (part) await deleteModel(part.id).catch(() => {}); // it is in use for a moment yet, and can be deleted by hand
 }
 
 /** Pauses what runs, or lets it go on. */

@@ -3,6 +3,7 @@
 import { Download, FileUp, Globe } from 'lucide';
 import { useRef } from 'preact/hooks';
 import { load } from '../model/model';
+import { nameOf } from '../model/names';
 import { Button } from '../parts/button';
 import { Icon } from '../parts/icon';
 import { addressOf } from '../scope';
@@ -15,7 +16,7 @@ export function WelcomeCard() {
   const input = useRef<HTMLInputElement>(null);
   const open = ({ currentTarget }: { currentTarget: HTMLInputElement }) => {
     const files = [...(currentTarget.files ?? [])];
-    if (files[0]) void load(files[0].name, files);
+    if (files[0]) void load(nameOf(files[0].name), files);
   };
   return (
     <div class="welcome">
