@@ -10,6 +10,8 @@
   const fake = {
     /** What loads wait for, in milliseconds a step of the ten that are told. */
     loadStep: 10,
+    /** The step at which loads stay while this is set. */
+    holdAt: undefined,
     /** Milliseconds between deltas. */
     step: 10,
     /** The reply to a request: deltas, in order; `{ fail: words }` ends it with an error, `{ hang: true }` never ends it. */
@@ -210,7 +212,7 @@
         const phase = this.#paused ? 'paused' : 'download';
         const told = { phase, loaded, total, ...seconds, retries: 0, source, room: null, ...fake.says };
         this.#say({ type: 'progress', progress: told });
-        if (!this.#paused && !fake.says.phase) step++;
+        if (!this.#paused && !fake.says.phase && step !== fake.holdAt) step++;
       }
       this.#say({ type: 'progress', progress: { phase: 'prepare', loaded: total, total } });
       await pause(fake.loadStep);

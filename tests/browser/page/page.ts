@@ -13,6 +13,7 @@ const script = readFileSync(join(root, 'tests/browser/page/fake-engine.js'), 'ut
 /** What the fake engine lets tests change: see fake-engine.js. */
 export interface Fake {
   loadStep: number;
+  holdAt: number | undefined;
   step: number;
   reply: (request: { messages: { role: string; content: string }[] }) => object[];
   unfinished: { id: string; created: number; deltas: object[] }[];
