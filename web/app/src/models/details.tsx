@@ -1,13 +1,14 @@
 // All that is known of a model of the list, and whether it fits, on demand.
 
 import { Gauge } from 'lucide';
+import type { KeptModel, ModelPlan } from 'minke';
 import { Button } from '../parts/button';
-import { bytes, moment } from '../text/format';
+import { bytes, day, moment } from '../text/format';
 import { t } from '../text/text';
 import { Facts } from '../welcome/check';
 import { canCheck, checkFit, fits, reasonOf, smallerOf } from './fit';
-import { usedWords } from './row';
 import type { Row } from './rows';
+import { lastUsed } from './used';
 
 export function Details({ row }: { row: Row }) {
   return (
@@ -36,23 +37,20 @@ function factsOf({ url, listed, kept }: Row): [string, string][] {
   return facts.filter((fact): fact is [string, string] => fact[1] !== undefined);
 }
 
+function usedWords({ id }: KeptModel): string {
+  const time = lastUsed()[id];
+  return time === undefined ? t('models.neverUsed') : day(time);
+}
+
 function FitView({ row }: { row: Row }) {
   const fit = fits.value.get(row.url);
   if (fit?.state === 'known') {
-    const { memory } = fit.plan;
     const smaller = smallerOf(fit.plan);
     return (
       <div class="fit" role="status">
         <p>{reasonOf(fit.plan)}</p>
         {smaller && <p>{t('models.fit.smaller', { name: smaller })}</p>}
-        <Facts
-          of={[
-            [t('models.fact.weights'), bytes(memory.weights)],
-            [t('models.fact.cache'), bytes(memory.kv_cache)],
-            [t('models.fact.scratch'), bytes(memory.activations)],
-            [t('models.fact.largest'), t('models.tokens', { count: fit.plan.largestCtx })],
-          ]}
-        />
+        <Facts of={memoryOf(fit.plan)} />
       </div>
     );
   }
@@ -69,4 +67,14 @@ function FitView({ row }: { row: Row }) {
       <p class="soft small">{t('models.fit.how')}</p>
     </div>
   );
+}
+
+function memoryOf({ memory, largestCtx }: ModelPlan): [string, string][] {
+  const facts: [string, string][] = [
+    [t('models.fact.weights'), bytes(memory.weights)],
+    [t('models.fact.cache'), bytes(memory.kv_cache)],
+    [t('models.fact.scratch'), bytes(memory.activations)],
+  ];
+  if (largestCtx > 0) facts.push([t('models.fact.largest'), t('models.tokens', { count: largestCtx })]);
+  return facts;
 }

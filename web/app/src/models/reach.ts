@@ -3,7 +3,7 @@
 
 import { signal } from '@preact/signals';
 
-const HUB = /^(huggingface\.co|.+\.hf\.co)$/;
+const HUB = /(^|\.)(huggingface\.co|hf\.co)$/;
 const PENDING = 'minke.pendingDownloads';
 const MIRROR = 'minke.mirror';
 

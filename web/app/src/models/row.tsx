@@ -16,7 +16,7 @@ import { Details } from './details';
 import { saveFiles } from './export';
 import { estimate, fits, guess, nCtx } from './fit';
 import type { Row } from './rows';
-import { chooseModel, lastUsed } from './used';
+import { chooseModel } from './used';
 import { begin, work } from './work';
 import { WorkView } from './work-view';
 
@@ -173,10 +173,4 @@ function More({ kept, name }: { kept: KeptModel; name: string }) {
       {asking.value && <DeleteDialog kept={kept} name={name} onClose={() => (asking.value = false)} />}
     </>
   );
-}
-
-/** When it was last used, for the details. */
-export function usedWords({ id }: KeptModel): string {
-  const time = lastUsed()[id];
-  return time === undefined ? t('models.neverUsed') : day(time);
 }
