@@ -3,7 +3,7 @@
 import { getDocument, type PDFDocumentProxy, PDFWorker, VerbosityLevel } from 'pdfjs-dist/legacy/build/pdf.mjs';
 import workerAddress from './pdf-worker?worker&url';
 import { MOST_PAGES, Refused } from './read';
-import { trusted } from './trusted';
+import { ownScript } from '../privacy/trusted';
 
 /** Tables of the encodings that PDF files may name without having them, mostly East Asian ones: from this site as all else. */
 const encodings = import.meta.glob<string>('../../../../node_modules/pdfjs-dist/cmaps/*.bcmap', {
@@ -23,7 +23,7 @@ class Encodings {
 
 /** Throws {@link Refused}. */
 export async function pdfText(data: Uint8Array): Promise<string> {
-  const port = new Worker(trusted(workerAddress), { type: 'module' });
+  const port = new Worker(ownScript(workerAddress), { type: 'module' });
   const failed = new Promise<never>((_, reject) => {
     port.onerror = () => reject(new Refused('files.no.brokenPdf'));
   });
