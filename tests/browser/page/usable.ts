@@ -18,10 +18,21 @@ const helpers = () => {
     const name = element.getAttribute('aria-label') ?? element.textContent ?? '';
     return `<${element.tagName.toLowerCase()} class="${element.getAttribute('class') ?? ''}"> ${name.trim().slice(0, 40)}`;
   };
-  return { controls, describe };
+  const looks = (element: Element) =>
+    [element, element.parentElement, element.parentElement?.parentElement]
+      .flatMap((each) => {
+        if (!each) return [];
+        const { outline, boxShadow, borderColor, backgroundColor, insetBlockStart } = getComputedStyle(each);
+        return [outline, boxShadow, borderColor, backgroundColor, insetBlockStart];
+      })
+      .join();
+  return { controls, describe, looks };
 };
 
-type Helpers = ReturnType<typeof helpers>;
+interface Helpers extends ReturnType<typeof helpers> {
+  /** What had the focus, and how it looked. */
+  last?: { element: HTMLElement; looked: string } | undefined;
+}
 declare global {
   // in pages that are checked
   var usable: Helpers;
@@ -85,6 +96,7 @@ export async function walk(page: Page): Promise<string[]> {
     const stops = of.filter((element) => !element.matches('input[type=radio]:not(:checked)'));
     stops.forEach((element, at) => element.setAttribute('data-stop', String(at)));
     (document.activeElement as HTMLElement).blur();
+    usable.last = undefined;
     getSelection()?.collapse(document.body, 0); // from the start
     return stops.map(usable.describe);
   });
@@ -94,8 +106,8 @@ export async function walk(page: Page): Promise<string[]> {
   let isRound = false;
   for (let press = 0; press < 2 * wanted.length + 20 && !isRound; press++) {
     await page.keyboard.press('Tab');
-    const { stop, described, isVisible } = await page.evaluate(look);
-    if (!isVisible) problems.add(`the focus is not seen on ${described}`);
+    const { stop, unseen } = await page.evaluate(look);
+    if (unseen !== undefined) problems.add(`the focus is not seen on ${unseen}`);
     if (stop === undefined) continue;
     isRound = stop === first && seen.size > 1;
     first ??= stop;
@@ -106,21 +118,13 @@ export async function walk(page: Page): Promise<string[]> {
   return [...problems];
 }
 
-/** Where the focus is, and whether it or something around it looks otherwise for that. */
-function look(): { stop: number | undefined; described: string; isVisible: boolean } {
-  const element = document.activeElement as HTMLElement | null;
-  if (!element || element === document.body) return { stop: undefined, described: 'the page', isVisible: true };
-  const around = [element, element.parentElement, element.parentElement?.parentElement].filter((each) => !!each);
-  const looks = () =>
-    around
-      .map((each) => {
-        const { outline, boxShadow, borderColor, backgroundColor, transform } = getComputedStyle(each);
-        return [outline, boxShadow, borderColor, backgroundColor, transform].join();
-      })
-      .join();
-  const focused = looks();
-  const stop = element.dataset['stop'];
-  element.blur(); // the next Tab goes on from here
-  const isVisible = focused !== looks();
-  return { stop: stop === undefined ? undefined : Number(stop), described: usable.describe(element), isVisible };
+/** Where the focus is, and whether what had it before, or something around that, looked otherwise for it. */
+function look(): { stop: number | undefined; unseen: string | undefined } {
+  const { last } = usable;
+  const unseen = last?.element.isConnected && last.looked === usable.looks(last.element) ? last.element : undefined;
+  const element = document.activeElement;
+  const isStop = element instanceof HTMLElement && element !== document.body;
+  usable.last = isStop ? { element, looked: usable.looks(element) } : undefined;
+  const stop = isStop ? element.dataset['stop'] : undefined;
+  return { stop: stop === undefined ? undefined : Number(stop), unseen: unseen && usable.describe(unseen) };
 }
