@@ -6,7 +6,10 @@ export const reasoning = `Okay, so two trains leave at the same time and drive t
 
 The distance between them shrinks by \\(80 + 120 = 200\\) km each hour. Wait, I should check the units: all are in km and km/h, so that is fine.`;
 
-export const answer = `They meet after **90 minutes**, 120 km from the first station.
+/** A text without marks, near the end of the answer. */
+export const lastLine = 'The faster train goes further.';
+
+const answer = `They meet after **90 minutes**, 120 km from the first station.
 
 ### Why
 
@@ -30,7 +33,7 @@ print(meeting(300, 80, 120))  # 1.5
 \`\`\`
 
 - [x] Both ways together are 300 km.
-- [x] The faster train goes further.
+- [x] ${lastLine}
 
 \\[ \\boxed{1.5 \\text{ h}} \\]`;
 

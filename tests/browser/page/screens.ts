@@ -5,7 +5,7 @@ import { join } from 'node:path';
 import type { Locator, Page } from '@playwright/test';
 import { root } from '../../../scripts/setup.mjs';
 import type { Conversation, Message } from '../../../web/app/src/history/types';
-import { answer, conversations, reasoning } from './conversation';
+import { conversations, lastLine, reasoning } from './conversation';
 import { expect } from './page';
 
 /** A page of the app with the fake engine, and its texts. */
@@ -88,7 +88,7 @@ export const screens: Record<string, (look: Look) => Promise<void>> = {
     await expect(main.locator('pre').first()).toBeVisible();
     await main.locator('summary').first().click();
     await expect(main.getByText(reasoning.slice(0, 40))).toBeVisible();
-    await expect(main.getByText(answer.slice(-40))).toBeAttached();
+    await expect(main.getByText(lastLine)).toBeAttached();
   },
 
   async search(look) {

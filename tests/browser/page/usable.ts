@@ -30,8 +30,8 @@ const helpers = () => {
 };
 
 interface Helpers extends ReturnType<typeof helpers> {
-  /** What had the focus, and how it looked. */
-  last?: { element: HTMLElement; looked: string } | undefined;
+  /** Where Tab is to come to, and how that looks without the focus. */
+  stops: { element: HTMLElement; calm: string }[];
 }
 declare global {
   // in pages that are checked
@@ -91,13 +91,13 @@ export async function tooWide(page: Page): Promise<string[]> {
 export async function walk(page: Page): Promise<string[]> {
   await prepare(page);
   const wanted = await page.evaluate(() => {
-    const of = usable.controls().filter((element) => element.tabIndex >= 0);
-    // of a group of radio buttons, only the chosen one is a stop
-    const stops = of.filter((element) => !element.matches('input[type=radio]:not(:checked)'));
-    stops.forEach((element, at) => element.setAttribute('data-stop', String(at)));
     (document.activeElement as HTMLElement).blur();
-    usable.last = undefined;
     getSelection()?.collapse(document.body, 0); // from the start
+    // of a group of radio buttons, only the chosen one is a stop
+    const stops = usable
+      .controls()
+      .filter((element) => element.tabIndex >= 0 && !element.matches('input[type=radio]:not(:checked)'));
+    usable.stops = stops.map((element) => ({ element, calm: usable.looks(element) }));
     return stops.map(usable.describe);
   });
   const problems = new Set<string>();
@@ -118,13 +118,10 @@ export async function walk(page: Page): Promise<string[]> {
   return [...problems];
 }
 
-/** Where the focus is, and whether what had it before, or something around that, looked otherwise for it. */
+/** Where the focus is, and whether that element, or something around it, looks otherwise for it. */
 function look(): { stop: number | undefined; unseen: string | undefined } {
-  const { last } = usable;
-  const unseen = last?.element.isConnected && last.looked === usable.looks(last.element) ? last.element : undefined;
   const element = document.activeElement;
-  const isStop = element instanceof HTMLElement && element !== document.body;
-  usable.last = isStop ? { element, looked: usable.looks(element) } : undefined;
-  const stop = isStop ? element.dataset['stop'] : undefined;
-  return { stop: stop === undefined ? undefined : Number(stop), unseen: unseen && usable.describe(unseen) };
+  const stop = usable.stops.findIndex((each) => each.element === element);
+  const unseen = usable.stops[stop]?.calm === usable.looks(element as Element);
+  return { stop: stop < 0 ? undefined : stop, unseen: unseen ? usable.describe(element as Element) : undefined };
 }
