@@ -63,6 +63,7 @@ async function chat(look: Look): Promise<void> {
   await visit(look, '');
   await expect(look.page.getByRole('main').getByRole('textbox')).toBeVisible();
   await expect(look.page.getByRole('button', { name: words(look, 'files.attach') })).toBeVisible();
+  await expect(look.page.getByRole('progressbar')).toHaveCount(0); // the model is there
 }
 
 /** Each brings the page there, and fails where it does not arrive. */
