@@ -34,6 +34,7 @@ export default defineConfig({
     outDir: path('../../site'),
     emptyOutDir: true,
     assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 600, // kB; pdf.js has so many, and is loaded when there is a PDF
     rolldownOptions: { input: DOCUMENTS },
   },
 });

@@ -24,6 +24,6 @@ export function policy(scope: Scope): string {
     `base-uri 'none'`,
     `form-action 'none'`,
     `require-trusted-types-for 'script'`,
-    `trusted-types minke`,
+    `trusted-types minke app`, // the package's, and trusted.ts
   ].join('; ');
 }
