@@ -31,6 +31,12 @@ function lex(text: string, links: Links, streaming: boolean): { tokens: Token[];
   }
 }
 
+/** A block's token now that nothing can be added to it: what would have ended its formulas will not come. */
+function finished(token: Token, links: Links): Token {
+  const [own, ...others] = lex(token.raw, links, false).tokens.filter(({ type }) => type !== 'space');
+  return own && others.length === 0 ? { ...own, raw: token.raw } : token;
+}
+
 /** The levels of a text's headings: none is more than one below the heading before it, wherever the text begins. */
 class Levels {
   private above: number[] = [];
@@ -84,7 +90,8 @@ export class Blocks {
       if (!text.startsWith(token.raw, this.past.length)) break;
       this.past += token.raw;
       count++;
-      if (token.type !== 'space') this.settled.push(this.block(token, false, this.levels, former[shown++]));
+      if (token.type === 'space') continue;
+      this.settled.push(this.block(finished(token, links), false, this.levels, former[shown++]));
     }
     this.tail = former.slice(shown);
     this.define(tokens.slice(0, count), links);
@@ -100,8 +107,7 @@ export class Blocks {
     this.settled = this.settled.map((block) => {
       const source = block.source.toLowerCase().replace(/\s+/g, ' ');
       if (!fresh.some((tag) => source.includes(`[${tag}]`))) return block;
-      const [token = block.token] = lex(block.source, this.links, false).tokens;
-      return { ...block, token };
+      return { ...block, token: finished(block.token, this.links) };
     });
   }
 

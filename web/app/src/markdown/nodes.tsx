@@ -28,6 +28,18 @@ const Raw = ({ text }: { text: string }) => (
   </p>
 );
 
+const Scrolled = ({ children }: { children: ComponentChildren }) => (
+  <div class="table" role="group" tabIndex={0} aria-label={t('markdown.table')}>
+    {children}
+  </div>
+);
+
+const Checkbox = ({ checked }: { checked: boolean }) => (
+  <input type="checkbox" disabled checked={checked} aria-label={t(checked ? 'markdown.done' : 'markdown.open')} />
+);
+
+const UnnamedImage = () => <>{t('markdown.image')}</>;
+
 /** A block of the text itself; `level` is a heading's. */
 export function topNode(token: Token, level: number, open: boolean): ComponentChild {
   const place = { open, inLink: false, depth: 0 };
@@ -36,10 +48,10 @@ export function topNode(token: Token, level: number, open: boolean): ComponentCh
 }
 
 const inlines = (tokens: Token[] | undefined, place: Place): ComponentChildren =>
-  tokens?.map((token) => inlineNode(token, place));
+  tokens?.map((token, index) => inlineNode(token, place, index));
 
 function blockNode(token: Token, place: Place): ComponentChild {
-  if (token.type === 'formula') return <Formula key={token.raw} {...(token as FormulaToken)} />;
+  if (token.type === 'formula') return <Formula {...(token as FormulaToken)} />;
   if (place.depth > DEEPEST) return <Raw text={token.raw} />;
   const known = token as MarkedToken;
   switch (known.type) {
@@ -101,7 +113,7 @@ function tableNode({ header, rows }: Tokens.Table, place: Place) {
   const cell = ({ tokens, header, align }: Tokens.TableCell) =>
     h(header ? 'th' : 'td', { dir: 'auto', class: align ?? undefined }, inlines(tokens, place));
   return (
-    <div class="table" role="group" tabIndex={0} aria-label={t('markdown.table')}>
+    <Scrolled>
       <table>
         <thead>
           <tr>{header.map(cell)}</tr>
@@ -112,12 +124,12 @@ function tableNode({ header, rows }: Tokens.Table, place: Place) {
           ))}
         </tbody>
       </table>
-    </div>
+    </Scrolled>
   );
 }
 
-function inlineNode(token: Token, outer: Place): ComponentChild {
-  if (token.type === 'formula') return <Formula key={token.raw} {...(token as FormulaToken)} />;
+function inlineNode(token: Token, outer: Place, index = 0): ComponentChild {
+  if (token.type === 'formula') return <Formula key={`${index} ${token.raw}`} {...(token as FormulaToken)} />;
   if (outer.depth > DEEPEST) return token.raw;
   const place = { ...outer, depth: outer.depth + 1 };
   const known = token as MarkedToken;
@@ -137,18 +149,11 @@ function inlineNode(token: Token, outer: Place): ComponentChild {
     case 'br':
       return <br />;
     case 'checkbox':
-      return (
-        <input
-          type="checkbox"
-          disabled
-          checked={known.checked}
-          aria-label={t(known.checked ? 'markdown.done' : 'markdown.open')}
-        />
-      );
+      return <Checkbox checked={known.checked} />;
     case 'link':
       return linkNode(known, place, known.autolink ? known.href : decoded(known.href), inlines(known.tokens, place));
     case 'image':
-      return linkNode(known, place, decoded(known.href), known.text || t('markdown.image'));
+      return linkNode(known, place, decoded(known.href), known.text || <UnnamedImage />);
     default: // the one tag that texts have no other way to write, in tables
       return /^<br *\/?>$/i.test(token.raw) ? <br /> : token.raw;
   }

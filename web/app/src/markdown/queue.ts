@@ -2,12 +2,17 @@
 
 const MILLISECONDS = 5;
 const jobs = new Set<() => void>();
+let scheduled = false;
 
 /** In a task of its own, after the frame: with what the frame itself does it would be too long. */
-const schedule = () => requestAnimationFrame(() => setTimeout(work));
+function schedule() {
+  if (!scheduled) requestAnimationFrame(() => setTimeout(work));
+  scheduled = true;
+}
 
 function work() {
   const end = performance.now() + MILLISECONDS;
+  scheduled = false;
   for (const job of jobs) {
     jobs.delete(job);
     job();
@@ -17,8 +22,8 @@ function work() {
 }
 
 function add(job: () => void) {
-  if (jobs.size === 0) schedule();
   jobs.add(job);
+  schedule();
 }
 
 /** Does the job, with a module that is fetched for it, when there is time; gives a way to call it off. */
