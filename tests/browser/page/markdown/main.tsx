@@ -5,27 +5,32 @@ import { render } from 'preact';
 import { Markdown } from '../../../../web/app/src/markdown/markdown';
 import '../../../../web/app/src/style/index.css';
 import { loadTexts } from '../../../../web/app/src/text/text';
+import { unexpected } from './allowed';
 
 const texts = signal<readonly string[]>([]);
-const streaming = signal(false);
+/** From which of them on more is coming. */
+const streaming = signal(Infinity);
 
 /** What tests call. */
 const page = {
-  /** Shows texts, one below the other, as messages are; `more` is said of the last. */
-  show(all: readonly string[], more = false) {
+  /** Shows texts, one below the other, as messages are. */
+  show(all: readonly string[], streamingFrom = Infinity) {
     texts.value = all;
-    streaming.value = more;
+    streaming.value = streamingFrom;
   },
+  /** What is in the page that no text may bring into it. */
+  unexpected: () => unexpected(document.body.querySelector('main') as Element),
 };
 
 declare global {
   var markdown: typeof page;
 }
 
+/** A message out of sight is not laid out, as in the chat. */
 const Texts = () =>
   texts.value.map((text, index) => (
-    <article key={index}>
-      <Markdown text={text} streaming={streaming.value && index === texts.value.length - 1} />
+    <article key={index} style={{ contentVisibility: 'auto', containIntrinsicSize: 'auto 60rem' }}>
+      <Markdown text={text} streaming={index >= streaming.value} />
     </article>
   ));
 

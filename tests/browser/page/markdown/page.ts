@@ -1,5 +1,6 @@
 // What the Markdown tests share: the page with the component.
 
+import { rmSync } from 'node:fs';
 import type { Page } from '@playwright/test';
 import { policy } from '../../../../web/app/src/privacy/policy';
 import { listening } from '../../fixtures';
@@ -18,9 +19,11 @@ export const test = base.extend<{ texts: Page }, WorkerFixtures>({
   address: [
     async ({}, use) => {
       const headers = { 'Content-Security-Policy': policy('chat') };
-      const { url, close } = await listening([['/', await builtMarkdown()]], headers);
+      const folder = await builtMarkdown();
+      const { url, close } = await listening([['/', folder]], headers);
       await use(url);
       close();
+      rmSync(folder, { recursive: true });
     },
     { scope: 'worker' },
   ],

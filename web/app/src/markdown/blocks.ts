@@ -64,9 +64,10 @@ export class Blocks {
   /** The blocks of a text, which may be a longer one than before. */
   of(source: string, streaming: boolean): Block[] {
     const text = source.replace(/\r\n?/g, '\n');
-    if (!text.startsWith(this.past)) this.forget();
+    if (this.past === '' || !text.startsWith(this.past)) this.forget();
     const { tokens, links } = lex(text.slice(this.past.length), this.links, streaming);
     const count = streaming ? this.settle(tokens, text, links) : 0;
+    if (!streaming) this.define(tokens, links);
     this.append(tokens.slice(count), streaming);
     return [...this.settled, ...this.tail];
   }
