@@ -21,6 +21,14 @@ const metaPolicy: Plugin = {
   },
 };
 
+/** Of KaTeX's fonts only those that every browser with WebGPU reads. */
+export const woff2Only: Plugin = {
+  name: 'woff2-only',
+  enforce: 'pre',
+  transform: (code, id) =>
+    id.endsWith('katex.min.css') ? code.replace(/,url\([^)]*\) format\("(?:woff|truetype)"\)/g, '') : undefined,
+};
+
 // The app uses the package as any other app would.
 export default defineConfig({
   root: path('.'),
@@ -28,7 +36,7 @@ export default defineConfig({
   resolve: { alias: { minke: path('../../dist/index.js') } },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   worker: { format: 'es' },
-  plugins: [metaPolicy],
+  plugins: [metaPolicy, woff2Only],
   build: {
     target: 'es2022',
     outDir: path('../../site'),
