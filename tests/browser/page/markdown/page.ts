@@ -2,7 +2,7 @@
 
 import { rmSync } from 'node:fs';
 import type { Page } from '@playwright/test';
-import { policy } from '../../../../web/app/src/privacy/policy';
+import { contentPolicy, reachOf } from '../../../../web/app/src/privacy/policy';
 import { listening } from '../../fixtures';
 import { test as base } from '../page';
 import { builtMarkdown } from './build';
@@ -18,7 +18,7 @@ interface WorkerFixtures {
 export const test = base.extend<{ texts: Page }, WorkerFixtures>({
   address: [
     async ({}, use) => {
-      const headers = { 'Content-Security-Policy': policy('chat') };
+      const headers = { 'Content-Security-Policy': contentPolicy(reachOf('chat')) };
       const folder = await builtMarkdown();
       const { url, close } = await listening([['/', folder]], headers);
       await use(url);

@@ -3,7 +3,7 @@
 import { signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { useLayoutEffect } from 'preact/hooks';
-import { toggleSidebar } from '../frame/frame';
+import { toggleSidebar } from '../frame/side';
 import { hrefOf, type Route } from '../route';
 import { addressOf, scope } from '../scope';
 import { listen, shortcut } from './shortcuts';
