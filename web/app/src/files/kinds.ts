@@ -51,7 +51,7 @@ const REFUSED = {
   picture: 'png jpg jpeg gif webp avif bmp ico tif tiff heic heif psd',
   sound: 'mp3 wav ogg oga opus flac m4a aac mid midi',
   video: 'mp4 m4v mov avi mkv webm mpg mpeg wmv',
-  office: 'doc docx odt rtf pages epub ppt pptx odp key',
+  office: 'doc docx odt rtf pages epub ppt pptx odp',
   sheet: 'xls xlsx xlsb ods numbers',
   archive: 'zip gz tgz bz2 xz zst 7z rar tar jar',
 } as const;
