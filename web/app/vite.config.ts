@@ -30,6 +30,14 @@ const metaPolicy: Plugin = {
   },
 };
 
+/** Of KaTeX's fonts only those that every browser with WebGPU reads. */
+export const woff2Only: Plugin = {
+  name: 'woff2-only',
+  enforce: 'pre',
+  transform: (code, id) =>
+    id.endsWith('katex.min.css') ? code.replace(/,url\([^)]*\) format\("(?:woff|truetype)"\)/g, '') : undefined,
+};
+
 const integrityOf = (file: string) => `sha256-${createHash('sha256').update(readFileSync(file)).digest('base64')}`;
 
 /** The service worker, with the name and hash of every file of the app in it. */
@@ -42,7 +50,7 @@ const serviceWorker = VitePWA({
   injectManifest: {
     rollupFormat: 'iife',
     globPatterns: ['**/*'],
-    globIgnores: ['docs/**', '**/*.gguf', '**/*.{woff,ttf}', 'sw.js'], // fonts: woff2 is enough
+    globIgnores: ['docs/**', '**/*.gguf', 'sw.js'],
     maximumFileSizeToCacheInBytes: 64e6,
     manifestTransforms: [
       (entries) => ({
@@ -64,12 +72,13 @@ export default defineConfig({
   resolve: { alias: { minke: path('../../dist/index.js') } },
   oxc: { jsx: { runtime: 'automatic', importSource: 'preact' } },
   worker: { format: 'es' },
-  plugins: [metaPolicy, serviceWorker],
+  plugins: [metaPolicy, woff2Only, serviceWorker],
   build: {
     target: 'es2022',
     outDir,
     emptyOutDir: true,
     assetsInlineLimit: 0,
+    chunkSizeWarningLimit: 600, // kB; pdf.js has so many, and is loaded when there is a PDF
     rolldownOptions: { input: DOCUMENTS },
   },
 });

@@ -13,13 +13,17 @@ const script = readFileSync(join(root, 'tests/browser/page/fake-engine.js'), 'ut
 /** What the fake engine lets tests change: see fake-engine.js. */
 export interface Fake {
   loadStep: number;
+  holdAt: number | undefined;
   step: number;
   reply: (request: { messages: { role: string; content: string }[] }) => object[];
   unfinished: { id: string; created: number; deltas: object[] }[];
   nCtx: number;
   requests: Record<string, unknown>[];
-  failure: { code: string; message: string } | undefined;
+  failure: { code: string; message: string; of?: string } | undefined;
   plan: object;
+  says: object;
+  loads: unknown[];
+  downloads: { source: unknown; options: Record<string, unknown> }[];
   kept: object[];
   model(url?: string, bytes?: number): object;
 }

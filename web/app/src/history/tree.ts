@@ -36,3 +36,13 @@ export function newestLeaf(messages: ReadonlyMap<string, Message>, from: Message
     at = next;
   }
 }
+
+/** All that follows a message, along every branch. */
+export function allBelow(messages: ReadonlyMap<string, Message>, from: Message): Message[] {
+  const below = new Set([from.id]);
+  for (let size = 0; size !== below.size;) {
+    size = below.size;
+    for (const { id, parent } of messages.values()) if (parent !== null && below.has(parent)) below.add(id);
+  }
+  return [...messages.values()].filter(({ id }) => id !== from.id && below.has(id));
+}

@@ -19,6 +19,8 @@ export interface Conversation {
   settings: Partial<Settings>;
   /** The last message of the path that is shown; null: there are none. */
   leaf: string | null;
+  /** When it was deleted, while that can be undone. Such conversations are not among `conversations`. */
+  deleted?: number;
 }
 
 interface Said {
@@ -50,16 +52,18 @@ export interface Answer extends Said {
   content: string;
   reasoning: string;
   /**
-   * `running` is what a page leaves that ends in the middle: another goes on with it. `length`: the most tokens were reached;
-   * `stopped`: by the person.
+   * `waiting`: for a model; `running`: being written. Both are what a page leaves that ends in the middle: another goes on
+   * with it. `length`: the most tokens were reached; `stopped`: by the person, or cut off for good.
    */
   state: 'waiting' | 'running' | 'done' | 'length' | 'stopped' | 'failed';
   /** What failed, in words. */
   error?: string;
   /** The engine's name of the reply, to resume it by. */
   completion?: string;
-  /** Seconds of thinking, once it is over. */
+  /** Seconds of thinking; so far, as long as there is no content. */
   thoughtFor?: number;
+  /** What ended the thinking, if not the model itself. */
+  thinkingEnded?: 'budget' | 'answer_now' | 'repetition';
   facts: Facts;
 }
 
@@ -78,3 +82,7 @@ export interface Facts {
 }
 
 export type Message = Question | Answer;
+
+/** Whether a reply is still being made, here or in another tab. */
+export const isUnfinished = (message: Message): boolean =>
+  message.role === 'assistant' && (message.state === 'waiting' || message.state === 'running');

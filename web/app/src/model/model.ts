@@ -11,12 +11,12 @@ import {
   type LoadProgress,
   type ModelSource,
 } from 'minke';
-import { loadSettings } from '../settings/settings';
+import { loadedWith, loadSettings } from '../settings/settings';
 import { nameOf } from './names';
 
-/** What answers, and its name for people. */
+/** What answers, and its name for people. `thinks`: whether it can think before it answers. */
 export type Answerer =
-  | { where: 'device'; id: string | null; name: string; engine: Engine }
+  | { where: 'device'; id: string | null; name: string; engine: Engine; thinks: boolean }
   | { where: 'server'; address: string; name: string; engine: ChatEngine };
 
 export const answerer = signal<Answerer | undefined>(undefined);
@@ -33,40 +33,87 @@ export const loadError = signal<string | undefined>(undefined);
 /** What this browser keeps; undefined: not looked at yet. */
 export const kept = signal<readonly KeptModel[] | undefined>(undefined);
 
+/** Whether models can run here at all. */
+export const hasGpu = Boolean(navigator.gpu as GPU | undefined);
+
 export async function lookAtKept(): Promise<void> {
   kept.value = await listModels().catch(() => []); // the app is of use without
 }
 
+/** What was last asked for. */
+let wanted: { name: string; model: ModelSource } | undefined;
+
 /** Loads a model in place of what answered before: a kept one by its id, or a file that is not kept. */
 export async function load(name: string, model: ModelSource): Promise<void> {
+  loading.value?.cancel();
+  wanted = { name, model };
   const controller = new AbortController();
   const cancel = () => controller.abort();
   loadError.value = undefined;
   loading.value = { name, progress: undefined, cancel };
   try {
     await unload();
-    const { nCtx, kv } = loadSettings.value;
-    const engine = await createEngine({
-      model,
-      signal: controller.signal,
-      onProgress: (progress) => {
-        loading.value = { name, progress, cancel };
-      },
-      ...(nCtx !== null && { nCtx }),
-      ...(kv !== null && { kv }),
+    loadedWith.value = loadSettings.value;
+    const engine = await start(model, controller.signal, (progress) => {
+      loading.value = { name, progress, cancel };
     });
-    answerer.value = { where: 'device', id: engine.info.model.kept, name, engine };
+    const thinks = await canThink(engine);
+    const id = engine.info.model.kept;
+    answerer.value = { where: 'device', id, name, engine, thinks };
+    if (id !== null) remember(id);
   } catch (error) {
     if (!(error instanceof EngineAbortError)) loadError.value = error instanceof Error ? error.message : String(error);
   } finally {
-    loading.value = undefined;
+    if (loading.value?.cancel === cancel) loading.value = undefined;
   }
 }
 
+function start(model: ModelSource, signal: AbortSignal, onProgress: (progress: LoadProgress) => void): Promise<Engine> {
+  const { nCtx, kv } = loadSettings.value;
+  return createEngine({ model, signal, onProgress, ...(nCtx !== null && { nCtx }), ...(kv !== null && { kv }) });
+}
+
+/** A model that thinks has a token that ends it. */
+const canThink = async (engine: Engine): Promise<boolean> =>
+  (await engine.tokenize('</think>', { special: true })).length === 1;
+
 export const loadKept = ({ id, url }: KeptModel): Promise<void> => load(nameOf(url), { id });
+
+/** Loads what was last asked for once more: after an error, or with other settings. */
+export async function loadAgain(): Promise<void> {
+  if (wanted) await load(wanted.name, wanted.model);
+}
+
+/** Loads the kept model that was used last, or the only one. */
+export async function loadLast(): Promise<void> {
+  await lookAtKept();
+  if (!hasGpu || answerer.value || loading.value) return;
+  const whole = kept.value?.filter(({ complete }) => complete) ?? [];
+  const model = whole.find(({ id }) => id === remembered()) ?? (whole.length === 1 ? whole[0] : undefined);
+  if (model) await loadKept(model);
+}
 
 /** Frees what answers. */
 export async function unload(): Promise<void> {
-  await answerer.value?.engine.dispose();
+  const before = answerer.value;
   answerer.value = undefined;
+  await before?.engine.dispose();
+}
+
+const KEY = 'minke.model';
+
+function remember(id: string): void {
+  try {
+    localStorage.setItem(KEY, id);
+  } catch {
+    // the next visit asks
+  }
+}
+
+function remembered(): string | null {
+  try {
+    return localStorage.getItem(KEY);
+  } catch {
+    return null;
+  }
 }

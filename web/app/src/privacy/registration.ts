@@ -3,7 +3,7 @@
 
 import { signal } from '@preact/signals';
 import { loading } from '../model/model';
-import { say } from '../parts/toast';
+import { offer, say } from '../parts/toast';
 import { home } from '../scope';
 import { t } from '../text/text';
 import { ownScript } from './trusted';
@@ -52,7 +52,7 @@ function tellOfUpdates(registration: ServiceWorkerRegistration): void {
   const tell = () => {
     if (!registration.waiting || !controlled) return;
     waiting.value = registration.waiting;
-    say(t('privacy.update'), () => void update(), t('privacy.reload'));
+    offer(t('privacy.update'), t('privacy.reload'), () => void update());
   };
   registration.addEventListener('updatefound', () => registration.installing?.addEventListener('statechange', tell));
   tell();

@@ -1,0 +1,21 @@
+// What screen readers are told of answers: that they are there, not each word of them.
+
+import { signal } from '@preact/signals';
+import type { Answer } from '../history/types';
+import { language, t } from '../text/text';
+
+/** The end of the last answer. */
+export const announced = signal('');
+
+export function tellEnd({ state, content }: Answer): void {
+  if (state === 'failed')
+    announced.value = ''; // the error is an alert itself
+  else if (state === 'stopped') announced.value = t('chat.stopped');
+  else announced.value = t('chat.ready', { count: wordsIn(content) });
+}
+
+/** Also in languages that are written without spaces. */
+function wordsIn(text: string): number {
+  const segments = new Intl.Segmenter(language.value, { granularity: 'word' }).segment(text);
+  return [...segments].filter(({ isWordLike }) => isWordLike).length;
+}

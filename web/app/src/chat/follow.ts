@@ -1,0 +1,44 @@
+// Scrolling: what comes is followed only while the reader is at the end.
+
+import { signal } from '@preact/signals';
+import type { RefObject } from 'preact';
+import { useLayoutEffect } from 'preact/hooks';
+
+/** Whether the end is followed. */
+export const following = signal(true);
+
+/** Pixels from the end that still are the end. */
+const NEAR = 8;
+
+let box: Element | null = null;
+
+export function toEnd(): void {
+  following.value = true;
+  if (box) box.scrollTop = box.scrollHeight;
+}
+
+/** Follows the end of what is in `column`, which scrolls in <main>. */
+export function useFollow(column: RefObject<HTMLElement | null>): void {
+  useLayoutEffect(() => {
+    box = column.current?.closest('main') ?? null;
+    if (!box || !column.current) return;
+    const main = box;
+    let last = 0;
+    const watch = () => {
+      const { scrollTop, scrollHeight, clientHeight } = main;
+      const isNear = scrollHeight - clientHeight - scrollTop <= NEAR;
+      if (isNear) following.value = true;
+      else if (scrollTop < last - 1) following.value = false; // only the reader goes up
+      last = scrollTop;
+    };
+    const observer = new ResizeObserver(() => following.peek() && toEnd());
+    observer.observe(column.current);
+    observer.observe(main);
+    main.addEventListener('scroll', watch, { passive: true });
+    toEnd();
+    return () => {
+      observer.disconnect();
+      main.removeEventListener('scroll', watch);
+    };
+  }, []);
+}
