@@ -213,6 +213,30 @@ test('what is not of the app goes to the network as it is', async ({ page, serve
   expect(server.ranges).toEqual(['models/small.gguf bytes=2-5']);
 });
 
+test('what is not of the app gives the chat no frame and no worker, which would have no policy', async ({
+  page,
+  server,
+}) => {
+  await page.addInitScript(keepPolicy);
+  await visit(page, server.url);
+  const got = await page.evaluate(async () => {
+    const framed = (src: string) => {
+      const frame = Object.assign(document.createElement('iframe'), { src, hidden: true });
+      document.body.append(frame);
+      return new Promise(
+        (resolve) => (frame.onload = () => resolve(frame.contentDocument?.URL.split('/').at(-1) ?? null)),
+      );
+    };
+    const { trusting } = globalThis as unknown as Trusting;
+    const worker = new Worker(trusting.createScriptURL('missing.js'));
+    const started = new Promise((resolve) => (worker.onerror = () => resolve(false)));
+    return [await framed('probe.html'), await framed('missing.html'), await started];
+  });
+  expect(got).toEqual(['probe.html', null, false]);
+  expect(server.asked).not.toContain('missing.html');
+  expect(server.asked).not.toContain('missing.js');
+});
+
 test.describe('without a service worker', () => {
   test.use({ serviceWorkers: 'block' });
   test('the badge claims nothing', async ({ page, server }) => {
