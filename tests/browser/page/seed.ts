@@ -17,6 +17,7 @@ export const daysAgo = (days: number): number =>
 export async function seed(page: Page, seeds: Seed[]): Promise<void> {
   await page.evaluate(put, seeds.map(whole));
   await page.reload();
+  await page.locator('#sidebar').waitFor({ state: 'attached' });
 }
 
 function whole({ turns = [], ...given }: Seed): { conversation: Conversation; messages: Message[] } {

@@ -17,11 +17,12 @@ const drop = (id: number) => {
   toasts.value = toasts.value.filter((toast) => toast.id !== id);
 };
 
-/** Says it for some seconds, and calls `over` after them, whether it was undone or not. */
+/** Says it for some seconds, and calls `over` after them, unless it was undone. */
 export function say(text: string, undo?: () => void, over?: () => void): void {
   const id = ++count;
   toasts.value = [...toasts.value, { id, text, ...(undo && { undo }) }];
   setTimeout(() => {
+    if (!toasts.value.some((toast) => toast.id === id)) return;
     drop(id);
     over?.();
   }, SECONDS * 1000);
