@@ -50,6 +50,7 @@ test('formulas, and what is none', async ({ texts: page }) => {
     ['a $x$ and $y+1$.', ['x', 'y+1']],
     ['- a\n  \\[ x \\]', ['x']],
     ['**\\boxed{\\frac{1}{2}}**', ['\\boxed{\\frac{1}{2}}']],
+    ['|a|b|\n|-|-|\n|\\(|x|\\)|$|y|$|', ['|x|', '|y|']],
     ['$5 and $10', []],
     ['from $5, or 4 pounds and 3$ more', []],
     ['US$5 and C$6', []],
