@@ -125,6 +125,7 @@ test('half-typed marks show as what they become', async ({ texts: page }) => {
   const cases: [string, string][] = [
     ['a **b', 'p(strong)'],
     ['a **', 'p'],
+    ['a **b \\( x_1', 'p(strong(span))'],
     ['a `b', 'p(code)'],
     ['a\n-', 'p'],
     ['- a\n-', 'ul(li)'],

@@ -42,7 +42,7 @@ function mendTable(lines: string[]): string[] | undefined {
 function closers(paragraph: string): string {
   if (paragraph.length > LONGEST_PARAGRAPH) return '';
   const open: string[] = [];
-  const marks = /\\[\s\S]|\\\([\s\S]*?\\\)|\$\$?[^$]*\$\$?|(`+)|(\*\*|\*|~~)/g;
+  const marks = /\\\([\s\S]*?(?:\\\)|$)|\\\[[\s\S]*?(?:\\\]|$)|\\[\s\S]|\$\$?[^$]*\$\$?|(`+)|(\*\*|\*|~~)/g;
   for (let match = marks.exec(paragraph); match; match = marks.exec(paragraph)) {
     const [, ticks, mark = ''] = match;
     if (ticks) {
