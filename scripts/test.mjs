@@ -7,6 +7,7 @@ import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { build, buildGolden, generated, golden } from './build.mjs';
 import { checkPackage } from './package.mjs';
+import { checkSite } from './site.mjs';
 import {
   Stop,
   command,
@@ -135,6 +136,7 @@ async function test({ full }) {
   const [native] = await Promise.all([nativePhases(), built]);
   if (full) await phase('fuzz targets, a minute each', fuzz);
   await phase('package', checkPackage);
+  checkSite();
   await phase('format, lint, types', () => checkStyle({ wasm: full }));
   const browser = [
     await phase('browser tests, two at a time', () => browserTests('together')),

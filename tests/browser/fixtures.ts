@@ -111,7 +111,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
     async ({}, use) => {
       const { url, close } = await listening([
         ['/wasm/', golden],
-        ['/', join(root, 'site')],
+        ['/', join(root, 'tests/browser/golden')],
       ]);
       await use(url);
       close();

@@ -10,6 +10,8 @@
   const fake = {
     /** What loads wait for, in milliseconds a step of the ten that are told. */
     loadStep: 10,
+    /** The step at which loads stay while this is set. */
+    holdAt: undefined,
     /** Milliseconds between deltas. */
     step: 10,
     /**
@@ -30,9 +32,14 @@
     nCtx: 4096,
     /** Every request, as it came. */
     requests: [],
-    /** An error of each load and call, as { code, message }, while it is set. */
+    /** An error of each load and call, as { code, message }, while it is set; with `of`, only of calls of this name. */
     failure: undefined,
     plan: { verdict: 'fits', reason: 'it needs 1.6 of 8 GB' },
+    /** What is told of a download beside its bytes, such as { phase: 'offline' }. */
+    says: {},
+    /** Every load, and every download's call, as it came. */
+    loads: [],
+    downloads: [],
     get kept() {
       return JSON.parse(localStorage.getItem('fake-kept') ?? '[]');
     },
@@ -137,8 +144,10 @@
     }
 
     async #begin({ type, source, call }) {
-      if (fake.failure) return this.#say({ type: 'error', id: 0, error: fake.failure });
+      const { of = call?.name ?? type, ...failure } = fake.failure ?? {};
+      if (fake.failure && of === (call?.name ?? type)) return this.#say({ type: 'error', id: 0, error: failure });
       if (type === 'load') {
+        fake.loads.push(source);
         const id = source.id ?? null;
         const known = fake.kept.some((model) => model.id === id);
         await this.#progress(known ? 'store' : 'file', 1.12e9);
@@ -146,7 +155,7 @@
       }
       const result = await this.#call(call);
       if (result instanceof Error)
-        return this.#say({ type: 'error', id: 0, error: { code: 'not_kept', message: result.message } });
+        return this.#say({ type: 'error', id: 0, error: { code: 'unsupported', message: result.message } });
       this.#say({ type: 'result', result });
     }
 
@@ -166,39 +175,55 @@
       }
     }
 
+    /** As of a Qwen2 model: 7,168 keys and as many values of each position, and no keys of 8 bits. */
     #plan({ options }) {
       const nCtx = options.nCtx ?? 8192;
+      const { kv = { keys: 'f32', values: 'f16' } } = options;
+      const { keys, values } = typeof kv === 'string' ? { keys: kv, values: kv } : kv;
+      if (keys === 'q8_0') return new Error('kv: q8_0 keys are not supported');
+      const bytes = { f32: 4, f16: 2, q8_0: 1.125 };
+      const kv_cache = nCtx * 7168 * (bytes[keys] + bytes[values]);
       const memory = {
         n_ctx: nCtx,
         weights: 1.12e9,
-        kv: { keys: 'f32', values: 'f16' },
-        kv_cache: nCtx * 43_008,
+        kv: { keys, values },
+        kv_cache,
         activations: 5e7,
-        total: 1.17e9 + nCtx * 43_008,
+        total: 1.17e9 + kv_cache,
       };
       const model = { name: 'Fake', architecture: 'qwen2', nCtxTrain: 131072, bytes: 1.12e9 };
-      return { ...fake.plan, largestCtx: 131072, memory, model, device, kept: 0, free: 2e10 };
+      return { largestCtx: 131072, memory, model, device, kept: 0, free: 2e10, ...fake.plan };
     }
 
-    async #download({ source }) {
-      const given = typeof source === 'string' ? source : (source.parts?.[0].url ?? source.id ?? source[0]?.name);
+    async #download(call) {
+      fake.downloads.push(call);
+      const { source } = call;
+      const given =
+        typeof source === 'string' ? source : (source.parts?.[0].url ?? source.id ?? `file:${source[0]?.name}`);
       const before = fake.kept.find(({ id, url }) => id === given || url === given);
-      const model = { ...(before ?? fake.model(given)), verifiedOn: Date.now() };
-      await this.#progress(before ? 'store' : 'network', model.bytes);
+      const model = before ?? fake.model(given);
+      const keep = (change) => {
+        fake.kept = [...fake.kept.filter(({ id }) => id !== model.id), { ...model, ...change }];
+      };
+      const note = (loaded) => !before?.complete && keep({ keptBytes: loaded, complete: false, verifiedOn: null });
+      const from = before?.complete ? 'store' : given.startsWith('file:') ? 'file' : 'network';
+      await this.#progress(from, model.bytes, before?.complete ? 0 : (before?.keptBytes ?? 0), note);
       if (this.#ended) return undefined;
-      fake.kept = [...fake.kept.filter(({ id }) => id !== model.id), model];
-      return model;
+      keep({ keptBytes: model.bytes, complete: true, verifiedOn: Date.now() });
+      return fake.kept.at(-1);
     }
 
-    /** Ten steps of a load, and what comes after the bytes. */
-    async #progress(source, total) {
+    /** Ten steps of a load from `first` bytes on, and what comes after the bytes. */
+    async #progress(source, total, first = 0, note = () => {}) {
       for (let step = 0; step <= 10 && !this.#ended;) {
         await pause(fake.loadStep);
-        const loaded = (total * step) / 10;
+        const loaded = first + ((total - first) * step) / 10;
+        note(loaded);
         const seconds = { bytesPerSecond: total / 10, secondsLeft: 10 - step };
         const phase = this.#paused ? 'paused' : 'download';
-        this.#say({ type: 'progress', progress: { phase, loaded, total, ...seconds, retries: 0, source, room: null } });
-        if (!this.#paused) step++;
+        const told = { phase, loaded, total, ...seconds, retries: 0, source, room: null, ...fake.says };
+        this.#say({ type: 'progress', progress: told });
+        if (!this.#paused && !fake.says.phase && step !== fake.holdAt) step++;
       }
       this.#say({ type: 'progress', progress: { phase: 'prepare', loaded: total, total } });
       await pause(fake.loadStep);

@@ -2,6 +2,7 @@
 
 import { ChatScreen } from './chat/screen';
 import { Frame } from './frame/frame';
+import { Keyboard } from './keys/keyboard';
 import { ModelsScreen } from './models/screen';
 import { Toasts } from './parts/toast';
 import { PrivacyScreen } from './privacy/screen';
@@ -16,6 +17,7 @@ export function App() {
     <>
       {scope === 'models' ? <ModelsScreen /> : <Frame>{screen()}</Frame>}
       <Toasts />
+      <Keyboard />
     </>
   );
 }

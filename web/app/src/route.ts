@@ -7,22 +7,25 @@ addEventListener('hashchange', () => {
   hash.value = location.hash;
 });
 
-/** A screen, and which conversation for `chat` (none: a new one). */
+/** A screen, and which conversation for `chat` (none: a new one), and which message of it is looked for. */
 export interface Route {
   screen: 'chat' | 'settings' | 'privacy';
   conversation?: string;
+  message?: string;
 }
 
 export const route = computed<Route>(() => {
-  const [, screen, id] = /^#\/(\w+)(?:\/([\w-]+))?/.exec(hash.value) ?? [];
+  const [, screen, conversation, message] = /^#\/(\w+)(?:\/([\w-]+))?(?:\/([\w-]+))?/.exec(hash.value) ?? [];
   if (screen === 'settings' || screen === 'privacy') return { screen };
-  return { screen: 'chat', ...(screen === 'c' && id && { conversation: id }) };
+  if (screen !== 'c' || !conversation) return { screen: 'chat' };
+  return { screen: 'chat', conversation, ...(message && { message }) };
 });
 
 /** The part of the address that stands for it, for links. */
-export function hrefOf({ screen, conversation }: Route): string {
+export function hrefOf({ screen, conversation, message }: Route): string {
   if (screen !== 'chat') return `#/${screen}`;
-  return conversation ? `#/c/${conversation}` : '#/';
+  if (!conversation) return '#/';
+  return message ? `#/c/${conversation}/${message}` : `#/c/${conversation}`;
 }
 
 export function go(to: Route): void {

@@ -1,46 +1,72 @@
 // What is around every screen where one can chat: the conversations at the side, the model and the privacy badge at the top.
 
-import { signal } from '@preact/signals';
-import { Menu as MenuIcon } from 'lucide';
+import { PanelLeft } from 'lucide';
 import type { ComponentChildren } from 'preact';
+import { useEffect, useRef } from 'preact/hooks';
+import { OpenedDialog, openSearch } from '../history/dialogs';
 import { ModelMenu } from '../model/menu';
 import { IconButton } from '../parts/button';
 import { PrivacyBadge } from '../privacy/badge';
 import { ServerBanner } from '../server/banner';
 import { t } from '../text/text';
+import './frame.css';
+import { closeOver, side, toggleSidebar } from './side';
 import { Sidebar } from './sidebar';
-
-/** Whether the side is shown: on wide screens it is unless put away, on narrow ones it lies over the screen when called. */
-export const wideSidebar = signal(true);
-export const narrowSidebar = signal(false);
-
-export const toggleSidebar = (): void => {
-  const which = matchMedia('(width < 50rem)').matches ? narrowSidebar : wideSidebar;
-  which.value = !which.value;
-};
+import { TroubleNote } from './trouble';
 
 export function Frame({ children }: { children: ComponentChildren }) {
-  const classes = ['frame', wideSidebar.value ? 'with-sidebar' : '', narrowSidebar.value ? 'sidebar-over' : ''];
+  const over = side.value === 'over';
+  useFocus(over);
+  useEffect(() => {
+    addEventListener('keydown', searchKey);
+    return () => removeEventListener('keydown', searchKey);
+  }, []);
   return (
-    <div class={classes.join(' ')}>
-      <a class="skip" href="#main" onClick={skip}>
+    <div class={`frame ${side.value ?? ''}`}>
+      <a class="skip" href="#main" onClick={skip} inert={over}>
         {t('frame.skip')}
       </a>
       <Sidebar />
-      {narrowSidebar.value && <div class="scrim" onClick={toggleSidebar} />}
-      <div class="page">
+      {over && <div class="scrim" onClick={closeOver} />}
+      <div class="page" inert={over}>
         <ServerBanner />
         <header class="top">
-          <IconButton icon={MenuIcon} label={t('frame.sidebar')} onClick={toggleSidebar} />
+          <IconButton
+            id="side"
+            icon={PanelLeft}
+            label={t('frame.sidebar')}
+            aria-expanded={side.value !== undefined}
+            aria-controls="sidebar"
+            onClick={toggleSidebar}
+          />
           <ModelMenu />
           <PrivacyBadge />
         </header>
+        <TroubleNote />
         <main id="main" tabIndex={-1}>
           {children}
         </main>
       </div>
+      <OpenedDialog />
     </div>
   );
+}
+
+/** The side that lies over the screen has the focus, and gives it back. */
+function useFocus(over: boolean): void {
+  const was = useRef(over);
+  useEffect(() => {
+    if (over) document.querySelector<HTMLElement>('#sidebar a')?.focus();
+    else if (was.current && document.activeElement?.matches('body, #sidebar *'))
+      document.getElementById('side')?.focus();
+    was.current = over;
+  }, [over]);
+}
+
+function searchKey(event: KeyboardEvent): void {
+  if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.key.toLowerCase() !== 'k') return;
+  event.preventDefault();
+  openSearch();
 }
 
 /** Not by the address, which is for routes. */

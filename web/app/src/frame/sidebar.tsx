@@ -1,37 +1,65 @@
-import { Cpu, Settings, SquarePen } from 'lucide';
-import { conversations } from '../history/conversations';
+import { ArrowDownUp, Cpu, Search, Settings, ShieldCheck, SquarePen, X } from 'lucide';
+import { openExchange, openSearch } from '../history/dialogs';
+import { ConversationList } from '../history/list';
+import { IconButton } from '../parts/button';
 import { Icon } from '../parts/icon';
-import { hrefOf } from '../route';
+import { hrefOf, route } from '../route';
 import { addressOf } from '../scope';
 import { t } from '../text/text';
+import { closeOver, side } from './side';
+
+const icon = new URL('icon.svg', addressOf('chat')).href;
+const isMac = /Mac|iPhone|iPad/.test(navigator.userAgent);
 
 export function Sidebar() {
+  const { screen, conversation } = route.value;
+  const current = (is: boolean) => (is ? 'page' : undefined);
   return (
-    <nav class="sidebar" aria-label={t('frame.conversations')}>
-      <a class="brand" href={hrefOf({ screen: 'chat' })}>
-        Minke
-      </a>
-      <a class="entry" href={hrefOf({ screen: 'chat' })}>
+    <nav id="sidebar" class="sidebar" aria-label={t('frame.conversations')} onClick={choose} onKeyDown={escape}>
+      <div class="brand">
+        <a href={hrefOf({ screen: 'chat' })}>
+          <img src={icon} alt="" width="28" height="28" />
+          Minke
+        </a>
+        {side.value === 'over' && <IconButton icon={X} label={t('close')} onClick={closeOver} />}
+      </div>
+      <a class="entry" href={hrefOf({ screen: 'chat' })} aria-current={current(screen === 'chat' && !conversation)}>
         <Icon of={SquarePen} />
         {t('frame.new')}
       </a>
-      <ul>
-        {[...conversations.value.values()].map(({ id, title }) => (
-          <li key={id}>
-            <a class="entry" href={hrefOf({ screen: 'chat', conversation: id })}>
-              {title}
-            </a>
-          </li>
-        ))}
-      </ul>
-      <a class="entry" href={addressOf('models')}>
-        <Icon of={Cpu} />
-        {t('frame.models')}
-      </a>
-      <a class="entry" href={hrefOf({ screen: 'settings' })}>
-        <Icon of={Settings} />
-        {t('frame.settings')}
-      </a>
+      <button type="button" class="entry" onClick={openSearch} aria-keyshortcuts="Control+K Meta+K">
+        <Icon of={Search} />
+        {t('frame.search')}
+        <kbd aria-hidden="true">{isMac ? '⌘K' : 'Ctrl K'}</kbd>
+      </button>
+      <ConversationList />
+      <div class="entries">
+        <a class="entry" href={addressOf('models')}>
+          <Icon of={Cpu} />
+          {t('frame.models')}
+        </a>
+        <a class="entry" href={hrefOf({ screen: 'settings' })} aria-current={current(screen === 'settings')}>
+          <Icon of={Settings} />
+          {t('frame.settings')}
+        </a>
+        <a class="entry" href={hrefOf({ screen: 'privacy' })} aria-current={current(screen === 'privacy')}>
+          <Icon of={ShieldCheck} />
+          {t('frame.privacy')}
+        </a>
+        <button type="button" class="entry" onClick={openExchange}>
+          <Icon of={ArrowDownUp} />
+          {t('history.exchange')}
+        </button>
+      </div>
     </nav>
   );
+}
+
+/** What is chosen is looked at, so the side goes out of the way. */
+function choose({ target }: MouseEvent): void {
+  if ((target as Element).closest('a, button.entry')) closeOver();
+}
+
+function escape({ key }: KeyboardEvent): void {
+  if (key === 'Escape') closeOver();
 }

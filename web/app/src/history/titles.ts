@@ -1,11 +1,75 @@
-// What conversations are called.
+// Titles of conversations: their first words, or what the model calls them (see title-by-model.ts for when).
 
-const MOST = 60;
+import type { ChatEngine, ChatMessage } from 'minke';
+import type { Message } from './types';
 
-/** The first words of a text. */
+const WORDS = 6;
+const CHARACTERS = 40;
+/** Of each message so much is shown to the model. */
+const SHOWN = 1500;
+
+/** The first words of a text, without Markdown's marks; empty if it has none. */
 export function titleFrom(text: string): string {
-  const line = text.trim().replace(/\s+/g, ' ');
-  if (line.length <= MOST) return line;
-  const cut = line.slice(0, MOST);
-  return `${cut.slice(0, Math.max(cut.lastIndexOf(' '), MOST / 2))}…`;
+  const plain = withoutMarks(text.slice(0, 1000));
+  let words = 0;
+  let title = '';
+  for (const { segment, isWordLike } of segmented(plain)) {
+    if (isWordLike && ++words > WORDS) break;
+    if (title.length + segment.length > CHARACTERS) break;
+    title += segment;
+  }
+  title = title.trim() || graphemes(plain).slice(0, CHARACTERS).join('');
+  const cut = title.length < plain.length;
+  return cut && title ? `${title.replace(/[\p{Ps}\p{Pi}\p{Pd}.,:;،、，\s]+$/u, '')}…` : title;
+}
+
+function withoutMarks(text: string): string {
+  return text
+    .replace(/^\s*(?:`{3,}|~{3,}).*$/gm, '') // fences
+    .replace(/^\s*(?:#{1,6}|>|[-*+]|\d+[.)])\s+/gm, '') // headings, quotes, lists
+    .replace(/!?\[([^\]]*)\]\([^)]*\)/g, '$1') // links
+    .replace(/(\*\*|__|~~|`)(.+?)\1/g, '$2')
+    .replace(/(?<!\w)([*_])(\S(?:.*?\S)?)\1(?!\w)/g, '$2')
+    .replace(/\s+/g, ' ')
+    .trim();
+}
+
+function segmented(text: string): Iterable<{ segment: string; isWordLike?: boolean }> {
+  if ('Segmenter' in Intl) return new Intl.Segmenter(undefined, { granularity: 'word' }).segment(text);
+  return text.split(/(\s+)/).map((segment) => ({ segment, isWordLike: /\S/.test(segment) }));
+}
+
+function graphemes(text: string): string[] {
+  if (!('Segmenter' in Intl)) return [...text];
+  return Array.from(new Intl.Segmenter().segment(text), ({ segment }) => segment);
+}
+
+/** What the model calls the conversation of these messages; empty if it does not say. */
+export async function titleOf(engine: ChatEngine, messages: readonly Message[], signal?: AbortSignal): Promise<string> {
+  const shown: ChatMessage[] = messages
+    .slice(0, 2)
+    .map(({ role, content }) => ({ role, content: content.slice(0, SHOWN) }));
+  const wish = 'Name this conversation in at most six words, in its own language. Write the name only.';
+  const { choices } = await engine.chat.completions.create({
+    messages: [...shown, { role: 'user', content: wish }],
+    thinking: { type: 'disabled' },
+    temperature: 0.2,
+    max_tokens: 32,
+    signal: signal ?? null,
+  });
+  return cleaned(choices[0]?.message.content ?? '');
+}
+
+/** A title as a model wrote it: its first line, without "Title:", quotes and marks. */
+function cleaned(text: string): string {
+  const line =
+    text
+      .replace(/<\/?think>/g, '')
+      .trim()
+      .split('\n')[0] ?? '';
+  const bare = withoutMarks(line)
+    .replace(/^(?:title|name)\s*[:：]\s*/i, '')
+    .replace(/^["'“”„«»‘’「」『』《》]+|["'“”„«»‘’「」『』《》.。]+$/gu, '')
+    .trim();
+  return titleFrom(bare);
 }

@@ -19,6 +19,8 @@ export interface Conversation {
   settings: Partial<Settings>;
   /** The last message of the path that is shown; null: there are none. */
   leaf: string | null;
+  /** When it was deleted, while that can be undone. Such conversations are not among `conversations`. */
+  deleted?: number;
 }
 
 interface Said {
@@ -80,3 +82,7 @@ export interface Facts {
 }
 
 export type Message = Question | Answer;
+
+/** Whether a reply is still being made, here or in another tab. */
+export const isUnfinished = (message: Message): boolean =>
+  message.role === 'assistant' && (message.state === 'waiting' || message.state === 'running');

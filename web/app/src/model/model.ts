@@ -11,7 +11,7 @@ import {
   type LoadProgress,
   type ModelSource,
 } from 'minke';
-import { loadSettings } from '../settings/settings';
+import { loadedWith, loadSettings } from '../settings/settings';
 import { nameOf } from './names';
 
 /** What answers, and its name for people. `thinks`: whether it can think before it answers. */
@@ -53,6 +53,7 @@ export async function load(name: string, model: ModelSource): Promise<void> {
   loading.value = { name, progress: undefined, cancel };
   try {
     await unload();
+    loadedWith.value = loadSettings.value;
     const engine = await start(model, controller.signal, (progress) => {
       loading.value = { name, progress, cancel };
     });

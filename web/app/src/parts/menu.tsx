@@ -1,6 +1,6 @@
 import type { IconNode } from 'lucide';
 import type { ComponentChildren } from 'preact';
-import { useId, useRef } from 'preact/hooks';
+import { useId, useRef, useState } from 'preact/hooks';
 import { Icon } from './icon';
 
 /** What a menu offers. */
@@ -13,7 +13,10 @@ export interface MenuItem {
   action: () => void;
 }
 
-/** A button that opens a menu, in the browser's top layer; arrow keys go through it, Escape closes it. */
+/**
+ * A button that opens a menu, in the browser's top layer; arrow keys go through it, Escape closes it. Its items are there only while
+ * it is open, for lists with a menu in each row.
+ */
 export function Menu({
   label,
   button,
@@ -28,6 +31,7 @@ export function Menu({
   const id = useId();
   const menu = useRef<HTMLDivElement>(null);
   const opener = useRef<HTMLButtonElement>(null);
+  const [open, setOpen] = useState(false);
   const choices = () => [...(menu.current?.querySelectorAll<HTMLElement>('[role^=menuitem]') ?? [])];
 
   const place = (event: ToggleEvent) => {
@@ -77,23 +81,25 @@ export function Menu({
         role="menu"
         class="menu"
         aria-label={label}
+        onBeforeToggle={(event) => setOpen(event.newState === 'open')}
         onToggle={place}
         onKeyDown={move}
       >
-        {items.map(({ label, icon, danger, checked, action }) => (
-          <button
-            key={label}
-            type="button"
-            role={checked === undefined ? 'menuitem' : 'menuitemradio'}
-            aria-checked={checked}
-            tabIndex={-1}
-            class={danger ? 'danger' : ''}
-            onClick={() => choose(action)}
-          >
-            {icon && <Icon of={icon} size={16} />}
-            <span>{label}</span>
-          </button>
-        ))}
+        {open &&
+          items.map(({ label, icon, danger, checked, action }) => (
+            <button
+              key={label}
+              type="button"
+              role={checked === undefined ? 'menuitem' : 'menuitemradio'}
+              aria-checked={checked}
+              tabIndex={-1}
+              class={danger ? 'danger' : ''}
+              onClick={() => choose(action)}
+            >
+              {icon && <Icon of={icon} size={16} />}
+              <span>{label}</span>
+            </button>
+          ))}
       </div>
     </>
   );

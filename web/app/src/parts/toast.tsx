@@ -1,4 +1,4 @@
-// Short notes at the edge: what was done, and a way to undo it. Screen readers are told.
+// Short notes at the edge: what was done, and a way to undo it or go on from it. Screen readers are told.
 
 import { signal } from '@preact/signals';
 import { t } from '../text/text';
@@ -6,7 +6,7 @@ import { t } from '../text/text';
 interface Toast {
   id: number;
   text: string;
-  undo?: () => void;
+  action?: { label: string; run: () => void };
 }
 
 const toasts = signal<readonly Toast[]>([]);
@@ -17,28 +17,37 @@ const drop = (id: number) => {
   toasts.value = toasts.value.filter((toast) => toast.id !== id);
 };
 
-/** Says it for some seconds. */
-export function say(text: string, undo?: () => void): void {
+function show(toast: Omit<Toast, 'id'>, over?: () => void): void {
   const id = ++count;
-  toasts.value = [...toasts.value, { id, text, ...(undo && { undo }) }];
-  setTimeout(() => drop(id), SECONDS * 1000);
+  toasts.value = [...toasts.value, { id, ...toast }];
+  setTimeout(() => {
+    drop(id);
+    over?.();
+  }, SECONDS * 1000);
 }
+
+/** Says it for some seconds, and calls `over` after them, whether it was undone or not. */
+export const say = (text: string, undo?: () => void, over?: () => void): void =>
+  show({ text, ...(undo && { action: { label: t('undo'), run: undo } }) }, over);
+
+/** Says it for some seconds, with something that can be done then. */
+export const offer = (text: string, label: string, run: () => void): void => show({ text, action: { label, run } });
 
 export function Toasts() {
   return (
     <div class="toasts" role="status">
-      {toasts.value.map(({ id, text, undo }) => (
+      {toasts.value.map(({ id, text, action }) => (
         <div key={id} class="toast">
           <span>{text}</span>
-          {undo && (
+          {action && (
             <button
               type="button"
               onClick={() => {
                 drop(id);
-                undo();
+                action.run();
               }}
             >
-              {t('undo')}
+              {action.label}
             </button>
           )}
         </div>

@@ -1,3 +1,3 @@
-export function ConnectScreen() {
-  return <p>ConnectScreen</p>;
-}
+import { lazy } from '../parts/lazy';
+
+export const ConnectScreen = lazy(async () => (await import('./connect')).Connect);

@@ -1,34 +1,34 @@
 // How the app looks, kept in localStorage because it is needed before anything is painted.
 
 import { effect, signal } from '@preact/signals';
-import type { Language } from '../text/text';
+import { type Language, LANGUAGES } from '../text/languages';
+import { type Checks, fieldsOf, oneOf, readStored, writeStored } from './stored';
+
+export const THEMES = ['system', 'light', 'dark'] as const;
+export const TEXT_SIZES = ['small', 'medium', 'large'] as const;
 
 export interface Appearance {
   /** Undefined: as the browser says. */
-  language?: Language;
-  theme: 'system' | 'light' | 'dark';
-  textSize: 'small' | 'medium' | 'large';
+  language?: Language | undefined;
+  theme: (typeof THEMES)[number];
+  textSize: (typeof TEXT_SIZES)[number];
 }
+
+const CHECKS: Checks<Appearance> = {
+  language: oneOf(...Object.keys(LANGUAGES)),
+  theme: oneOf(...THEMES),
+  textSize: oneOf(...TEXT_SIZES),
+};
+
+export const FIRST_APPEARANCE: Appearance = { language: undefined, theme: 'system', textSize: 'medium' };
 
 const KEY = 'minke.appearance';
 
-function read(): Partial<Appearance> {
-  try {
-    return JSON.parse(localStorage.getItem(KEY) ?? '{}') as Partial<Appearance>;
-  } catch {
-    return {}; // storage is forbidden, or what lies there is not ours
-  }
-}
-
-export const appearance = signal<Appearance>({ theme: 'system', textSize: 'medium', ...read() });
+export const appearance = signal<Appearance>({ ...FIRST_APPEARANCE, ...fieldsOf(readStored(KEY), CHECKS) });
 
 export function changeAppearance(change: Partial<Appearance>): void {
   appearance.value = { ...appearance.value, ...change };
-  try {
-    localStorage.setItem(KEY, JSON.stringify(appearance.value));
-  } catch {
-    // it holds for this visit
-  }
+  writeStored(KEY, appearance.value);
 }
 
 effect(() => {

@@ -1,3 +1,6 @@
-export function SettingsScreen() {
-  return <p>SettingsScreen</p>;
-}
+import { lazy } from '../parts/lazy';
+
+export const SettingsScreen = lazy(async () => (await import('./page')).SettingsPage);
+
+/** What a conversation has differently, in a dialog. */
+export const ConversationSettings = lazy(async () => (await import('./conversation')).ConversationDialog);

@@ -3,21 +3,13 @@
 import { computed, signal } from '@preact/signals';
 import { appearance } from '../settings/appearance';
 import type en from './en.json';
+import { type Language, LANGUAGES } from './languages';
 
 /** A text, or one for each of the language's plural categories of `count`. */
 type Text = string | Partial<Record<Intl.LDMLPluralRule, string>>;
 export type TextKey = keyof typeof en;
 
-/** The languages, each by its own name. */
-export const LANGUAGES = {
-  en: 'English',
-  hi: 'हिन्दी',
-  'zh-Hans': '简体中文',
-  ar: 'العربية',
-  es: 'Español',
-} as const;
-
-export type Language = keyof typeof LANGUAGES;
+export { LANGUAGES, type Language };
 
 const files = import.meta.glob<{ default: Record<TextKey, Text> }>('./*.json');
 const texts = signal<Partial<Record<TextKey, Text>>>({});

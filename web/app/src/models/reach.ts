@@ -1,0 +1,71 @@
+// What this document may reach: the hub and its own site, or any address where it was opened with ?any. A download that needs
+// more than is allowed is noted, and begun again by the document that is opened in place of this one.
+
+import { signal } from '@preact/signals';
+
+const HUB = /(^|\.)(huggingface\.co|hf\.co)$/;
+const PENDING = 'minke.pendingDownloads';
+const MIRROR = 'minke.mirror';
+
+/** What is to be downloaded after the document was opened anew. */
+export interface Pending {
+  url: string;
+  name: string;
+}
+
+/** Whether this document may reach any address. */
+export const reachesAny = new URLSearchParams(location.search).has('any');
+
+/** An address that stands in for the hub's; empty: none. */
+export const mirror = signal(readMirror());
+
+function readMirror(): string {
+  try {
+    return localStorage.getItem(MIRROR) ?? '';
+  } catch {
+    return '';
+  }
+}
+
+export function useMirror(address: string): void {
+  mirror.value = address;
+  try {
+    localStorage.setItem(MIRROR, address);
+  } catch {
+    // it holds for this visit
+  }
+}
+
+const isHub = (url: string) => HUB.test(new URL(url).hostname);
+
+/** The mirror for a model's address, if it is of the hub and there is one. */
+export const mirrorFor = (url: string): { mirror?: string } =>
+  mirror.value && isHub(url) ? { mirror: mirror.value } : {};
+
+/** Whether this document may not reach what a model comes from. */
+export function outOfReach(url: string): boolean {
+  if (reachesAny || !url.startsWith('http') || new URL(url).origin === location.origin) return false;
+  return !isHub(url) || mirror.value !== '';
+}
+
+/** Opens this document so that it may reach any address, to go on there with these. */
+export function reachAny(downloads: readonly Pending[]): void {
+  try {
+    sessionStorage.setItem(PENDING, JSON.stringify(downloads));
+  } catch {
+    // then they have to be asked for again
+  }
+  location.search = '?any';
+}
+
+/** What was to be downloaded when this document was opened in place of another. */
+export function takePending(): Pending[] {
+  if (!reachesAny) return [];
+  try {
+    const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? '[]') as Pending[];
+    sessionStorage.removeItem(PENDING);
+    return pending;
+  } catch {
+    return [];
+  }
+}

@@ -1,0 +1,22 @@
+// Parts of the app that are loaded when they are first shown.
+
+import { signal } from '@preact/signals';
+import type { ComponentType } from 'preact';
+import { useEffect } from 'preact/hooks';
+import { t } from '../text/text';
+
+/** A component that is fetched when it is first shown, and nothing until then. */
+export function lazy<Props extends object>(fetch: () => Promise<ComponentType<Props>>): ComponentType<Props> {
+  const loaded = signal<{ Part: ComponentType<Props> } | 'failed' | undefined>(undefined);
+  const load = async () => {
+    loaded.value = await fetch().then(
+      (Part) => ({ Part }),
+      () => 'failed' as const,
+    );
+  };
+  return function Lazy(props: Props) {
+    useEffect(() => void (loaded.value ?? load()), []);
+    if (loaded.value === 'failed') return <p class="note bad">{t('notLoaded')}</p>;
+    return loaded.value ? <loaded.value.Part {...props} /> : null;
+  };
+}
