@@ -9,10 +9,12 @@ import { allBelow, branchesAt, newestLeaf, pathTo } from '../history/tree';
 import type { Answer, AttachedFile, Conversation, Message, Question } from '../history/types';
 import { answerer } from '../model/model';
 import { say } from '../parts/toast';
+import { titles } from '../settings/settings';
 import { t } from '../text/text';
 import { tellEnd } from './announce';
 import { goOn } from './continue';
-import { current, keep, keepWithout, read, settle, treeOf } from './open';
+import { toMessage } from './follow';
+import { current, keep, keepWithout, path, read, settle, treeOf } from './open';
 import { ready, Reply } from './reply';
 import { ofDevice, promptRequest, sampling } from './request';
 
@@ -88,6 +90,7 @@ function withoutEnd(answer: Answer): Answer {
 /** Makes an answer, and keeps what it is in the end. Other tabs leave it alone meanwhile. */
 function begin(answer: Answer, work: (reply: Reply) => Promise<void>, before?: Promise<void>): void {
   const reply = new Reply(answer);
+  naming.abort();
   replies.value = new Map(replies.value).set(answer.conversation, reply);
   const make = async () => {
     await before;
@@ -105,11 +108,26 @@ const lockOf = (answer: string) => `minke-answer-${answer}`;
 function finish({ answer }: Reply): void {
   const conversation = conversations.value.get(answer.conversation);
   const isThere = treeOf(answer.conversation).value?.has(answer.id); // and was not deleted
-  if (conversation && isThere) void keep({ ...conversation, updated: Date.now() }, answer);
+  if (conversation && isThere) {
+    void keep({ ...conversation, updated: Date.now() }, answer);
+    if (answer.state === 'done') void nameConversation(answer);
+  }
   const left = new Map(replies.value);
   left.delete(answer.conversation);
   replies.value = left;
   if (answer.conversation === current.value?.id) tellEnd(answer);
+}
+
+/** Ends the naming of a conversation, which must not keep a question waiting. */
+let naming = new AbortController();
+
+/** After the first answer. */
+async function nameConversation(answer: Answer): Promise<void> {
+  const { path } = around(answer);
+  if (titles.value !== 'model' || path.length !== 2 || !answerer.value) return;
+  const { titleByModel } = await import('../history/title-by-model');
+  naming = new AbortController();
+  await titleByModel(answerer.value.engine, path, naming.signal).catch(() => {}); // it ended for a question
 }
 
 /** The conversation as it is now, and its messages up to the answer. */
@@ -153,6 +171,14 @@ export function show(message: Message): void {
   const conversation = conversations.value.get(message.conversation);
   const tree = treeOf(message.conversation).value;
   if (conversation && tree) void keep({ ...conversation, leaf: newestLeaf(tree, message).id });
+}
+
+/** Shows a message that was looked for, in whichever branch it is. */
+export function reveal(conversation: string, id: string): void {
+  const message = treeOf(conversation).value?.get(id);
+  if (!message) return;
+  if (!path.value.some((shown) => shown.id === id)) show(message);
+  toMessage(id);
 }
 
 /** Deletes a message and what follows it; it can be undone as long as the note is there. */

@@ -1,33 +1,44 @@
-import { ArrowUp, Square } from 'lucide';
+import { useSignal } from '@preact/signals';
+import { ArrowUp, SlidersHorizontal, Square } from 'lucide';
 import { type RefObject } from 'preact';
 import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
+import { attachments, mustWait, onPaste, takeFiles } from '../files/attachments';
+import { AttachButton, Attachments } from '../files/chips';
 import type { Conversation } from '../history/types';
+import { shortcut, useShortcut } from '../keys/shortcuts';
 import { answerer, hasGpu } from '../model/model';
 import { Button, IconButton } from '../parts/button';
+import { lazy } from '../parts/lazy';
 import { route } from '../route';
 import { scope } from '../scope';
 import { t } from '../text/text';
 import { answerNow, replies, send } from './actions';
+import { context } from './context';
 import { draftOf } from './draft';
 import { toEnd } from './follow';
 import { isEnter } from './keys';
 import { Meter } from './meter';
+import { changeCurrent } from './open';
 import type { Reply } from './reply';
 import { ThinkingMenu } from './thinking';
+
+const ConversationDialog = lazy(async () => (await import('../settings/conversation')).ConversationDialog);
 
 /** Where one writes. What is typed stays while an answer is made; then it can be sent. */
 export function Composer({ conversation }: { conversation: Conversation }) {
   const field = useRef<HTMLTextAreaElement>(null);
   const text = draftOf(route.value.conversation);
   const reply = replies.value.get(conversation.id);
-  const isEmpty = text.value.trim() === '';
-  const canSend = !reply && !isEmpty && (scope === 'server' || hasGpu);
+  const taken = context.value?.used ?? 0;
+  const isEmpty = text.value.trim() === '' && attachments.value.length === 0;
+  const canSend = !reply && !isEmpty && !mustWait(taken) && (scope === 'server' || hasGpu);
   useGrowth(field, text.value);
   useFocus(field, conversation.id);
+  useShortcut('write', () => field.current?.focus());
 
   const submit = () => {
     if (!canSend) return;
-    send(text.value.trim(), []);
+    send(text.value.trim(), takeFiles());
     text.value = '';
     toEnd();
   };
@@ -38,7 +49,7 @@ export function Composer({ conversation }: { conversation: Conversation }) {
   };
   return (
     <div class="composer">
-      {/* The files of the draft are listed here. */}
+      <Attachments taken={taken} />
       <textarea
         ref={field}
         class="growing"
@@ -52,10 +63,12 @@ export function Composer({ conversation }: { conversation: Conversation }) {
           text.value = currentTarget.value;
         }}
         onKeyDown={press}
+        onPaste={onPaste}
       />
       <div class="composer-bar">
-        {/* The button that adds files comes first. */}
+        <AttachButton />
         <ThinkingMenu conversation={conversation} />
+        <ConversationSettings conversation={conversation} />
         <span class="space" />
         <Meter />
         {reply ? (
@@ -68,7 +81,24 @@ export function Composer({ conversation }: { conversation: Conversation }) {
   );
 }
 
+function ConversationSettings({ conversation }: { conversation: Conversation }) {
+  const open = useSignal(false);
+  return (
+    <>
+      <IconButton icon={SlidersHorizontal} label={t('settings.conversation')} onClick={() => (open.value = true)} />
+      {open.value && (
+        <ConversationDialog
+          own={conversation.settings}
+          onChange={(settings) => void changeCurrent({ settings })}
+          onClose={() => (open.value = false)}
+        />
+      )}
+    </>
+  );
+}
+
 function Stop({ reply }: { reply: Reply }) {
+  useEffect(() => shortcut('stop', () => reply.stop()), [reply]);
   const canHurry = reply.phase.value === 'thinking' && reply.shown.value.completion !== undefined;
   return (
     <>

@@ -17,6 +17,14 @@ export function toEnd(): void {
   if (box) box.scrollTop = box.scrollHeight;
 }
 
+/** Brings a message to the top, once it is there. */
+export function toMessage(id: string): void {
+  requestAnimationFrame(() => {
+    following.value = false;
+    document.getElementById(`name-${id}`)?.closest('article')?.scrollIntoView();
+  });
+}
+
 /** Follows the end of what is in `column`, which scrolls in <main>. */
 export function useFollow(column: RefObject<HTMLElement | null>): void {
   useLayoutEffect(() => {

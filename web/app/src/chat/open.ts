@@ -1,7 +1,14 @@
 // The conversation that is open, and the messages of those that were opened in this visit.
 
-import { batch, computed, type Signal, signal } from '@preact/signals';
-import { conversations, messagesOf, newConversation, removeMessages, save } from '../history/conversations';
+import { batch, computed, effect, type Signal, signal } from '@preact/signals';
+import {
+  changedElsewhere,
+  conversations,
+  messagesOf,
+  newConversation,
+  removeMessages,
+  save,
+} from '../history/conversations';
 import { pathTo } from '../history/tree';
 import type { Conversation, Message } from '../history/types';
 import { replace, route } from '../route';
@@ -75,3 +82,15 @@ export function settle({ id }: Conversation): void {
     fresh.value = newConversation();
   });
 }
+
+// What other tabs change of conversations that were opened here.
+effect(() => {
+  const told = changedElsewhere.value;
+  const tree = told && trees.get(told.conversation.id);
+  const before = tree?.peek();
+  if (!told || !tree || !before) return;
+  tree.value =
+    told.type === 'saved'
+      ? new Map([...before, ...told.messages.map((message) => [message.id, message] as const)])
+      : new Map([...before].filter(([id]) => !told.messages.includes(id)));
+});

@@ -1,9 +1,9 @@
-import { Copy, FileText, Pencil, Trash2 } from 'lucide';
+import { Copy, Pencil, Trash2 } from 'lucide';
 import { useEffect, useRef, useState } from 'preact/hooks';
+import { FileChips } from '../files/chips';
 import { conversations } from '../history/conversations';
 import type { Question } from '../history/types';
 import { Button, IconButton } from '../parts/button';
-import { Icon } from '../parts/icon';
 import { t } from '../text/text';
 import { answerTo, edit, remove, replies } from './actions';
 import { Branches } from './branches';
@@ -23,16 +23,7 @@ export function QuestionView({ question, isLast }: { question: Question; isLast:
       <h2 id={`name-${question.id}`} class="hidden">
         {t('chat.you')}
       </h2>
-      {files.length > 0 && (
-        <ul class="question-files" aria-label={t('chat.files')}>
-          {files.map(({ name }) => (
-            <li key={name}>
-              <Icon of={FileText} size={16} />
-              <bdi>{name}</bdi>
-            </li>
-          ))}
-        </ul>
-      )}
+      <FileChips files={files} />
       {editing ? (
         <Edit question={question} onEnd={() => setEditing(false)} />
       ) : (

@@ -2,17 +2,20 @@
 
 import { ArrowDown } from 'lucide';
 import { useEffect, useRef } from 'preact/hooks';
+import { DropZone } from '../files/drop-zone';
 import type { Conversation } from '../history/types';
 import { loadLast } from '../model/model';
 import { Button } from '../parts/button';
-import { hrefOf } from '../route';
+import { useShortcut } from '../keys/shortcuts';
+import { hrefOf, route } from '../route';
 import { scope } from '../scope';
 import { t } from '../text/text';
-import { open } from './actions';
+import { open, reveal } from './actions';
 import { AnswerView } from './answer';
 import './chat.css';
 import { Composer } from './composer';
 import './composer.css';
+import { copy } from './copy';
 import { following, toEnd, useFollow } from './follow';
 import { ContextNote } from './meter';
 import { LoadError, LoadingLine } from './notes';
@@ -36,7 +39,13 @@ function Chat({ conversation }: { conversation: Conversation }) {
   const column = useRef<HTMLDivElement>(null);
   const { id, title, leaf } = conversation;
   useFollow(column);
+  const { message } = route.value;
   useEffect(() => void open(id), [id, leaf]);
+  useEffect(() => void (message && open(id).then(() => reveal(id, message))), [id, message]);
+  useShortcut('copy', () => {
+    const last = path.value.findLast(({ role }) => role === 'assistant');
+    if (last?.content) copy(last.content);
+  });
   return (
     <div class="chat" ref={column}>
       <h1 class="hidden">{title || t('frame.new')}</h1>
@@ -55,6 +64,7 @@ function Chat({ conversation }: { conversation: Conversation }) {
         <p class="caution soft">{t('chat.caution')}</p>
       </div>
       <Status conversation={conversation} />
+      <DropZone />
     </div>
   );
 }
