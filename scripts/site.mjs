@@ -36,14 +36,15 @@ export const weight = (files, end) =>
     .filter((file) => file.endsWith(end))
     .reduce((sum, file) => sum + gzipSync(readFileSync(file), { level: 9 }).length, 0);
 
-/** The largest of the files of texts, one of which every visit needs; named by their languages. */
+/** The largest of the languages' texts that every visit needs. */
 function texts() {
   const assets = join(site, 'assets');
-  const names = readdirSync(join(root, 'web/app/src/text')).flatMap((name) => /^(.+)\.json$/.exec(name)?.[1] ?? []);
-  const files = names.map((name) =>
-    readdirSync(assets).find((file) => file.startsWith(`${name}-`) && file.endsWith('.js')),
+  const files = readdirSync(assets).filter((name) => /^app-.*\.js$/.test(name));
+  const languages = readdirSync(join(root, 'web/app/src/text'), { withFileTypes: true }).filter((entry) =>
+    entry.isDirectory(),
   );
-  if (files.includes(undefined)) throw new Stop(`site/assets lacks the texts of a language: ${names.join(', ')}`);
+  if (files.length !== languages.length)
+    throw new Stop(`site/assets has texts in ${files.length} of ${languages.length} languages`);
   return files.map((file) => join(assets, file)).sort((a, b) => weight([b], '.js') - weight([a], '.js'))[0];
 }
 

@@ -1,5 +1,6 @@
 // `npm start`: builds what is not built yet, then serves the page until it is ended.
 
+import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -7,8 +8,11 @@ import { build } from './build.mjs';
 import { serve } from './serve.mjs';
 import { Stop, command, modelsFolder, root, smallModel } from './setup.mjs';
 
+const integrity = (text) => `sha256-${createHash('sha256').update(text).digest('base64')}`;
+
 /**
- * What is served: the app with the small model beside it. A <meta> tells it so; elsewhere it would have to ask.
+ * What is served: the app with the small model beside it. A <meta> tells it so; elsewhere it would have to ask. The service worker
+ * takes only files whose hash it has, so it gets those of the changed ones.
  *
  * @returns {[string, string][]} mounts for `serve`
  */
@@ -16,11 +20,15 @@ export function mounts() {
   const site = join(root, 'site');
   const folder = join(root, '.cache/start');
   const meta = `<meta name="small-model" content="/models/${basename(smallModel())}" />`;
+  let worker = readFileSync(join(site, 'sw.js'), 'utf8');
   for (const name of ['index.html', 'models/index.html', 'server/index.html']) {
-    const page = readFileSync(join(site, name), 'utf8').replace('</head>', `${meta}</head>`);
+    const built = readFileSync(join(site, name), 'utf8');
+    const page = built.replace('</head>', `${meta}</head>`);
+    worker = worker.replace(integrity(built), integrity(page));
     mkdirSync(dirname(join(folder, name)), { recursive: true });
     writeFileSync(join(folder, name), page);
   }
+  writeFileSync(join(folder, 'sw.js'), worker);
   return [
     ['/models/', modelsFolder],
     ['/', folder],

@@ -79,6 +79,10 @@ export default defineConfig({
     emptyOutDir: true,
     assetsInlineLimit: 0,
     chunkSizeWarningLimit: 600, // kB; pdf.js has so many, and is loaded when there is a PDF
-    rolldownOptions: { input: DOCUMENTS },
+    rolldownOptions: {
+      input: DOCUMENTS,
+      // what little of the package is needed before the app is painted does not wait for the rest of it
+      output: { codeSplitting: { groups: [{ name: 'names', test: /dist\/(errors|models)\.js$/ }] } },
+    },
   },
 });

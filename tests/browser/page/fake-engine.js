@@ -30,6 +30,7 @@
     /** Replies that a reload cut off: [{ id, created, deltas }]. */
     unfinished: [],
     nCtx: 4096,
+    adapter: 'Fake GPU',
     /** Every request, as it came. */
     requests: [],
     /** An error of each load and call, as { code, message }, while it is set; with `of`, only of calls of this name. */
@@ -75,7 +76,7 @@
     model: { name: 'Fake', architecture: 'qwen2', nLayer: 28, nVocab: 151936, nCtxTrain: 131072, bytes: 1.12e9, kept },
     nCtx: fake.nCtx,
     kv: { keys: 'f32', values: 'f16' },
-    device,
+    device: { ...device, adapter: fake.adapter },
     selfTest: { tier: 'full', milliseconds: 120, failures: [] },
     heapBytes: 3e7,
   });

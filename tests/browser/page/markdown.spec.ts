@@ -7,6 +7,14 @@ import { expect, test } from './markdown/page';
 const show = (page: Page, text: string, streaming = false) =>
   page.evaluate(([text, streaming]) => markdown.show([text], streaming ? 0 : 1), [text, streaming] as const);
 
+/** Shows a text with nothing of the one before, and waits until its formulas have had their turn: the last of them comes last. */
+async function showAnew(page: Page, text: string) {
+  await page.evaluate(() => markdown.show([]));
+  await expect(page.locator('.markdown')).toHaveCount(0);
+  await show(page, `${text}\n\n\\(last\\)`);
+  await expect(page.locator('.formula').last().locator('annotation')).toHaveText('last');
+}
+
 /** Shows a text, and gives its elements' outline, such as `p(strong em)`, without what is in formulas and code. */
 const outline = async (page: Page, text: string, streaming = false): Promise<string> => {
   await show(page, text, streaming);
@@ -50,6 +58,7 @@ test('formulas, and what is none', async ({ texts: page }) => {
     ['a $x$ and $y+1$.', ['x', 'y+1']],
     ['- a\n  \\[ x \\]', ['x']],
     ['**\\boxed{\\frac{1}{2}}**', ['\\boxed{\\frac{1}{2}}']],
+    ['|a|b|\n|-|-|\n|\\(|x|\\)|$|y|$|', ['|x|', '|y|']],
     ['$5 and $10', []],
     ['from $5, or 4 pounds and 3$ more', []],
     ['US$5 and C$6', []],
@@ -59,8 +68,7 @@ test('formulas, and what is none', async ({ texts: page }) => {
     ['\\(a\n\nb\\)', []],
   ];
   for (const [text, sources] of cases) {
-    await show(page, `${text}\n\n\\(last\\)`);
-    await expect(page.locator('.formula').last().locator('annotation')).toHaveText('last');
+    await showAnew(page, text);
     const shown = await page.locator('.formula annotation').allTextContents();
     expect(shown.slice(0, -1), text).toEqual(sources);
   }
@@ -68,7 +76,7 @@ test('formulas, and what is none', async ({ texts: page }) => {
 
 test('a formula that is wrong, or too much, stays its source', async ({ texts: page }) => {
   for (const source of ['\\frac{1', '\\unknown', `${'{'.repeat(5000)}`, '\\def\\a{\\a\\a}\\a']) {
-    await show(page, `\\(${source}\\)\n\n\\(last\\)`);
+    await showAnew(page, `\\(${source}\\)`);
     await expect(page.locator('.formula')).toHaveCount(1);
     await expect(page.locator('.formula-source')).toHaveText(`\\(${source}\\)`);
   }
@@ -124,6 +132,7 @@ test('half-typed marks show as what they become', async ({ texts: page }) => {
   const cases: [string, string][] = [
     ['a **b', 'p(strong)'],
     ['a **', 'p'],
+    ['a **b \\( x_1', 'p(strong(span))'],
     ['a `b', 'p(code)'],
     ['a\n-', 'p'],
     ['- a\n-', 'ul(li)'],

@@ -5,6 +5,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { chromium, type Page } from '@playwright/test';
 import { chromiumArgs, chromium as executable, root } from '../../../scripts/setup.mjs';
+import { mounts } from '../../../scripts/start.mjs';
+import { listening } from '../fixtures';
 import { badge, changeFiles, chat, expect, test, visit, withFakeEngine } from './locked';
 
 test('everything loads after the server is gone, from a sub-path', async ({ page, server }) => {
@@ -72,6 +74,14 @@ test('a version of which a file was changed on the way is not taken', async ({ p
   });
   expect(state).toBe('redundant');
   await expect(badge(page)).toHaveText('Not all is proven');
+});
+
+test('the page that npm start serves, with a small model in it, is locked too', async ({ page }) => {
+  const { url, close } = await listening(mounts());
+  await visit(page, url);
+  await expect(page.locator('meta[name=small-model]')).toHaveCount(1);
+  await expect(badge(page)).toHaveText('Nothing can leave this page');
+  close();
 });
 
 test('what was typed is not lost to the first visit', async ({ page, server }) => {

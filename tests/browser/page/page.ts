@@ -18,6 +18,7 @@ export interface Fake {
   reply: (request: { messages: { role: string; content: string }[] }) => object[];
   unfinished: { id: string; created: number; deltas: object[] }[];
   nCtx: number;
+  adapter: string;
   requests: Record<string, unknown>[];
   failure: { code: string; message: string; of?: string } | undefined;
   plan: object;

@@ -120,6 +120,7 @@ test('a document that may reach others does not come into the hand of the chat a
 
 test('each document may reach what it is for, and its workers too', async ({ page, server }) => {
   const [chosen, other] = [await catcher(), await catcher()];
+  await page.addInitScript(keepPolicy);
   await visit(page, server.url);
   const reaches = (url: string) =>
     page.evaluate(
@@ -145,19 +146,30 @@ test('each document may reach what it is for, and its workers too', async ({ pag
   other.close();
 });
 
+interface Trusting {
+  trustedTypes: { createPolicy(name: string, rules: object): { createScriptURL(url: string): string } };
+  /** The app's own policy for scripts. */
+  trusting: { createScriptURL(url: string): string };
+}
+
+/** Lets tests start workers where only the app's own policy may. */
+const keepPolicy = () => {
+  const page = globalThis as unknown as Trusting;
+  const create = page.trustedTypes.createPolicy.bind(page.trustedTypes);
+  page.trustedTypes.createPolicy = (name, rules) => {
+    const policy = create(name, rules);
+    if (name === 'app') page.trusting = policy;
+    return policy;
+  };
+};
+
 /** Whether a worker of the app's, started by this document, may ask a stranger. */
 async function workerGetsOut(page: Page): Promise<boolean> {
   return page.evaluate(async () => {
     const kept = await (await caches.open('minke-app')).keys();
     const address = kept.map(({ url }) => url.split('?')[0]).find((url) => url?.includes('probe-worker')) ?? '';
-    type Trusting = {
-      trustedTypes: { createPolicy(name: string, rules: object): { createScriptURL(url: string): string } };
-    };
-    const { trustedTypes } = globalThis as unknown as Trusting;
-    const script = trustedTypes
-      .createPolicy('minke', { createScriptURL: (url: string) => url })
-      .createScriptURL(address);
-    const worker = new Worker(script, { type: 'module' });
+    const { trusting } = globalThis as unknown as Trusting;
+    const worker = new Worker(trusting.createScriptURL(address), { type: 'module' });
     worker.postMessage(2000);
     return new Promise<boolean>((resolve) => (worker.onmessage = ({ data }) => resolve(data === 'out')));
   });
@@ -307,5 +319,5 @@ test('the same record shows what a page without a lock sends', async ({ server }
   stun.close();
   expect(seen.requests).toContain('https://leak-test.invalid/');
   expect(seen.names.join()).toContain('leak-test.invalid');
-  expect(seen.datagrams).not.toEqual([]);
+  expect(seen.datagrams.join()).toContain(`127.0.0.1:${port}`);
 });

@@ -1,6 +1,7 @@
-// Conversations put straight into the browser's database, in the schema of web/app/src/history/database.ts.
+// Conversations put straight into the browser's database, in the schema of web/app/src/history/database.ts, and what tests do with
+// the list of them.
 
-import type { Page } from '@playwright/test';
+import { expect, type Locator, type Page } from '@playwright/test';
 import type { Conversation, Message } from '../../../web/app/src/history/types';
 
 export interface Seed extends Partial<Conversation> {
@@ -17,6 +18,7 @@ export const daysAgo = (days: number): number =>
 export async function seed(page: Page, seeds: Seed[]): Promise<void> {
   await page.evaluate(put, seeds.map(whole));
   await page.reload();
+  await page.locator('#sidebar').waitFor({ state: 'attached' });
 }
 
 function whole({ turns = [], ...given }: Seed): { conversation: Conversation; messages: Message[] } {
@@ -88,3 +90,48 @@ export function manyConversations(): Seed[] {
 
 const WORDS =
   'the model thinks about a sum of two primes and the energy wave function so we need a proof Wait let me check again the answer is therefore that light scatters more when blue the user asks for code in Python with a list of numbers return value café naïve why question because integral matrix';
+
+export const side = (page: Page): Locator => page.getByRole('navigation', { name: 'Conversations' });
+export const entry = (page: Page, name: string): Locator => side(page).getByRole('link', { name, exact: true });
+
+export async function choose(page: Page, title: string, item: string): Promise<void> {
+  await entry(page, title).hover();
+  await side(page)
+    .getByRole('button', { name: `Options for ${title}` })
+    .click();
+  await page.getByRole('menuitem', { name: item }).click();
+}
+
+/** What the database has, by store. */
+export const stored = (page: Page): Promise<Record<string, Record<string, unknown>[]>> =>
+  page.evaluate(async () => {
+    const result = <T>(request: IDBRequest<T>) =>
+      new Promise<T>((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = reject;
+      });
+    const db = await result(indexedDB.open('minke'));
+    const all: Record<string, Record<string, unknown>[]> = {};
+    for (const name of db.objectStoreNames) all[name] = await result(db.transaction(name).objectStore(name).getAll());
+    db.close();
+    return all;
+  });
+
+/** Opens the search and types. */
+export async function search(page: Page, query: string): Promise<void> {
+  if (!(await page.getByRole('dialog').isVisible())) await page.keyboard.press('Control+k');
+  await page.getByRole('combobox').fill(query);
+}
+
+/** Imports a file; what is said of it. */
+export async function importText(page: Page, text: string): Promise<string> {
+  if (!(await page.getByRole('dialog').isVisible())) {
+    await side(page).getByRole('button', { name: 'Import and export' }).click();
+  }
+  const note = page.getByRole('dialog').locator('.note');
+  await note.evaluateAll(([old]) => old?.setAttribute('data-old', ''));
+  const file = { name: 'conversations.json', mimeType: 'application/json', buffer: Buffer.from(text) };
+  await page.getByRole('dialog').locator('input[type=file]').setInputFiles(file);
+  await expect(page.getByRole('dialog').getByRole('button', { name: 'Choose a file' })).toBeEnabled();
+  return note.innerText();
+}

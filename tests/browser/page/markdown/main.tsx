@@ -26,10 +26,9 @@ declare global {
   var markdown: typeof page;
 }
 
-/** A message out of sight is not laid out, as in the chat. */
 const Texts = () =>
   texts.value.map((text, index) => (
-    <article key={index} style={{ contentVisibility: 'auto', containIntrinsicSize: 'auto 60rem' }}>
+    <article key={index}>
       <Markdown text={text} streaming={index >= streaming.value} />
     </article>
   ));

@@ -1,7 +1,7 @@
 import { Copy, Play, RefreshCw, Trash2 } from 'lucide';
 import { useState } from 'preact/hooks';
 import type { Answer } from '../history/types';
-import { Markdown } from '../markdown/markdown';
+import { Markdown } from '../markdown/on-demand';
 import { answerer, hasGpu, loading } from '../model/model';
 import { Button, IconButton } from '../parts/button';
 import { addressOf, scope } from '../scope';

@@ -6,7 +6,7 @@ import { nameOf } from '../model/names';
 import { addressOf, scope } from '../scope';
 import { bytes } from '../text/format';
 import { t, type TextKey } from '../text/text';
-import { WelcomeCard } from '../welcome/card';
+import { WelcomeCard } from '../welcome/screen';
 import { send } from './actions';
 
 const EXAMPLES: readonly TextKey[] = [

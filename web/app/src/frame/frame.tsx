@@ -2,7 +2,7 @@
 
 import { PanelLeft } from 'lucide';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef } from 'preact/hooks';
+import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
 import { OpenedDialog, openSearch } from '../history/dialogs';
 import { ModelMenu } from '../model/menu';
 import { IconButton } from '../parts/button';
@@ -17,7 +17,7 @@ import { TroubleNote } from './trouble';
 export function Frame({ children }: { children: ComponentChildren }) {
   const over = side.value === 'over';
   useFocus(over);
-  useEffect(() => {
+  useLayoutEffect(() => {
     addEventListener('keydown', searchKey);
     return () => removeEventListener('keydown', searchKey);
   }, []);
@@ -29,20 +29,22 @@ export function Frame({ children }: { children: ComponentChildren }) {
       <Sidebar />
       {over && <div class="scrim" onClick={closeOver} />}
       <div class="page" inert={over}>
-        <ServerBanner />
-        <header class="top">
-          <IconButton
-            id="side"
-            icon={PanelLeft}
-            label={t('frame.sidebar')}
-            aria-expanded={side.value !== undefined}
-            aria-controls="sidebar"
-            onClick={toggleSidebar}
-          />
-          <ModelMenu />
-          <PrivacyBadge />
+        <header>
+          <ServerBanner />
+          <div class="top">
+            <IconButton
+              id="side"
+              icon={PanelLeft}
+              label={t('frame.sidebar')}
+              aria-expanded={side.value !== undefined}
+              aria-controls="sidebar"
+              onClick={toggleSidebar}
+            />
+            <ModelMenu />
+            <PrivacyBadge />
+          </div>
+          <TroubleNote />
         </header>
-        <TroubleNote />
         <main id="main" tabIndex={-1}>
           {children}
         </main>

@@ -20,7 +20,9 @@ const gone = new Set<string>();
 /** How long the bin keeps what an earlier visit put there, in milliseconds: another tab may still show its way back. */
 const BIN = 60_000;
 
+/** Reads all conversations, and from then on hears of those in other tabs. The document for models does neither. */
 export async function loadConversations(): Promise<void> {
+  hearOthers(hear);
   const all = await (await keeper()).conversations();
   bin.clear();
   for (const one of all) if (one.deleted !== undefined) bin.set(one.id, one);
@@ -147,10 +149,11 @@ async function write(what: (to: Keeper) => Promise<void>): Promise<void> {
   }
 }
 
-hearOthers((told) => {
+/** What another tab tells. */
+function hear(told: Change): void {
   if (trouble.value === 'unavailable') return; // then each tab has conversations of its own
   if (told.type === 'all') return void loadConversations();
   if (told.type === 'removed') return drop(told.conversations);
   take(told.conversation);
   if (told.messages.length > 0) changedElsewhere.value = told;
-});
+}

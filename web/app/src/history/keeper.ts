@@ -13,8 +13,7 @@ export interface Whole {
 export interface Keeper {
   conversations(): Promise<Conversation[]>;
   messagesOf(conversation: string): Promise<Message[]>;
-  /** The texts of some conversations, in the order of their ids, from after one on; none: there are no more. */
-  textsAfter(conversation: string): Promise<Texts[]>;
+  texts(): Promise<Texts[]>;
   save(conversation: Conversation, messages: readonly Message[]): Promise<void>;
   /** Puts conversations in place of those with the same ids. Rejects where a message has an id that another conversation has. */
   replace(wholes: readonly Whole[]): Promise<void>;
@@ -36,7 +35,7 @@ export function keeper(): Promise<Keeper> {
 
 const ALL = ['conversations', 'messages', 'texts'] as const;
 /** How many conversations' texts are read at a time: more would hold up what the person types. */
-const TEXTS = 64;
+const BATCH = 64;
 
 const writing = async () => (await database()).transaction([...ALL], 'readwrite');
 type Writing = Awaited<ReturnType<typeof writing>>;
@@ -51,8 +50,17 @@ async function deleteConversation(transaction: Writing, id: string): Promise<voi
 const kept: Keeper = {
   conversations: async () => (await database()).getAll('conversations'),
   messagesOf: async (conversation) => (await database()).getAllFromIndex('messages', 'conversation', conversation),
-  textsAfter: async (conversation) =>
-    (await database()).getAll('texts', IDBKeyRange.lowerBound(conversation, true), TEXTS),
+
+  async texts() {
+    const { store } = (await database()).transaction('texts');
+    const starts = (await store.getAllKeys()).filter((_, index) => index % BATCH === 0);
+    const ranges = starts.map((start, index) => {
+      const next = starts[index + 1];
+      return next === undefined ? IDBKeyRange.lowerBound(start) : IDBKeyRange.bound(start, next, false, true);
+    });
+    const batches = await Promise.all(ranges.map((range) => store.getAll(range))); // all at once, so that none waits for another
+    return batches.flat();
+  },
 
   async save(conversation, messages) {
     const transaction = await writing();
@@ -119,7 +127,7 @@ function inMemory(): Keeper {
   return {
     conversations: async () => [...wholes.values()].map(({ conversation }) => conversation),
     messagesOf: async (id) => [...(wholes.get(id)?.messages.values() ?? [])],
-    textsAfter: async (id) => (id === '' ? [...wholes.keys()].map(textsOf) : []),
+    texts: async () => [...wholes.keys()].map(textsOf),
     async save(conversation, messages) {
       const own = wholes.get(conversation.id)?.messages ?? new Map<string, Message>();
       for (const message of messages) own.set(message.id, message);

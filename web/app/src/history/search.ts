@@ -22,15 +22,8 @@ type AllTexts = ReadonlyMap<string, ReadonlyMap<string, string>>;
 
 /** Reads all texts into memory, where they stay as long as what this returns. */
 export async function readTexts(): Promise<AllTexts> {
-  const from = await keeper();
-  const all = new Map<string, ReadonlyMap<string, string>>();
-  for (let last = ''; ;) {
-    const some = await from.textsAfter(last);
-    for (const { conversation, texts } of some) all.set(conversation, texts);
-    const next = some.at(-1)?.conversation;
-    if (next === undefined || next === last) return all;
-    last = next;
-  }
+  const all = await (await keeper()).texts();
+  return new Map(all.map(({ conversation, texts }) => [conversation, texts]));
 }
 
 /** What a query finds, the last conversations first; `more`: there are others. Rejects when the signal is aborted. */

@@ -19,6 +19,10 @@ export interface Block {
  */
 const UNSETTLED = 2;
 
+/** A longer end than this, such as a list of many pages, is lexed again only after some times as long as it took. */
+const LONG = 4000;
+const PAUSES = 8;
+
 /** The links are those that were defined before. What marked cannot take, such as a thousand nested quotes, is one plain block. */
 function lex(text: string, links: Links, streaming: boolean): { tokens: Token[]; links: Links } {
   const lexer = new FormulaLexer(streaming);
@@ -60,12 +64,18 @@ export class Blocks {
   private past = '';
   private links: Links = {};
   private levels = new Levels();
+  private pausedUntil = 0;
 
   /** The blocks of a text, which may be a longer one than before. */
   of(source: string, streaming: boolean): Block[] {
     const text = source.replace(/\r\n?/g, '\n');
     if (this.past === '' || !text.startsWith(this.past)) this.forget();
-    const { tokens, links } = lex(text.slice(this.past.length), this.links, streaming);
+    const end = text.slice(this.past.length);
+    const start = performance.now();
+    if (streaming && end.length > LONG && start < this.pausedUntil) return [...this.settled, ...this.tail];
+    const { tokens, links } = lex(end, this.links, streaming);
+    const now = performance.now();
+    this.pausedUntil = now + PAUSES * (now - start);
     const count = streaming ? this.settle(tokens, text, links) : 0;
     if (!streaming) this.define(tokens, links);
     this.append(tokens.slice(count), streaming);

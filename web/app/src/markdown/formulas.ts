@@ -7,6 +7,7 @@ import {
   type TokenizerExtensionFunction,
   type TokenizerStartFunction,
   type Tokens,
+  Tokenizer,
 } from 'marked';
 
 export interface Formula extends Tokens.Generic {
@@ -107,7 +108,22 @@ const startOf =
   (src) =>
     pattern.exec(src)?.index;
 
-const FORMULAS = /\\\([\s\S]*?\\\)|\\\[[\s\S]*?\\\]|\$\$[\s\S]*?\$\$|\$[^\s$][^$\n]*\$/g;
+/** Roughly: they are not looked at closely here, and not far. */
+const FORMULAS = /\\\([\s\S]{0,1000}?\\\)|\\\[[\s\S]{0,1000}?\\\]|\$\$[\s\S]{0,1000}?\$\$|\$[^\s$][^$\n]{0,1000}\$/g;
+
+/** Stands for the bars of formulas in a table while its rows are split into cells. */
+const BAR = '\uE000';
+
+const hideBars = (rows: string): string => rows.replace(FORMULAS, (raw) => raw.replaceAll('|', BAR));
+
+class FormulaTokenizer extends Tokenizer {
+  override table(src: string): Tokens.Table | undefined {
+    if (!/^[^\n]*\|[^\n]*\n/.test(src)) return undefined;
+    const end = BLANK_LINE.exec(src)?.index ?? src.length;
+    const token = super.table(hideBars(src.slice(0, end)) + src.slice(end));
+    return token && { ...token, raw: src.slice(0, token.raw.length) };
+  }
+}
 
 /** marked's lexer with formulas in it. `streaming`: the text ends where it has come to, not where it ends. */
 export class FormulaLexer extends Lexer {
@@ -124,13 +140,13 @@ export class FormulaLexer extends Lexer {
       inline: [inline(streaming)],
       startInline: [startOf(START)],
     };
-    super({ gfm: true, hooks, extensions });
+    super({ gfm: true, hooks, extensions, tokenizer: new FormulaTokenizer() });
     hooks.emStrongMask = (masked) => this.mask(masked);
   }
 
   override inlineTokens(src: string, tokens?: Token[]): Token[] {
-    this.run = src;
-    return super.inlineTokens(src, tokens);
+    this.run = src.replaceAll(BAR, '|');
+    return super.inlineTokens(this.run, tokens);
   }
 
   /** What is in formulas begins and ends no emphasis. */

@@ -36,12 +36,9 @@ export function Link({
       {image && <Icon of={ImageIcon} size={16} />}
       <bdi>{children}</bdi>
       {!shown && (
-        <>
-          {' '}
-          <bdi class="soft" dir="ltr">
-            {place}
-          </bdi>
-        </>
+        <bdi class="soft" dir="ltr">
+          {` ${place}`}
+        </bdi>
       )}
     </a>
   );

@@ -7,6 +7,10 @@ const ROW = /^ {0,3}\|.*$/;
 const PARTIAL_DELIMITERS = /^ {0,3}\|?[\s|:-]*$/;
 const FENCE = /^[ \t>]*(?:[-*+] |\d{1,9}[.)] )?[ \t]*(`{3,}|~{3,})/;
 
+/** Longer paragraphs, and those with more marks open, are not what models write. */
+const LONGEST_PARAGRAPH = 2000;
+const MOST_OPEN = 4;
+
 /** Whether the text ends in a fence that is open, whose code is left as it is. */
 function inFence(lines: string[]): boolean {
   let fence = '';
@@ -36,8 +40,9 @@ function mendTable(lines: string[]): string[] | undefined {
 
 /** What closes the emphasis and the code that the paragraph has open. */
 function closers(paragraph: string): string {
+  if (paragraph.length > LONGEST_PARAGRAPH) return '';
   const open: string[] = [];
-  const marks = /\\[\s\S]|\\\([\s\S]*?\\\)|\$\$?[^$]*\$\$?|(`+)|(\*\*|\*|~~)/g;
+  const marks = /\\\([\s\S]*?(?:\\\)|$)|\\\[[\s\S]*?(?:\\\]|$)|\\[\s\S]|\$\$?[^$]*\$\$?|(`+)|(\*\*|\*|~~)/g;
   for (let match = marks.exec(paragraph); match; match = marks.exec(paragraph)) {
     const [, ticks, mark = ''] = match;
     if (ticks) {
@@ -51,7 +56,7 @@ function closers(paragraph: string): string {
       else if (/\S/.test(after) && !/\w/.test(before)) open.push(mark);
     }
   }
-  return open.reverse().join('');
+  return open.length > MOST_OPEN ? '' : open.reverse().join('');
 }
 
 /** The text with its last lines as they will be. */

@@ -3,15 +3,14 @@
 import { signal } from '@preact/signals';
 import {
   type ChatEngine,
-  createEngine,
   type Engine,
   EngineAbortError,
   type KeptModel,
-  listModels,
   type LoadProgress,
   type ModelSource,
 } from 'minke';
 import { loadedWith, loadSettings } from '../settings/settings';
+import { lastModel, noteUse } from '../models/used';
 import { nameOf } from './names';
 
 /** What answers, and its name for people. `thinks`: whether it can think before it answers. */
@@ -33,10 +32,14 @@ export const loadError = signal<string | undefined>(undefined);
 /** What this browser keeps; undefined: not looked at yet. */
 export const kept = signal<readonly KeptModel[] | undefined>(undefined);
 
+/** The package, which nothing needs before the app is painted. */
+const minke = () => import('minke');
+
 /** Whether models can run here at all. */
 export const hasGpu = Boolean(navigator.gpu as GPU | undefined);
 
 export async function lookAtKept(): Promise<void> {
+  const { listModels } = await minke();
   kept.value = await listModels().catch(() => []); // the app is of use without
 }
 
@@ -60,7 +63,7 @@ export async function load(name: string, model: ModelSource): Promise<void> {
     const thinks = await canThink(engine);
     const id = engine.info.model.kept;
     answerer.value = { where: 'device', id, name, engine, thinks };
-    if (id !== null) remember(id);
+    if (id !== null) noteUse(id);
   } catch (error) {
     if (!(error instanceof EngineAbortError)) loadError.value = error instanceof Error ? error.message : String(error);
   } finally {
@@ -68,8 +71,13 @@ export async function load(name: string, model: ModelSource): Promise<void> {
   }
 }
 
-function start(model: ModelSource, signal: AbortSignal, onProgress: (progress: LoadProgress) => void): Promise<Engine> {
+async function start(
+  model: ModelSource,
+  signal: AbortSignal,
+  onProgress: (progress: LoadProgress) => void,
+): Promise<Engine> {
   const { nCtx, kv } = loadSettings.value;
+  const { createEngine } = await minke();
   return createEngine({ model, signal, onProgress, ...(nCtx !== null && { nCtx }), ...(kv !== null && { kv }) });
 }
 
@@ -89,7 +97,7 @@ export async function loadLast(): Promise<void> {
   await lookAtKept();
   if (!hasGpu || answerer.value || loading.value) return;
   const whole = kept.value?.filter(({ complete }) => complete) ?? [];
-  const model = whole.find(({ id }) => id === remembered()) ?? (whole.length === 1 ? whole[0] : undefined);
+  const model = whole.find(({ id }) => id === lastModel()) ?? (whole.length === 1 ? whole[0] : undefined);
   if (model) await loadKept(model);
 }
 
@@ -98,22 +106,4 @@ export async function unload(): Promise<void> {
   const before = answerer.value;
   answerer.value = undefined;
   await before?.engine.dispose();
-}
-
-const KEY = 'minke.model';
-
-function remember(id: string): void {
-  try {
-    localStorage.setItem(KEY, id);
-  } catch {
-    // the next visit asks
-  }
-}
-
-function remembered(): string | null {
-  try {
-    return localStorage.getItem(KEY);
-  } catch {
-    return null;
-  }
 }

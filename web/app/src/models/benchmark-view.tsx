@@ -2,6 +2,7 @@
 
 import { Copy, Play } from 'lucide';
 import { useSignal } from '@preact/signals';
+import type { EngineInfo } from 'minke';
 import { kept } from '../model/model';
 import { nameOf } from '../model/names';
 import { Button } from '../parts/button';
@@ -10,6 +11,7 @@ import { say } from '../parts/toast';
 import { bytes, moment, number } from '../text/format';
 import { t } from '../text/text';
 import { Facts } from '../welcome/check';
+import { device as found } from '../welcome/device';
 import { BEGINNINGS, benchmark, browserName, type Measures, run } from './benchmark';
 
 export function Benchmark() {
@@ -80,13 +82,17 @@ function Now() {
 
 const seconds = (n: number) => number(n, { style: 'unit', unit: 'second', maximumSignificantDigits: 3 });
 
+/** In browsers the engine hears no name of the adapter, but the page does. */
+const adapterOf = ({ device: { adapter } }: EngineInfo) =>
+  adapter || found.value?.adapter?.name || t('welcome.notTold');
+
 /** What was measured, in rows of words. */
 function resultOf({ model, info, load, promptTokens, replyTokens, prompt, reply, first, on }: Measures) {
   const speed = (perSecond: number) =>
     t('models.tokensPerSecond', { speed: number(perSecond, { maximumSignificantDigits: 3 }) });
   return [
     [t('models.result.model'), model],
-    [t('models.result.adapter'), info.device.adapter],
+    [t('models.result.adapter'), adapterOf(info)],
     [t('models.result.browser'), browserName()],
     [t('models.result.load'), seconds(load)],
     [t('models.result.prompt', { count: promptTokens }), speed(prompt)],
@@ -139,7 +145,7 @@ function factsOf({ info }: Measures): [string, string][] {
   const sizes = least === most ? number(least) : t('models.range', { least, most });
   const failures = selfTest.failures.map(({ kernel, problem }) => `${kernel}: ${problem}`).join('; ');
   return [
-    [t('models.result.adapter'), device.adapter],
+    [t('models.result.adapter'), adapterOf(info)],
     [t('models.fact.driver'), [device.backend, device.driver].filter(Boolean).join(', ')],
     [t('models.fact.subgroups'), device.subgroups ? sizes : t('no')],
     [t('welcome.fact.binding'), bytes(device.maxBinding)],

@@ -1,22 +1,26 @@
 // Parts of the app that are loaded when they are first shown.
 
 import { signal } from '@preact/signals';
-import type { ComponentType } from 'preact';
+import type { ComponentType, FunctionComponent } from 'preact';
 import { useEffect } from 'preact/hooks';
-import { t } from '../text/text';
+import { type Area, loadArea, t } from '../text/text';
 
-/** A component that is fetched when it is first shown, and nothing until then. */
-export function lazy<Props extends object>(fetch: () => Promise<ComponentType<Props>>): ComponentType<Props> {
+/** A component that is fetched when it is first shown, with the texts of its area, and `Until` before that. */
+export function lazy<Props extends object>(
+  fetch: () => Promise<ComponentType<Props>>,
+  area: Area = 'app',
+  Until: FunctionComponent<Props> = () => null,
+): ComponentType<Props> {
   const loaded = signal<{ Part: ComponentType<Props> } | 'failed' | undefined>(undefined);
   const load = async () => {
-    loaded.value = await fetch().then(
-      (Part) => ({ Part }),
+    loaded.value = await Promise.all([fetch(), loadArea(area)]).then(
+      ([Part]) => ({ Part }),
       () => 'failed' as const,
     );
   };
   return function Lazy(props: Props) {
     useEffect(() => void (loaded.value ?? load()), []);
     if (loaded.value === 'failed') return <p class="note bad">{t('notLoaded')}</p>;
-    return loaded.value ? <loaded.value.Part {...props} /> : null;
+    return loaded.value ? <loaded.value.Part {...props} /> : <Until {...props} />;
   };
 }

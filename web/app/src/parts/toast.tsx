@@ -21,12 +21,13 @@ function show(toast: Omit<Toast, 'id'>, over?: () => void): void {
   const id = ++count;
   toasts.value = [...toasts.value, { id, ...toast }];
   setTimeout(() => {
+    if (!toasts.value.some((toast) => toast.id === id)) return;
     drop(id);
     over?.();
   }, SECONDS * 1000);
 }
 
-/** Says it for some seconds, and calls `over` after them, whether it was undone or not. */
+/** Says it for some seconds, and calls `over` after them, unless it was undone. */
 export const say = (text: string, undo?: () => void, over?: () => void): void =>
   show({ text, ...(undo && { action: { label: t('undo'), run: undo } }) }, over);
 

@@ -50,7 +50,7 @@ function reloadOnce(): void {
 
 function tellOfUpdates(registration: ServiceWorkerRegistration): void {
   const tell = () => {
-    if (!registration.waiting || !controlled) return;
+    if (!registration.waiting || !controlled || waiting.value === registration.waiting) return;
     waiting.value = registration.waiting;
     offer(t('privacy.update'), t('privacy.reload'), () => void update());
   };
