@@ -158,6 +158,41 @@ test('another answer, another question: branches', async ({ fakePage: page }) =>
   await expect(answers(page).locator('.branches')).toHaveText('2 of 2'); // the newest of that branch
 });
 
+test('the address of a message shows it, in whichever branch it is', async ({ fakePage: page, site }) => {
+  await loaded(page);
+  await replyWith(page, [{ content: 'A line.\n\n'.repeat(60) }]);
+  await ask(page, 'Red?');
+  await expect(status(page)).toHaveText(/Answer ready/);
+  const first = (await answers(page).locator('h2').first().getAttribute('id'))?.replace('name-', '');
+  await replyWith(page, [{ content: 'Another one.' }]);
+  await button(page, 'Another answer').click();
+  await expect(answers(page).locator('.answer-text')).toHaveText('Another one.');
+  const address = page.url();
+  await page.goto(`${site}#/`);
+  await loaded(page);
+  await page.goto(`${address}/${first}`);
+  await expect(answers(page).locator('.branches')).toHaveText('1 of 2');
+  await expect(answers(page)).toBeInViewport();
+  await expect(button(page, 'To the newest')).toBeVisible(); // it is its beginning that is shown
+});
+
+test('files go with a question, and Escape stops the answer', async ({ fakePage: page }) => {
+  await loaded(page);
+  await replyWith(page, [{ content: 'It is' }, { hang: true }]);
+  const table = { name: 'table.csv', mimeType: 'text/csv', buffer: Buffer.from('a,b\n1,2\n') };
+  await page.locator('.composer input[type=file]').setInputFiles(table);
+  await expect(page.locator('.composer')).toContainText('table.csv');
+  await expect(button(page, 'Send')).toBeEnabled();
+  await ask(page, 'What is in it?');
+  await expect(page.getByText('It is', { exact: true })).toBeVisible();
+  await expect(questions(page)).toContainText('table.csv');
+  await expect(page.locator('.composer')).not.toContainText('table.csv');
+  const { messages } = (await lastRequest(page)) as { messages: { content: string }[] };
+  expect(messages[0]?.content).toMatch(/```csv\na,b\n1,2\n```.*What is in it\?$/s);
+  await page.keyboard.press('Escape');
+  await expect(button(page, 'Continue')).toBeVisible();
+});
+
 test('messages are deleted with what follows, and come back', async ({ fakePage: page }) => {
   await loaded(page);
   for (const text of ['One?', 'Two?']) {
@@ -287,6 +322,7 @@ test('an answer that another tab writes is left alone; one that nobody can resum
   await other.addInitScript({ path: join(root, 'tests/browser/page/fake-engine.js') });
   await other.goto(page.url());
   await expect(other.getByText('Another tab is writing this answer.')).toBeVisible();
+  await expect(answers(other).locator('.answer-text')).toHaveText('Half of');
   await expect(button(other, 'Continue')).toHaveCount(0);
   await expect(button(page, 'Stop')).toBeVisible();
   await page.reload(); // which cuts it off, and has an engine that knows nothing of it
