@@ -1,6 +1,6 @@
 // What the tests of the app share: its pages with the fake engine, and what went wrong in them.
 
-import { readFileSync } from 'node:fs';
+import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { root } from '../../../scripts/setup.mjs';
@@ -43,6 +43,14 @@ const BLOCKED = /Service Worker registration blocked/;
  */
 export const test = base.extend<{ fakePage: Page }>({
   serviceWorkers: 'block',
+  log: async ({ log }, use) => {
+    await use({
+      ...log,
+      get problems() {
+        return log.problems.filter((problem) => !BLOCKED.test(problem));
+      },
+    });
+  },
   fakePage: async ({ page, site, log }, use) => {
     await page.addInitScript({ content: script });
     await page.addInitScript(() => {
@@ -50,9 +58,16 @@ export const test = base.extend<{ fakePage: Page }>({
     });
     await page.goto(site);
     await use(page);
-    base.expect(log.problems.filter((problem) => !BLOCKED.test(problem))).toEqual([]);
+    base.expect(log.problems).toEqual([]);
   },
 });
 
 /** Opens a part of the app, such as `#/settings` or `models/`. */
 export const open = (page: Page, site: string, path = ''): Promise<unknown> => page.goto(site + path);
+
+/** The app's texts in a language. */
+export function textsIn(language: string): Record<string, string | Record<string, string>> {
+  const folder = join(root, 'web/app/src/text', language);
+  const files = readdirSync(folder).map((name) => JSON.parse(readFileSync(join(folder, name), 'utf8')) as object);
+  return Object.assign({}, ...files) as Record<string, string | Record<string, string>>;
+}

@@ -1,12 +1,9 @@
 // The screens that are looked at, by accessibility.spec.ts and by screenshots.spec.ts, and the way to each.
 
-import { existsSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
 import type { Locator, Page } from '@playwright/test';
-import { root } from '../../../scripts/setup.mjs';
 import type { Conversation, Message } from '../../../web/app/src/history/types';
 import { conversations, lastLine, reasoning } from './conversation';
-import { expect } from './page';
+import { expect, textsIn } from './page';
 
 /** A page of the app with the fake engine, and its texts. */
 export interface Look {
@@ -15,29 +12,21 @@ export interface Look {
   language: 'en' | 'ar';
 }
 
-const file = (language: string) => join(root, `web/app/src/text/${language}.json`);
-
 /** A text of the app, as it is in a language. */
 function words({ language }: Look, key: string): string {
-  const texts = JSON.parse(readFileSync(file(textsOf(language)), 'utf8')) as Record<string, unknown>;
-  const text = texts[key];
+  const text = textsIn(language)[key];
   if (typeof text !== 'string') throw new Error(`there is no text ${key}`);
   return text;
 }
 
-/** Until there are texts in Arabic, English ones are laid out from right to left. */
-const textsOf = (language: string): string => (existsSync(file(language)) ? language : 'en');
-
 async function visit(look: Look, path: string): Promise<void> {
   const { page, site, language } = look;
-  const appearance = JSON.stringify({ theme: 'system', textSize: 'medium', language: textsOf(language) });
+  const appearance = JSON.stringify({ theme: 'system', textSize: 'medium', language });
   await page.evaluate((value) => localStorage.setItem('minke.appearance', value), appearance);
   await page.goto(site + path);
   await page.reload(); // where only the part after # is another one
   await expect(page.locator('#app')).not.toBeEmpty();
-  const direction = language === 'ar' ? 'rtl' : 'ltr';
-  if (textsOf(language) === language) await expect(page.locator('html')).toHaveAttribute('dir', direction);
-  else await page.evaluate((to) => (document.documentElement.dir = to), direction);
+  await expect(page.locator('html')).toHaveAttribute('dir', language === 'ar' ? 'rtl' : 'ltr');
 }
 
 const titled = (look: Look, key: string): Locator => look.page.getByRole('heading', { name: words(look, key) });
