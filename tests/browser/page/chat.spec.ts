@@ -347,7 +347,7 @@ test('without a model: the only one is loaded, or one is chosen, or a card says 
 }) => {
   const keep = (count: number) =>
     page.evaluate((count) => {
-      localStorage.removeItem('minke.model');
+      localStorage.removeItem('minke.lastModel');
       fake.kept = [fake.model(), fake.model('https://example.org/other-model.gguf')].slice(0, count);
     }, count);
   const menu = page.locator('.model-menu');

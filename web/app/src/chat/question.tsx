@@ -1,5 +1,5 @@
 import { Copy, Pencil, Trash2 } from 'lucide';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { FileChips } from '../files/chips';
 import { conversations } from '../history/conversations';
 import type { Question } from '../history/types';
@@ -50,7 +50,7 @@ export function QuestionView({ question, isLast }: { question: Question; isLast:
 function Edit({ question, onEnd }: { question: Question; onEnd: () => void }) {
   const [text, setText] = useState(question.content);
   const field = useRef<HTMLTextAreaElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     field.current?.focus();
     field.current?.setSelectionRange(text.length, text.length);
   }, []);
