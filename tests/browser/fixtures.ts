@@ -168,6 +168,7 @@ export const test = base.extend<Fixtures, WorkerFixtures>({
   log: async ({ page }, use) => {
     const log: Log = { problems: [], requests: [] };
     page.on('console', (message) => {
+      if (message.text().startsWith('Service Worker registration blocked')) return; // so says Playwright, who does it
       if (['error', 'warning'].includes(message.type())) log.problems.push(message.text());
     });
     page.on('pageerror', (error) => log.problems.push(String(error)));

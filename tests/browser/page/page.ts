@@ -34,23 +34,12 @@ declare global {
   var fake: Fake;
 }
 
-/** What Playwright itself says where the app registers its service worker. */
-const BLOCKED = /Service Worker registration blocked/;
-
 /**
  * `fakePage` has the fake engine, with the 1.5B model kept; `page` is a real one. Without a service worker, which would load the
  * page a second time, and is tested in privacy.spec.ts.
  */
 export const test = base.extend<{ fakePage: Page }>({
   serviceWorkers: 'block',
-  log: async ({ log }, use) => {
-    await use({
-      ...log,
-      get problems() {
-        return log.problems.filter((problem) => !BLOCKED.test(problem));
-      },
-    });
-  },
   fakePage: async ({ page, site, log }, use) => {
     await page.addInitScript({ content: script });
     await page.addInitScript(() => {

@@ -3,6 +3,7 @@
 import { signal } from '@preact/signals';
 import type { RefObject } from 'preact';
 import { useLayoutEffect } from 'preact/hooks';
+import { path } from './open';
 
 /** Whether the end is followed. */
 export const following = signal(true);
@@ -14,7 +15,7 @@ let box: Element | null = null;
 
 export function toEnd(): void {
   following.value = true;
-  if (box) box.scrollTop = box.scrollHeight;
+  if (box && path.peek().length > 0) box.scrollTop = box.scrollHeight; // what is there before anything is said is read from its top
 }
 
 /** Brings a message to the top, once it is there. */

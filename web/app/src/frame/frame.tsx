@@ -2,8 +2,8 @@
 
 import { PanelLeft } from 'lucide';
 import type { ComponentChildren } from 'preact';
-import { useEffect, useLayoutEffect, useRef } from 'preact/hooks';
-import { OpenedDialog, openSearch } from '../history/dialogs';
+import { useEffect, useRef } from 'preact/hooks';
+import { OpenedDialog } from '../history/dialogs';
 import { ModelMenu } from '../model/menu';
 import { IconButton } from '../parts/button';
 import { PrivacyBadge } from '../privacy/badge';
@@ -17,10 +17,6 @@ import { TroubleNote } from './trouble';
 export function Frame({ children }: { children: ComponentChildren }) {
   const over = side.value === 'over';
   useFocus(over);
-  useLayoutEffect(() => {
-    addEventListener('keydown', searchKey);
-    return () => removeEventListener('keydown', searchKey);
-  }, []);
   return (
     <div class={`frame ${side.value ?? ''}`}>
       <a class="skip" href="#main" onClick={skip} inert={over}>
@@ -63,12 +59,6 @@ function useFocus(over: boolean): void {
       document.getElementById('side')?.focus();
     was.current = over;
   }, [over]);
-}
-
-function searchKey(event: KeyboardEvent): void {
-  if (!(event.ctrlKey || event.metaKey) || event.altKey || event.shiftKey || event.key.toLowerCase() !== 'k') return;
-  event.preventDefault();
-  openSearch();
 }
 
 /** Not by the address, which is for routes. */

@@ -2,25 +2,21 @@ import { ArrowDownUp, Cpu, Search, Settings, ShieldCheck, SquarePen, X } from 'l
 import { openExchange, openSearch } from '../history/dialogs';
 import { ConversationList } from '../history/list';
 import { IconButton } from '../parts/button';
+import { Brand } from '../parts/brand';
 import { Icon } from '../parts/icon';
+import { isApple } from '../keys/shortcuts';
 import { hrefOf, route } from '../route';
 import { addressOf } from '../scope';
 import { t } from '../text/text';
 import { closeOver, side } from './side';
-
-const icon = new URL('icon.svg', addressOf('chat')).href;
-const isMac = /Mac|iPhone|iPad/.test(navigator.userAgent);
 
 export function Sidebar() {
   const { screen, conversation } = route.value;
   const current = (is: boolean) => (is ? 'page' : undefined);
   return (
     <nav id="sidebar" class="sidebar" aria-label={t('frame.conversations')} onClick={choose} onKeyDown={escape}>
-      <div class="brand">
-        <a href={hrefOf({ screen: 'chat' })}>
-          <img src={icon} alt="" width="28" height="28" />
-          Minke
-        </a>
+      <div class="sidebar-top">
+        <Brand href={hrefOf({ screen: 'chat' })} />
         {side.value === 'over' && <IconButton icon={X} label={t('close')} onClick={closeOver} />}
       </div>
       <a class="entry" href={hrefOf({ screen: 'chat' })} aria-current={current(screen === 'chat' && !conversation)}>
@@ -30,7 +26,7 @@ export function Sidebar() {
       <button type="button" class="entry" onClick={openSearch} aria-keyshortcuts="Control+K Meta+K">
         <Icon of={Search} />
         {t('frame.search')}
-        <kbd aria-hidden="true">{isMac ? '⌘K' : 'Ctrl K'}</kbd>
+        <kbd aria-hidden="true">{isApple ? '⌘K' : 'Ctrl K'}</kbd>
       </button>
       <ConversationList />
       <div class="entries">

@@ -11,6 +11,10 @@ export interface Group {
 /** Newest first. */
 export const byUpdate = (a: Conversation, b: Conversation): number => b.updated - a.updated;
 
+/** As they stand in the list: the pinned ones first. */
+export const inOrder = (conversations: Iterable<Conversation>): Conversation[] =>
+  [...conversations].sort((a, b) => Number(b.pinned) - Number(a.pinned) || byUpdate(a, b));
+
 /**
  * The groups that have a conversation: the pinned ones, those of the last days, and those before by month. `today` is when it
  * began.
@@ -27,9 +31,8 @@ export function grouped(conversations: readonly Conversation[], today: number): 
   const nameOf = ({ pinned, updated }: Conversation) =>
     pinned ? t('history.pinned') : (recent.find(([from]) => updated >= from)?.[1] ?? month.format(updated));
 
-  const order = [...conversations].sort((a, b) => Number(b.pinned) - Number(a.pinned) || byUpdate(a, b));
   const groups: Group[] = [];
-  for (const conversation of order) {
+  for (const conversation of inOrder(conversations)) {
     const name = nameOf(conversation);
     if (groups.at(-1)?.name !== name) groups.push({ name, conversations: [] });
     groups.at(-1)?.conversations.push(conversation);

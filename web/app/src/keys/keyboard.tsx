@@ -4,7 +4,10 @@ import { signal } from '@preact/signals';
 import type { ComponentType } from 'preact';
 import { useLayoutEffect } from 'preact/hooks';
 import { toggleSidebar } from '../frame/side';
-import { hrefOf, type Route } from '../route';
+import { conversations } from '../history/conversations';
+import { openSearch } from '../history/dialogs';
+import { inOrder } from '../history/groups';
+import { go, hrefOf, type Route, route } from '../route';
 import { addressOf, scope } from '../scope';
 import { listen, shortcut } from './shortcuts';
 
@@ -20,6 +23,21 @@ function visit(route: Route): void {
   location.href = scope === 'models' ? addressOf('chat', hrefOf(route).slice(1)) : hrefOf(route);
 }
 
+/** Goes to the conversation that stands so many places further down in the list; from elsewhere, to the first one. */
+function step(by: 1 | -1): void {
+  const all = inOrder(conversations.value.values()).filter(({ archived }) => !archived);
+  const at = all.findIndex(({ id }) => id === route.value.conversation);
+  const to = at < 0 ? all[0] : all[at + by];
+  if (to) go({ screen: 'chat', conversation: to.id });
+}
+
+const ofTheFrame = () => [
+  shortcut('sidebar', toggleSidebar),
+  shortcut('search', openSearch),
+  shortcut('previous', () => step(-1)),
+  shortcut('next', () => step(1)),
+];
+
 export function Keyboard() {
   useLayoutEffect(() => {
     const ends = [
@@ -27,7 +45,7 @@ export function Keyboard() {
       shortcut('new', () => visit({ screen: 'chat' })),
       shortcut('settings', () => visit({ screen: 'settings' })),
       shortcut('map', () => void showShortcuts()),
-      ...(scope === 'models' ? [] : [shortcut('sidebar', toggleSidebar)]),
+      ...(scope === 'models' ? [] : ofTheFrame()),
     ];
     return () => ends.forEach((end) => end());
   }, []);

@@ -1,6 +1,9 @@
 import { Image as ImageIcon } from 'lucide';
 import type { ComponentChildren } from 'preact';
 import { Icon } from '../parts/icon';
+import { say } from '../parts/toast';
+import { scope } from '../scope';
+import { t } from '../text/text';
 
 const PROTOCOLS = ['http:', 'https:', 'mailto:'];
 
@@ -17,6 +20,19 @@ const bare = (text: string) =>
     .replace(/\/$/, '')
     .toLowerCase();
 
+/**
+ * From the chat nothing may leave, and what a model wrote into an address would leave with it: so the address is copied, for the
+ * reader to look at and open elsewhere.
+ */
+function copyInstead(event: MouseEvent, { href }: URL): void {
+  if (scope !== 'chat') return;
+  event.preventDefault();
+  navigator.clipboard.writeText(href).then(
+    () => say(t('markdown.linkCopied')),
+    () => say(t('markdown.linkStays', { address: href })),
+  );
+}
+
 /** A link that shows where it leads, unless `text` says just that. `image`: it leads to an image, which is never fetched. */
 export function Link({
   address,
@@ -32,7 +48,13 @@ export function Link({
   const place = address.protocol === 'mailto:' ? address.pathname : address.host;
   const shown = bare(text) === bare(address.href);
   return (
-    <a href={address.href} title={address.href} target="_blank" rel="noopener noreferrer nofollow">
+    <a
+      href={address.href}
+      title={address.href}
+      target="_blank"
+      rel="noopener noreferrer nofollow"
+      onClick={(event) => copyInstead(event, address)}
+    >
       {image && <Icon of={ImageIcon} size={16} />}
       <bdi>{children}</bdi>
       {!shown && (

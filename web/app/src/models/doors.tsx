@@ -9,7 +9,8 @@ import { nameOf } from '../model/names';
 import { Button } from '../parts/button';
 import { Icon } from '../parts/icon';
 import { t } from '../text/text';
-import { mirror, reachAny, reachesAny, useMirror } from './reach';
+import { reachesAny } from '../scope';
+import { mirror, reachAny, useMirror } from './reach';
 import { begin } from './work';
 
 /** Takes models from files; those of a split model are one. */

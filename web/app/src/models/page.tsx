@@ -3,6 +3,7 @@
 import { ArrowLeft } from 'lucide';
 import { useEffect } from 'preact/hooks';
 import { kept, lookAtKept } from '../model/model';
+import { Brand } from '../parts/brand';
 import { Icon } from '../parts/icon';
 import { addressOf } from '../scope';
 import { t } from '../text/text';
@@ -28,7 +29,7 @@ export function ModelsPage() {
   return (
     <div class="models" onDragOver={allowDrop} onDrop={drop}>
       <header class="models-top">
-        <span class="models-brand">Minke</span>
+        <Brand />
         <a class="button plain" href={addressOf('chat')}>
           <Icon of={ArrowLeft} />
           <span>{t('models.back')}</span>

@@ -2,8 +2,9 @@
 // more than is allowed is noted, and begun again by the document that is opened in place of this one.
 
 import { signal } from '@preact/signals';
+import { isHub } from '../privacy/policy';
+import { addressOf, reachesAny } from '../scope';
 
-const HUB = /(^|\.)(huggingface\.co|hf\.co)$/;
 const PENDING = 'minke.pendingDownloads';
 const MIRROR = 'minke.mirror';
 
@@ -12,9 +13,6 @@ export interface Pending {
   url: string;
   name: string;
 }
-
-/** Whether this document may reach any address. */
-export const reachesAny = new URLSearchParams(location.search).has('any');
 
 /** An address that stands in for the hub's; empty: none. */
 export const mirror = signal(readMirror());
@@ -36,8 +34,6 @@ export function useMirror(address: string): void {
   }
 }
 
-const isHub = (url: string) => HUB.test(new URL(url).hostname);
-
 /** The mirror for a model's address, if it is of the hub and there is one. */
 export const mirrorFor = (url: string): { mirror?: string } =>
   mirror.value && isHub(url) ? { mirror: mirror.value } : {};
@@ -55,7 +51,7 @@ export function reachAny(downloads: readonly Pending[]): void {
   } catch {
     // then they have to be asked for again
   }
-  location.search = '?any';
+  location.assign(addressOf('models', '', { any: true }));
 }
 
 /** What was to be downloaded when this document was opened in place of another. */

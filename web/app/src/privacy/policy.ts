@@ -10,6 +10,15 @@ export const FOLDERS: Record<Scope, string> = { chat: '', models: 'models/', ser
 /** Where models come from. */
 export const HUB = ['https://huggingface.co', 'https://*.huggingface.co', 'https://*.hf.co'] as const;
 
+/** Whether an address is the hub's. */
+export const isHub = (address: string): boolean =>
+  HUB.some((host) => {
+    const { origin } = new URL(address);
+    return host.includes('*')
+      ? origin.startsWith('https://') && origin.endsWith(host.slice(host.indexOf('.')))
+      : origin === host;
+  });
+
 /** Whom a document may ask beside its own site: hosts, or any. */
 export type Reach = readonly string[] | 'any';
 

@@ -3,7 +3,7 @@
 
 import { signal } from '@preact/signals';
 import { fieldsOf, readStored, writeStored } from '../settings/stored';
-import { addressOf } from '../scope';
+import { addressOf, chosenServer } from '../scope';
 
 /** What it takes to connect. */
 export interface Entry {
@@ -21,18 +21,12 @@ const KEY = 'minke.server.key';
 const BEFORE = 'minke.servers';
 const MOST = 8;
 
-/** The origin that this document may reach, by its address. */
-const here = (): string | null => new URLSearchParams(location.search).get('at');
-
 /** Whether this document may reach a server; else it goes to the one that may, which begins with what was entered. */
 export function mayReach(entry: Entry): boolean {
   const { origin } = new URL(entry.address);
-  if (here() === origin) return true;
+  if (chosenServer === origin) return true;
   writeStored(ENTERED, entry, 'sessionStorage');
-  const there = new URL(addressOf('server'));
-  there.searchParams.set('at', origin);
-  there.hash = location.hash;
-  location.assign(there);
+  location.assign(addressOf('server', location.hash.slice(1), { at: origin }));
   return false;
 }
 
@@ -44,13 +38,13 @@ export function takeEntry(): Entry | undefined {
     keepKey: (value) => typeof value === 'boolean',
   });
   writeStored(ENTERED, undefined, 'sessionStorage');
-  if (address === undefined || !URL.canParse(address) || new URL(address).origin !== here()) return undefined;
+  if (address === undefined || !URL.canParse(address) || new URL(address).origin !== chosenServer) return undefined;
   return { address, key: key ?? '', keepKey: keepKey ?? false };
 }
 
 /** What the fields have at first: the server of this document, if it was used before. */
 export function firstEntry(): Entry {
-  const address = usedBefore.value.find((used) => new URL(used).origin === here()) ?? '';
+  const address = usedBefore.value.find((used) => new URL(used).origin === chosenServer) ?? '';
   const kept = fieldsOf<Pick<Entry, 'address' | 'key'>>(readStored(KEY, 'sessionStorage'), {
     address: isString,
     key: isString,
