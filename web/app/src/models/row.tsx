@@ -31,7 +31,9 @@ export function ModelRow({ row }: { row: Row }) {
     <li ref={element} class="card model">
       <div class="model-head">
         <div class="model-what">
-          <h3 dir="auto">{name}</h3>
+          <h3>
+            <bdi>{name}</bdi>
+          </h3>
           <p class="soft">{sizesOf(row)}</p>
           <Tags row={row} />
         </div>

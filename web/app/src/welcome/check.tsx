@@ -51,7 +51,9 @@ export function Facts({ of }: { of: readonly (readonly [name: string, value: str
       {of.map(([name, value]) => (
         <div key={name}>
           <dt>{name}</dt>
-          <dd dir="auto">{value}</dd>
+          <dd>
+            <bdi>{value}</bdi>
+          </dd>
         </div>
       ))}
     </dl>
