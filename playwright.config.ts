@@ -2,7 +2,7 @@ import { defineConfig } from '@playwright/test';
 import { chromium, chromiumArgs } from './scripts/setup.mjs';
 
 // SwiftShader compiles on one core, so tests run two at a time, but for those that measure time.
-const ALONE = /golden\.spec/;
+const ALONE = /(golden|search|first-paint|markdown-speed)\.spec/;
 
 export default defineConfig({
   testDir: 'tests/browser',

@@ -42,6 +42,25 @@ function speaking(models: string[], heard: IncomingMessage[] = [], key?: string)
   };
 }
 
+/** The same, and it answers what it is asked, in pieces; the bodies of what it was asked. */
+function answering(model: string, asked: Record<string, unknown>[]): RequestListener {
+  const speaks = speaking([model]);
+  return async (request, response) => {
+    if (request.method !== 'POST') return speaks(request, response);
+    allow(response);
+    let body = '';
+    for await (const piece of request) body += String(piece);
+    asked.push(JSON.parse(body) as Record<string, unknown>);
+    response.writeHead(200, { 'content-type': 'text/event-stream' });
+    for (const delta of [{ reasoning_content: 'A capital.' }, { content: 'It is ' }, { content: '**Paris**.' }]) {
+      const chunk = { id: 'c1', model, choices: [{ index: 0, delta, finish_reason: null }] };
+      response.write(`data: ${JSON.stringify(chunk)}\n\n`);
+    }
+    const last = { id: 'c1', model, choices: [{ index: 0, delta: {}, finish_reason: 'stop' }] };
+    response.end(`data: ${JSON.stringify(last)}\n\ndata: [DONE]\n\n`);
+  };
+}
+
 const address = (page: Page) => page.getByRole('textbox', { name: 'Address of the server' });
 const key = (page: Page) => page.getByLabel('API key (optional)');
 const banner = (page: Page) => page.getByRole('region', { name: 'Where answers come from' });
@@ -82,6 +101,37 @@ test('a server is chosen, answers under a banner, and is left again', async ({ f
   await expect(page).toHaveURL(/^[^?]*\/(#.*)?$/);
   await expect(page.locator('html')).toHaveAttribute('data-scope', 'chat');
   await expect(banner(page)).toHaveCount(0);
+});
+
+test('a chat is answered by the server, and is in the history of this browser', async ({
+  fakePage: page,
+  site,
+  listen,
+}) => {
+  const asked: Record<string, unknown>[] = [];
+  const { origin } = await listen(answering('whale', asked));
+  await open(page, site, 'server/');
+  await connectTo(page, origin);
+  await expect(banner(page)).toBeVisible();
+  const box = page.getByRole('textbox', { name: 'Write a message' });
+  await box.fill('What is the capital of France?');
+  await box.press('Enter');
+  const answer = page.getByRole('article').last();
+  await expect(answer.locator('strong')).toHaveText('Paris');
+  await expect(answer.locator('summary')).toContainText('Thought');
+  expect(asked).toEqual([expect.objectContaining({ model: 'whale', stream: true })]);
+  expect(asked[0]?.['messages']).toEqual([{ role: 'user', content: 'What is the capital of France?' }]);
+
+  await box.fill('And of Spain?');
+  await box.press('Enter');
+  await expect.poll(() => asked.length).toBe(2);
+  const roles = (asked[1]?.['messages'] as { role: string; content: string }[]).map(({ role }) => role);
+  expect(roles, 'what was said before').toEqual(['user', 'assistant', 'user']);
+  expect(JSON.stringify(asked[1]), 'but not what was thought').not.toContain('A capital.');
+
+  await banner(page).getByRole('button', { name: 'Disconnect' }).click();
+  await expect(page.locator('html')).toHaveAttribute('data-scope', 'chat');
+  await expect(page.getByRole('navigation').getByText('What is the capital of France?')).toBeVisible();
 });
 
 test('the colour of the banner is one that nothing else has', async ({ fakePage: page, site, listen }) => {
