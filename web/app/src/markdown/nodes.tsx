@@ -109,12 +109,17 @@ function listNode({ ordered, start, items }: Tokens.List, place: Place) {
   );
 }
 
-function tableNode({ header, rows }: Tokens.Table, place: Place) {
+const RIGHT_TO_LEFT = /[\p{Script=Arabic}\p{Script=Hebrew}\p{Script=Syriac}\p{Script=Thaana}\p{Script=Nko}]/u;
+
+/** As `dir="auto"` has it, which does not see what is in elements with a direction of their own, as a table's cells are. */
+const directionOf = (text: string) => (RIGHT_TO_LEFT.test(/\p{L}/u.exec(text)?.[0] ?? '') ? 'rtl' : 'ltr');
+
+function tableNode({ header, rows, raw }: Tokens.Table, place: Place) {
   const cell = ({ tokens, header, align }: Tokens.TableCell) =>
     h(header ? 'th' : 'td', { dir: 'auto', class: align ?? undefined }, inlines(tokens, place));
   return (
     <Scrolled>
-      <table>
+      <table dir={directionOf(raw)}>
         <thead>
           <tr>{header.map(cell)}</tr>
         </thead>
