@@ -7,7 +7,7 @@ import type { Frame, Page } from '@playwright/test';
 import type * as Minke from 'minke';
 import { strange, weighed } from '../../scripts/package.mjs';
 import { viteBuild } from './app/install';
-import { expect, listening, test } from './fixtures';
+import { expect, listening, makeStore, test } from './fixtures';
 
 declare global {
   interface Window {
@@ -39,8 +39,10 @@ const reply = (page: Page | Frame, model: string, own = false): Promise<number |
   );
 
 /** Whether the worker and the wasm run, which takes no GPU; what went wrong, if they do not. */
-const start = (page: Page): Promise<string> =>
-  page.evaluate(() => window.minke.listModels().then(() => 'runs', String));
+async function start(page: Page): Promise<string> {
+  await makeStore(page);
+  return page.evaluate(() => window.minke.listModels().then(() => 'runs', String));
+}
 
 /** Brings a copy of the package that a page did not install into it. */
 const imported = (page: Page, url: string): Promise<void> =>
@@ -121,6 +123,7 @@ test('in a sandboxed frame', async ({ page, app, cdn }) => {
 
 test("a worker of the app's own file", async ({ page, app }) => {
   await page.goto(app);
+  await makeStore(page);
   expect(await reply(page, TINY, true), 'a function').toBe(3);
   const ends = await page.evaluate(async () => {
     const { listModels } = window.minke;
@@ -143,6 +146,7 @@ test("a worker of the app's own file", async ({ page, app }) => {
 test('a given worker that is another is not waited for', async ({ page, app }) => {
   await page.clock.install();
   await page.goto(app);
+  await makeStore(page);
   const end = page.evaluate(() => {
     const worker = () => new Worker(URL.createObjectURL(new Blob([])));
     return window.minke.listModels({ worker }).catch((error: unknown) => String(error));

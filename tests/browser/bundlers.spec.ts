@@ -5,7 +5,7 @@ import { copyFileSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { run } from './app/install';
-import { expect, full, listening, OPEN, SMOLLM2, test } from './fixtures';
+import { expect, full, listening, makeStore, OPEN, SMOLLM2, test } from './fixtures';
 
 test.skip(!full, 'it fetches bundlers from the registry: npm run test:full');
 test.describe.configure({ timeout: 600_000 });
@@ -29,11 +29,13 @@ const answer = (page: Page, model: string): Promise<string | null | undefined> =
   }, model);
 
 /** Whether worker and wasm run, with the app's own worker file too. */
-const start = (page: Page, own: boolean): Promise<string> =>
-  page.evaluate((own) => {
+async function start(page: Page, own: boolean): Promise<string> {
+  await makeStore(page);
+  return page.evaluate((own) => {
     const options = own ? { worker: window.ownWorker } : {};
     return window.minke.listModels(options).then(() => 'runs', String);
   }, own);
+}
 
 async function open(page: Page, url: string): Promise<void> {
   await page.goto(url);

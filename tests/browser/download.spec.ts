@@ -330,9 +330,11 @@ const TUNING = { matmul: 'registers', invocations: 0, attention: 'few', dots: 'f
 /** A model that runs. */
 const tiny = () => readFileSync(join(root, 'tests/vectors/refuse/control-qwen2.gguf'));
 
-test('kept models are listed, exported, imported, loaded by id, deleted', async ({ page, app, server }) => {
+test('kept models are listed, exported, imported, loaded by id, deleted', async ({ page, app, server, log }) => {
   await page.goto(app);
+  log.requests.length = 0;
   expect(await listed(page)).toEqual([]);
+  expect(log.requests).toEqual([]); // without a worker
   const session = server.serve(right, { file: tiny(), path: 'tiny%20model.gguf' });
   const hash = sha256(tiny());
   const begun = Date.now();

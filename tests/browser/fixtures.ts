@@ -4,7 +4,7 @@ import { existsSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
-import { test as base } from '@playwright/test';
+import { type Page, test as base } from '@playwright/test';
 import type { DeviceOptions, KvType, KvTypes } from '../../web/src/protocol';
 import { golden } from '../../scripts/build.mjs';
 import { serve } from '../../scripts/serve.mjs';
@@ -79,6 +79,12 @@ interface WorkerFixtures {
   /** Its address: /html, /cut, /short, /waits, /slow, /gzip, /missing. */
   hostile: string;
 }
+
+/** Makes the store's folder: without it the package starts no worker to find that nothing is kept. */
+export const makeStore = (page: Page): Promise<void> =>
+  page.evaluate(async () => {
+    await (await navigator.storage.getDirectory()).getDirectoryHandle('minke', { create: true });
+  });
 
 /** `headers` are those of every answer. */
 export async function listening(

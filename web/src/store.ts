@@ -32,7 +32,19 @@ export async function downloadModel(options: LoadOptions): Promise<KeptModel> {
 }
 
 /** The models that this browser keeps, whole or in part; none in a browser that keeps nothing. */
-export const listModels = (options: Addresses = {}): Promise<KeptModel[]> => ask({ name: 'list' }, options);
+export async function listModels(options: Addresses = {}): Promise<KeptModel[]> {
+  return (await mayKeep()) ? ask({ name: 'list' }, options) : [];
+}
+
+/** False where the store's folder (src/web/opfs.rs) was never made: no worker has to be started to find nothing. */
+async function mayKeep(): Promise<boolean> {
+  try {
+    await (await navigator.storage.getDirectory()).getDirectoryHandle('minke');
+    return true;
+  } catch (error) {
+    return (error as Error).name !== 'NotFoundError'; // of anything else the worker can tell more
+  }
+}
 
 /** Deletes a kept model. @throws EngineError `not_kept`, or `in_use` while a tab loads it. */
 export async function deleteModel(id: string, options: Addresses = {}): Promise<void> {

@@ -281,4 +281,12 @@
   }
 
   window.Worker = FakeWorker;
+
+  // of an empty store the package would ask no worker what it keeps
+  const handles = window.FileSystemDirectoryHandle?.prototype; // which about:blank has not
+  const find = handles?.getDirectoryHandle;
+  if (handles)
+    handles.getDirectoryHandle = function (name, options) {
+      return find.call(this, name, name === 'minke' ? { create: true } : options);
+    };
 })();
