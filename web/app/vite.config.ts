@@ -82,7 +82,7 @@ export default defineConfig({
     rolldownOptions: {
       input: DOCUMENTS,
       // what little of the package is needed before the app is painted does not wait for the rest of it
-      output: { codeSplitting: { groups: [{ name: 'names', test: /dist\/(errors|models)\.js$/ }] } },
+      output: { codeSplitting: { groups: [{ name: 'names', test: /dist\/(errors|models|room)\.js$/ }] } },
     },
   },
 });

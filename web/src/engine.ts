@@ -6,7 +6,8 @@ import { type Link, type Listener, type Request } from './link.js';
 import type { Asked, EngineInfo, Reply, Unfinished } from './protocol.js';
 import { chats, type Envelope, type Shape, texts, together } from './replies.js';
 import { type AnyRequest, asksOf, checkRequest } from './requests.js';
-import { plan, storage, type StorageInfo } from './store.js';
+import { storage, type StorageInfo } from './room.js';
+import { plan } from './store.js';
 import type {
   ChatCompletion,
   ChatCompletionChunk,

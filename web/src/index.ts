@@ -19,15 +19,7 @@ export type {
   Tuning,
   Unfinished,
 } from './protocol.js';
-export {
-  deleteModel,
-  downloadModel,
-  exportModel,
-  listModels,
-  type ModelPlan,
-  plan,
-  storage,
-  type StorageInfo,
-} from './store.js';
+export { deleteModel, downloadModel, exportModel, listModels, type ModelPlan, plan } from './store.js';
+export { mayKeepModels, storage, type StorageInfo } from './room.js';
 export type { TrustedAddress } from './trusted.js';
 export type * from './types.js';

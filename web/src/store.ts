@@ -4,6 +4,7 @@ import { EngineError, invalid } from './errors.js';
 import { models } from './models.js';
 import { type Addresses, checkOptions, type EngineOptions, type LoadOptions } from './options.js';
 import type { Call, KeptModel, Plan } from './protocol.js';
+import { mayKeepModels } from './room.js';
 import { persist, sourceOf, wishes } from './source.js';
 import { runWorker, stopWorker } from './worker-client.js';
 
@@ -33,17 +34,7 @@ export async function downloadModel(options: LoadOptions): Promise<KeptModel> {
 
 /** The models that this browser keeps, whole or in part; none in a browser that keeps nothing. */
 export async function listModels(options: Addresses = {}): Promise<KeptModel[]> {
-  return (await mayKeep()) ? ask({ name: 'list' }, options) : [];
-}
-
-/** False where the store's folder (src/web/opfs.rs) was never made: no worker has to be started to find nothing. */
-async function mayKeep(): Promise<boolean> {
-  try {
-    await (await navigator.storage.getDirectory()).getDirectoryHandle('minke');
-    return true;
-  } catch (error) {
-    return (error as Error).name !== 'NotFoundError'; // of anything else the worker can tell more
-  }
+  return (await mayKeepModels()) ? ask({ name: 'list' }, options) : [];
 }
 
 /** Deletes a kept model. @throws EngineError `not_kept`, or `in_use` while a tab loads it. */
@@ -58,24 +49,6 @@ export async function exportModel(id: string, options: Addresses = {}): Promise<
 }
 
 const nameOf = (url: string) => decodeURIComponent(/[^/:]*$/.exec(url.replace(/[?#].*/, ''))?.[0] ?? 'model.gguf');
-
-/** Room for this page's data in this browser, models and all else. */
-export interface StorageInfo {
-  /** Bytes that are used; null where the browser does not tell. */
-  usage: number | null;
-  /** Bytes that may be. */
-  quota: number | null;
-  /** Whether the browser has promised to delete nothing by itself. */
-  persisted: boolean;
-}
-
-/** What the browser says of the room for this page's data. */
-export async function storage(): Promise<StorageInfo> {
-  const manager = globalThis.navigator?.storage;
-  const { usage, quota } = (await manager?.estimate?.().catch(() => undefined)) ?? {};
-  const persisted = (await manager?.persisted?.().catch(() => false)) ?? false;
-  return { usage: usage ?? null, quota: quota ?? null, persisted };
-}
 
 /** A plan, and a smaller model that may fit where this one does not. */
 export interface ModelPlan extends Plan {

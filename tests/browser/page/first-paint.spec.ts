@@ -9,8 +9,8 @@ import { root } from '../../../scripts/setup.mjs';
 import { expect, test, visit } from './locked';
 
 const MILLISECONDS = 1000;
-/** Of what is painted first and all that follows by itself, such as the check of the device and the package. */
-const KILOBYTES = 80;
+/** Of what is painted first and all that follows by itself, such as the check of the device. */
+const KILOBYTES = 60;
 
 const median = (all: number[]): number => [...all].sort((a, b) => a - b)[all.length >> 1] as number;
 

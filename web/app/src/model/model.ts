@@ -7,6 +7,7 @@ import {
   EngineAbortError,
   type KeptModel,
   type LoadProgress,
+  mayKeepModels,
   type ModelSource,
 } from 'minke';
 import { loadedWith, loadSettings } from '../settings/settings';
@@ -39,8 +40,7 @@ const minke = () => import('minke');
 export const hasGpu = Boolean(navigator.gpu as GPU | undefined);
 
 export async function lookAtKept(): Promise<void> {
-  const { listModels } = await minke();
-  kept.value = await listModels().catch(() => []); // the app is of use without
+  kept.value = (await mayKeepModels()) ? await (await minke()).listModels().catch(() => []) : []; // the app is of use without
 }
 
 /** What was last asked for. */

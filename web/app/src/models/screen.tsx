@@ -1,3 +1,3 @@
 import { lazy } from '../parts/lazy';
 
-export const ModelsScreen = lazy(async () => (await import('./page')).ModelsPage, 'models');
+export const ModelsScreen = lazy(async () => (await import('./page')).ModelsPage, ['models', 'welcome']);

@@ -5,15 +5,15 @@ import type { ComponentType, FunctionComponent } from 'preact';
 import { useEffect } from 'preact/hooks';
 import { type Area, loadArea, t } from '../text/text';
 
-/** A component that is fetched when it is first shown, with the texts of its area, and `Until` before that. */
+/** A component that is fetched when it is first shown, with the texts of its areas, and `Until` before that. */
 export function lazy<Props extends object>(
   fetch: () => Promise<ComponentType<Props>>,
-  area: Area = 'app',
+  areas: readonly Area[] = [],
   Until: FunctionComponent<Props> = () => null,
 ): ComponentType<Props> {
   const loaded = signal<{ Part: ComponentType<Props> } | 'failed' | undefined>(undefined);
   const load = async () => {
-    loaded.value = await Promise.all([fetch(), loadArea(area)]).then(
+    loaded.value = await Promise.all([fetch(), ...areas.map(loadArea)]).then(
       ([Part]) => ({ Part }),
       () => 'failed' as const,
     );

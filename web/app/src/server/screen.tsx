@@ -1,3 +1,3 @@
 import { lazy } from '../parts/lazy';
 
-export const ConnectScreen = lazy(async () => (await import('./connect')).Connect, 'server');
+export const ConnectScreen = lazy(async () => (await import('./connect')).Connect, ['server']);

@@ -7,14 +7,15 @@ import type app from './en/app.json';
 import type models from './en/models.json';
 import type server from './en/server.json';
 import type settings from './en/settings.json';
+import type welcome from './en/welcome.json';
 import { type Language, LANGUAGES } from './languages';
 
 /** A text, or one for each of the language's plural categories of `count`. */
 type Text = string | Partial<Record<Intl.LDMLPluralRule, string>>;
-export type TextKey = keyof (typeof app & typeof models & typeof server & typeof settings);
+export type TextKey = keyof (typeof app & typeof models & typeof server & typeof settings & typeof welcome);
 
 /** The files of a language. */
-export type Area = 'app' | 'models' | 'server' | 'settings';
+export type Area = 'app' | 'models' | 'server' | 'settings' | 'welcome';
 
 export { LANGUAGES, type Language };
 

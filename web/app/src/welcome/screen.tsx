@@ -1,3 +1,3 @@
 import { lazy } from '../parts/lazy';
 
-export const WelcomeCard = lazy(async () => (await import('./card')).WelcomeCard, 'models');
+export const WelcomeCard = lazy(async () => (await import('./card')).WelcomeCard, ['welcome']);
