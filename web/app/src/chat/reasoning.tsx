@@ -4,7 +4,7 @@ import { signal } from '@preact/signals';
 import { ChevronRight } from 'lucide';
 import { useEffect, useState } from 'preact/hooks';
 import type { Answer } from '../history/types';
-import { Markdown } from '../markdown/on-demand';
+import { Markdown } from '../markdown/lazy';
 import { Icon } from '../parts/icon';
 import { readStored, writeStored } from '../stored';
 import { duration } from '../text/format';
