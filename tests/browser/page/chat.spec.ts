@@ -400,9 +400,22 @@ test('a model that cannot be loaded is told of, and is tried again', async ({ fa
 test('a browser without WebGPU is told so in words', async ({ fakePage: page }) => {
   await page.addInitScript(() => Object.defineProperty(Navigator.prototype, 'gpu', { get: () => undefined }));
   await page.reload();
-  await expect(page.getByText('This browser cannot run models')).toBeVisible();
+  await expect(page.getByText('This browser has no WebGPU')).toBeVisible();
   await box(page).fill('Is it so?');
   await expect(button(page, 'Send')).toBeDisabled();
+});
+
+test('what one conversation has differently is chosen in words', async ({ fakePage: page }) => {
+  await loaded(page);
+  await button(page, 'Settings of this conversation').click();
+  const dialog = page.getByRole('dialog', { name: 'Settings of this conversation' });
+  await dialog.getByRole('textbox', { name: 'System prompt' }).fill('Be brief.');
+  await expect(dialog).toContainText('1 setting differs from the general ones.');
+  await expect(dialog).not.toContainText(/settings\.[a-z]/); // the name of a text
+  await page.keyboard.press('Escape');
+  await ask(page, 'Is it so?');
+  const request = await page.evaluate(() => fake.requests.at(-1) as { messages: object[] });
+  expect(request.messages[0]).toEqual({ role: 'system', content: 'Be brief.' });
 });
 
 test('thinking is chosen for each conversation', async ({ fakePage: page }) => {

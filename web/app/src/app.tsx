@@ -2,8 +2,9 @@
 
 import { ChatScreen } from './chat/screen';
 import { Frame } from './frame/frame';
-import { Keyboard } from './keys/keyboard';
+import { useKeyboard } from './keys/keyboard';
 import { ModelsScreen } from './models/screen';
+import { Opened } from './parts/opened';
 import { Toasts } from './parts/toast';
 import { PrivacyScreen } from './privacy/screen';
 import { route } from './route';
@@ -13,11 +14,12 @@ import { ConnectScreen } from './server/screen';
 import { answerer } from './model/model';
 
 export function App() {
+  useKeyboard();
   return (
     <>
       {scope === 'models' ? <ModelsScreen /> : <Frame>{screen()}</Frame>}
+      <Opened />
       <Toasts />
-      <Keyboard />
     </>
   );
 }

@@ -2,6 +2,7 @@
 
 import { signal } from '@preact/signals';
 import type { Answer } from '../history/types';
+import { wordsOf } from '../text/segments';
 import { language, t } from '../text/text';
 
 /** The end of the last answer. */
@@ -11,11 +12,8 @@ export function tellEnd({ state, content }: Answer): void {
   if (state === 'failed')
     announced.value = ''; // the error is an alert itself
   else if (state === 'stopped') announced.value = t('chat.stopped');
-  else announced.value = t('chat.ready', { count: wordsIn(content) });
+  else announced.value = t('chat.ready', { count: countWords(content) });
 }
 
-/** Also in languages that are written without spaces. */
-function wordsIn(text: string): number {
-  const segments = new Intl.Segmenter(language.value, { granularity: 'word' }).segment(text);
-  return [...segments].filter(({ isWordLike }) => isWordLike).length;
-}
+const countWords = (text: string): number =>
+  [...wordsOf(text, language.value)].filter(({ isWordLike }) => isWordLike).length;

@@ -1,14 +1,14 @@
 import { Copy, Play, RefreshCw, Trash2 } from 'lucide';
 import { useState } from 'preact/hooks';
 import type { Answer } from '../history/types';
-import { Markdown } from '../markdown/on-demand';
+import { Markdown } from '../markdown/lazy';
 import { answerer, hasGpu, loading } from '../model/model';
 import { Button, IconButton } from '../parts/button';
 import { addressOf, scope } from '../scope';
 import { t } from '../text/text';
 import { continueAnswer, elsewhere, regenerate, remove, replies, replyOf } from './actions';
 import { Branches } from './branches';
-import { copy } from './copy';
+import { copy } from '../parts/copy';
 import { FactsLine, FactsList } from './facts';
 import { Reasoning } from './reasoning';
 import type { Reply } from './reply';
@@ -78,7 +78,7 @@ function Actions({ answer }: { answer: Answer }) {
   return (
     <div class="actions">
       <Branches message={answer} />
-      {content !== '' && <IconButton icon={Copy} label={t('copy')} onClick={() => copy(content)} />}
+      {content !== '' && <IconButton icon={Copy} label={t('copy')} onClick={() => void copy(content)} />}
       {!replies.value.has(conversation) && (
         <IconButton icon={RefreshCw} label={t('chat.regenerate')} onClick={() => regenerate(answer)} />
       )}

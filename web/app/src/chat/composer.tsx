@@ -8,21 +8,19 @@ import type { Conversation } from '../history/types';
 import { shortcut, useShortcut } from '../keys/shortcuts';
 import { answerer, hasGpu } from '../model/model';
 import { Button, IconButton } from '../parts/button';
-import { lazy } from '../parts/lazy';
 import { route } from '../route';
 import { scope } from '../scope';
+import { ConversationSettings } from '../settings/screen';
 import { t } from '../text/text';
 import { answerNow, replies, send } from './actions';
 import { context } from './context';
 import { draftOf } from './draft';
 import { toEnd } from './follow';
-import { isEnter } from './keys';
+import { isEnter } from '../keys/enter';
 import { Meter } from './meter';
 import { changeCurrent } from './open';
 import type { Reply } from './reply';
 import { ThinkingMenu } from './thinking';
-
-const ConversationDialog = lazy(async () => (await import('../settings/conversation')).ConversationDialog);
 
 /** Where one writes. What is typed stays while an answer is made; then it can be sent. */
 export function Composer({ conversation }: { conversation: Conversation }) {
@@ -68,7 +66,7 @@ export function Composer({ conversation }: { conversation: Conversation }) {
       <div class="composer-bar">
         <AttachButton />
         <ThinkingMenu conversation={conversation} />
-        <ConversationSettings conversation={conversation} />
+        <SettingsButton conversation={conversation} />
         <span class="space" />
         <Meter />
         {reply ? (
@@ -81,13 +79,13 @@ export function Composer({ conversation }: { conversation: Conversation }) {
   );
 }
 
-function ConversationSettings({ conversation }: { conversation: Conversation }) {
+function SettingsButton({ conversation }: { conversation: Conversation }) {
   const open = useSignal(false);
   return (
     <>
       <IconButton icon={SlidersHorizontal} label={t('settings.conversation')} onClick={() => (open.value = true)} />
       {open.value && (
-        <ConversationDialog
+        <ConversationSettings
           own={conversation.settings}
           onChange={(settings) => void changeCurrent({ settings })}
           onClose={() => (open.value = false)}

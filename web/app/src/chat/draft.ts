@@ -1,7 +1,7 @@
 // What is typed and not sent, for each conversation. It outlives a reload of the tab.
 
 import { effect, type Signal, signal } from '@preact/signals';
-import { storedInTab, storeInTab } from './tab';
+import { readText, writeText } from '../stored';
 
 const drafts = new Map<string, Signal<string>>();
 
@@ -10,8 +10,8 @@ export function draftOf(conversation = ''): Signal<string> {
   const known = drafts.get(conversation);
   if (known) return known;
   const key = `minke.draft.${conversation}`;
-  const draft = signal(storedInTab(key) ?? '');
-  effect(() => storeInTab(key, draft.value));
+  const draft = signal(readText(key, 'sessionStorage') ?? '');
+  effect(() => writeText(key, draft.value || undefined, 'sessionStorage'));
   drafts.set(conversation, draft);
   return draft;
 }

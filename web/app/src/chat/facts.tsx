@@ -3,7 +3,7 @@ import type { Answer, Facts } from '../history/types';
 import { IconButton } from '../parts/button';
 import { duration, number } from '../text/format';
 import { t } from '../text/text';
-import { copy } from './copy';
+import { copy } from '../parts/copy';
 
 /** The quiet line of an answer; it shows and hides the rest. */
 export function FactsLine({ facts, open, toggle }: { facts: Facts; open: boolean; toggle: () => void }) {
@@ -53,7 +53,7 @@ function Fact({ name, value, copied }: { name: string; value: string | number | 
       <dt>{name}</dt>
       <dd>
         <bdi>{value}</bdi>
-        {copied && <IconButton icon={Copy} label={t('chat.copySeed')} onClick={() => copy(String(value))} />}
+        {copied && <IconButton icon={Copy} label={t('chat.copySeed')} onClick={() => void copy(String(value))} />}
       </dd>
     </div>
   );

@@ -1,6 +1,6 @@
 import type { Conversation } from '../history/types';
 import { hrefOf } from '../route';
-import { settingsOf } from '../settings/settings';
+import { type Settings, settingsOf } from '../settings/settings';
 import { percent } from '../text/format';
 import { t, type TextKey } from '../text/text';
 import { context } from './context';
@@ -36,7 +36,7 @@ export function Meter() {
   );
 }
 
-const WHAT_HAPPENS: Record<string, TextKey> = {
+const WHAT_HAPPENS: Record<Settings['overflow'], TextKey> = {
   slide: 'chat.full.slide',
   'truncate-middle': 'chat.full.middle',
   error: 'chat.full.error',
@@ -48,7 +48,7 @@ export function ContextNote({ conversation }: { conversation: Conversation }) {
   const { overflow } = settingsOf(conversation.settings);
   return (
     <div class="note warn" role="note">
-      <p>{t(WHAT_HAPPENS[overflow] as TextKey, { part: percent(part()) })}</p>
+      <p>{t(WHAT_HAPPENS[overflow], { part: percent(part()) })}</p>
       <p class="note-ways">
         <a href={hrefOf({ screen: 'chat' })}>{t('chat.startNew')}</a>
         <a href={hrefOf({ screen: 'settings' })}>{t('chat.larger')}</a>

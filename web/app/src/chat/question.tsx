@@ -7,8 +7,8 @@ import { Button, IconButton } from '../parts/button';
 import { t } from '../text/text';
 import { answerTo, edit, remove, replies } from './actions';
 import { Branches } from './branches';
-import { copy } from './copy';
-import { isEnter } from './keys';
+import { copy } from '../parts/copy';
+import { isEnter } from '../keys/enter';
 
 export function QuestionView({ question, isLast }: { question: Question; isLast: boolean }) {
   const [editing, setEditing] = useState(false);
@@ -37,7 +37,7 @@ export function QuestionView({ question, isLast }: { question: Question; isLast:
         <div class="actions">
           <Branches message={question} />
           {!busy && <IconButton icon={Pencil} label={t('chat.edit')} onClick={() => setEditing(true)} />}
-          <IconButton icon={Copy} label={t('copy')} onClick={() => copy(content)} />
+          <IconButton icon={Copy} label={t('copy')} onClick={() => void copy(content)} />
           <IconButton icon={Trash2} label={t('delete')} onClick={() => remove(question)} />
           {isLast && !busy && <Button onClick={answer}>{t('chat.answerThis')}</Button>}
         </div>

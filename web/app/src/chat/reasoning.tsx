@@ -4,21 +4,21 @@ import { signal } from '@preact/signals';
 import { ChevronRight } from 'lucide';
 import { useEffect, useState } from 'preact/hooks';
 import type { Answer } from '../history/types';
-import { Markdown } from '../markdown/on-demand';
+import { Markdown } from '../markdown/lazy';
 import { Icon } from '../parts/icon';
+import { readStored, writeStored } from '../stored';
 import { duration } from '../text/format';
 import { t } from '../text/text';
 import type { Reply } from './reply';
-import { storedInTab, storeInTab } from './tab';
 
 const KEY = 'minke.folds';
 
 /** Folds as the reader left them, by message. */
-const chosen = signal<Record<string, boolean>>(JSON.parse(storedInTab(KEY) ?? '{}') as Record<string, boolean>);
+const chosen = signal(Object(readStored(KEY, 'sessionStorage') ?? {}) as Record<string, boolean>);
 
 function choose(id: string, open: boolean): void {
   chosen.value = { ...chosen.value, [id]: open };
-  storeInTab(KEY, JSON.stringify(chosen.value));
+  writeStored(KEY, chosen.value, 'sessionStorage');
 }
 
 /** `reply` is given while the answer is made. */

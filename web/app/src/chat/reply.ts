@@ -5,6 +5,7 @@ import { type ChatCompletionChunk, EngineAbortError, type FinishReason, type Usa
 import { conversations, save } from '../history/conversations';
 import type { Answer, Facts } from '../history/types';
 import { type Answerer, answerer } from '../model/model';
+import { messageOf } from '../text/text';
 import { eachFrame, every } from './pace';
 
 /** What an answer is at; `reading`: the prompt. */
@@ -121,7 +122,7 @@ export class Reply {
     if (thoughtFor !== undefined) this.change({ thoughtFor });
     if (error === undefined) this.change({ state: this.#finish === 'length' ? 'length' : 'done' });
     else if (error instanceof EngineAbortError) this.change({ state: 'stopped' });
-    else this.change({ state: 'failed', error: error instanceof Error ? error.message : String(error) });
+    else this.change({ state: 'failed', error: messageOf(error) });
     this.show();
   }
 

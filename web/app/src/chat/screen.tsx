@@ -15,7 +15,7 @@ import { AnswerView } from './answer';
 import './chat.css';
 import { Composer } from './composer';
 import './composer.css';
-import { copy } from './copy';
+import { copy } from '../parts/copy';
 import { following, toEnd, useFollow } from './follow';
 import { ContextNote } from './meter';
 import { LoadError, LoadingLine } from './notes';
@@ -44,7 +44,7 @@ function Chat({ conversation }: { conversation: Conversation }) {
   useEffect(() => void (message && open(id).then(() => reveal(id, message))), [id, message]);
   useShortcut('copy', () => {
     const last = path.value.findLast(({ role }) => role === 'assistant');
-    if (last?.content) copy(last.content);
+    if (last?.content) void copy(last.content);
   });
   return (
     <div class="chat" ref={column}>

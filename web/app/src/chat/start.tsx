@@ -1,12 +1,12 @@
 // What is there before anything is said.
 
 import type { KeptModel } from 'minke';
-import { answerer, hasGpu, kept, loadKept, loading } from '../model/model';
+import { answerer, hasGpu, loadKept, loading, wholeModels } from '../model/model';
 import { nameOf } from '../model/names';
-import { addressOf, scope } from '../scope';
+import { scope } from '../scope';
 import { bytes } from '../text/format';
 import { t, type TextKey } from '../text/text';
-import { WelcomeCard } from '../welcome/screen';
+import { WelcomeCard } from '../welcome/lazy';
 import { send } from './actions';
 
 const EXAMPLES: readonly TextKey[] = [
@@ -17,17 +17,11 @@ const EXAMPLES: readonly TextKey[] = [
 ];
 
 export function Start() {
-  const whole = kept.value?.filter(({ complete }) => complete);
-  if (scope === 'chat' && !hasGpu) return <NoGpu />;
-  if (answerer.value || loading.value) return <Greeting />;
-  if (!whole) return <div class="start" />;
-  if (whole.length === 0)
-    return (
-      <div class="start">
-        <WelcomeCard />
-      </div>
-    );
-  return <Choice models={whole} />;
+  const whole = wholeModels.value;
+  const runs = scope === 'server' || hasGpu;
+  if (runs && (answerer.value || loading.value)) return <Greeting />;
+  if (runs && whole && whole.length > 0) return <Choice models={whole} />;
+  return <div class="start">{(whole || !runs) && <WelcomeCard />}</div>;
 }
 
 function Greeting() {
@@ -62,20 +56,6 @@ function Choice({ models }: { models: readonly KeptModel[] }) {
           </li>
         ))}
       </ul>
-    </div>
-  );
-}
-
-function NoGpu() {
-  return (
-    <div class="start">
-      <section class="card no-gpu">
-        <h2>{t('model.noGpu')}</h2>
-        <p>{t('model.noGpuWhy')}</p>
-        <a class="button" href={addressOf('server')}>
-          {t('server.title')}
-        </a>
-      </section>
     </div>
   );
 }

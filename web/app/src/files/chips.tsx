@@ -2,9 +2,9 @@
 
 import { useSignal } from '@preact/signals';
 import { File as FileIcon, Paperclip, Scissors, TextCursorInput, X } from 'lucide';
-import { useRef } from 'preact/hooks';
 import type { AttachedFile } from '../history/types';
 import { Button, IconButton } from '../parts/button';
+import { useFilePicker } from '../parts/file-picker';
 import { Icon } from '../parts/icon';
 import { bytes, percent } from '../text/format';
 import { t } from '../text/text';
@@ -16,16 +16,11 @@ import { type Cost, roomBeside } from './tokens';
 
 /** Opens the system's dialog for files. */
 export function AttachButton() {
-  const input = useRef<HTMLInputElement>(null);
-  const chosen = () => {
-    const { current } = input;
-    if (current?.files) void attach(current.files);
-    if (current) current.value = ''; // so that the same file can be chosen again
-  };
+  const [open, input] = useFilePicker(t('files.attach'), (files) => void attach(files));
   return (
     <>
-      <IconButton icon={Paperclip} label={t('files.attach')} onClick={() => input.current?.click()} />
-      <input ref={input} type="file" multiple hidden onChange={chosen} />
+      <IconButton icon={Paperclip} label={t('files.attach')} onClick={open} />
+      {input}
     </>
   );
 }

@@ -7,17 +7,15 @@ export function promptOf({ content, files }: Pick<Question, 'content' | 'files'>
   return [...files.map(blockOf), content].filter((part) => part.trim() !== '').join('\n\n');
 }
 
-export function blockOf({ name, kind, text, cut }: AttachedFile): string {
-  const fence = fenceOf(text);
-  const title = `File: ${lineOf(name)}${cut ? ' (parts of it are left out)' : ''}`;
-  return `${title}\n${fence}${kind}\n${text.replace(/\n+$/, '')}\n${fence}`;
-}
+export const blockOf = (file: AttachedFile): string =>
+  `File: ${lineOf(file.name)}${file.cut ? ' (parts of it are left out)' : ''}\n${fenced(file)}`;
 
 /** Names of files may have line breaks in them; in a prompt they would look like something else that is said. */
 const lineOf = (name: string): string => name.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ');
 
-/** Longer than any fence in the text, so that none ends it. */
-function fenceOf(text: string): string {
+/** A file's text in a fence that is longer than any in it, so that none ends it. */
+export function fenced({ kind, text }: AttachedFile): string {
   const longest = Math.max(2, ...Array.from(text.matchAll(/`{3,}/g), ([run]) => run.length));
-  return '`'.repeat(longest + 1);
+  const fence = '`'.repeat(longest + 1);
+  return `${fence}${kind}\n${text.replace(/\n+$/, '')}\n${fence}`;
 }

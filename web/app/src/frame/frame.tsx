@@ -3,7 +3,6 @@
 import { PanelLeft } from 'lucide';
 import type { ComponentChildren } from 'preact';
 import { useEffect, useRef } from 'preact/hooks';
-import { OpenedDialog } from '../history/dialogs';
 import { ModelMenu } from '../model/menu';
 import { IconButton } from '../parts/button';
 import { PrivacyBadge } from '../privacy/badge';
@@ -45,7 +44,6 @@ export function Frame({ children }: { children: ComponentChildren }) {
           {children}
         </main>
       </div>
-      <OpenedDialog />
     </div>
   );
 }

@@ -2,6 +2,7 @@
 // it is called.
 
 import { computed, effect, signal } from '@preact/signals';
+import { readText, writeText } from '../stored';
 
 const KEY = 'minke.sidebar';
 const query = matchMedia('(width < 50rem)');
@@ -12,7 +13,7 @@ query.addEventListener('change', () => {
   over.value = false;
 });
 
-const beside = signal(!wasPutAway());
+const beside = signal(readText(KEY) !== 'away');
 const over = signal(false);
 
 /** Where the side is, if it is shown. */
@@ -31,19 +32,4 @@ export function closeOver(): void {
   over.value = false;
 }
 
-function wasPutAway(): boolean {
-  try {
-    return localStorage.getItem(KEY) === 'away';
-  } catch {
-    return false;
-  }
-}
-
-effect(() => {
-  try {
-    if (beside.value) localStorage.removeItem(KEY);
-    else localStorage.setItem(KEY, 'away');
-  } catch {
-    // it holds for this visit
-  }
-});
+effect(() => writeText(KEY, beside.value ? undefined : 'away'));

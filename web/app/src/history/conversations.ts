@@ -99,14 +99,6 @@ export async function emptyBin(ids: readonly string[]): Promise<void> {
   tellOthers({ type: 'removed', conversations: removed });
 }
 
-/** Deletes all conversations for good. Rejects where that fails. */
-export async function deleteAllConversations(): Promise<void> {
-  const all = [...conversations.value.keys(), ...bin.keys()];
-  await (await keeper()).clear();
-  drop(all);
-  tellOthers({ type: 'removed', conversations: all });
-}
-
 /** Keeps conversations in place of those with the same ids, in one transaction. Rejects where that fails. */
 export async function replaceConversations(wholes: readonly Whole[]): Promise<void> {
   await (await keeper()).replace(wholes);

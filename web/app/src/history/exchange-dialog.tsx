@@ -1,12 +1,13 @@
 import { useSignal } from '@preact/signals';
 import { FileDown, FileUp } from 'lucide';
-import { useRef } from 'preact/hooks';
 import { Button } from '../parts/button';
 import { Dialog } from '../parts/dialog';
+import { useFilePicker } from '../parts/file-picker';
 import { t } from '../text/text';
 import { conversations } from './conversations';
-import { exportAll, importFile, ImportError } from './exchange';
+import { exportAll, importFile } from './exchange';
 import './exchange.css';
+import { ImportError } from './import';
 
 /** What came of an import, or why nothing did. */
 interface Outcome {
@@ -15,7 +16,6 @@ interface Outcome {
 }
 
 export function ExchangeDialog({ onClose }: { onClose: () => void }) {
-  const picker = useRef<HTMLInputElement>(null);
   const busy = useSignal(false);
   const outcome = useSignal<Outcome | undefined>(undefined);
   const count = conversations.value.size;
@@ -24,7 +24,10 @@ export function ExchangeDialog({ onClose }: { onClose: () => void }) {
     outcome.value = await what();
     busy.value = false;
   };
-  const take = (file: File | undefined) => file && void doing(() => outcomeOf(file));
+  const [choose, input] = useFilePicker(t('history.choose'), ([file]) => void doing(() => outcomeOf(file)), {
+    accept: '.json,application/json',
+    multiple: false,
+  });
   return (
     <Dialog title={t('history.exchange')} onClose={onClose}>
       <section class="exchange">
@@ -41,20 +44,10 @@ export function ExchangeDialog({ onClose }: { onClose: () => void }) {
       <section class="exchange">
         <h3>{t('history.import')}</h3>
         <p class="soft">{t('history.importAbout')}</p>
-        <Button icon={FileUp} disabled={busy.value} onClick={() => picker.current?.click()}>
+        <Button icon={FileUp} disabled={busy.value} onClick={choose}>
           {t('history.choose')}
         </Button>
-        <input
-          ref={picker}
-          type="file"
-          accept=".json,application/json"
-          hidden
-          aria-label={t('history.choose')}
-          onChange={({ currentTarget }) => {
-            take(currentTarget.files?.[0]);
-            currentTarget.value = ''; // so that the same file can be chosen again
-          }}
-        />
+        {input}
         <div role="status">
           {outcome.value && (
             <div class={`note ${outcome.value.look}`}>

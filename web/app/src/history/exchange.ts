@@ -5,6 +5,8 @@
 //
 // with times in milliseconds since 1970. A later version may read earlier ones; what it adds gets a new number here.
 
+import { fenced } from '../files/prompt';
+import { saveFile } from '../parts/save-file';
 import { moment } from '../text/format';
 import { t } from '../text/text';
 import { conversations, messagesOf, replaceConversations } from './conversations';
@@ -13,13 +15,11 @@ import { nameOf } from './row';
 import { pathTo } from './tree';
 import type { Answer, Conversation, Question } from './types';
 
-export { ImportError };
-
 /** The largest file that is read: more would not fit a page's memory. */
 const MOST_BYTES = 256 * 1024 * 1024;
 
 /** Conversations, with all branches of their messages, as a JSON file. */
-export async function toJson(which: Iterable<Conversation>): Promise<Blob> {
+async function toJson(which: Iterable<Conversation>): Promise<Blob> {
   const parts: string[] = [];
   for (const conversation of which) {
     const messages = await messagesOf(conversation.id);
@@ -30,7 +30,7 @@ export async function toJson(which: Iterable<Conversation>): Promise<Blob> {
 }
 
 /** The path of a conversation that is shown, as Markdown. */
-export async function toMarkdown(conversation: Conversation): Promise<Blob> {
+async function toMarkdown(conversation: Conversation): Promise<Blob> {
   const messages = new Map((await messagesOf(conversation.id)).map((message) => [message.id, message]));
   const turns = pathTo(messages, conversation.leaf).map((message) =>
     message.role === 'user' ? questionText(message) : answerText(message),
@@ -40,10 +40,7 @@ export async function toMarkdown(conversation: Conversation): Promise<Blob> {
 }
 
 function questionText({ content, files }: Question): string {
-  const attached = files.map(({ name, kind, text }) => {
-    const fence = '`'.repeat(Math.max(3, ...[...text.matchAll(/`+/g)].map(([marks]) => marks.length + 1)));
-    return `**${name}**\n\n${fence}${kind}\n${text}\n${fence}`;
-  });
+  const attached = files.map((file) => `**${file.name}**\n\n${fenced(file)}`);
   return [`## ${t('history.you')}`, content, ...attached].join('\n\n');
 }
 
@@ -55,13 +52,13 @@ function answerText({ content, reasoning, facts }: Answer): string {
 /** Has the browser save one conversation. */
 export async function exportOne(conversation: Conversation, as: 'json' | 'markdown'): Promise<void> {
   const blob = as === 'json' ? await toJson([conversation]) : await toMarkdown(conversation);
-  download(blob, `${fileName(nameOf(conversation))}.${as === 'json' ? 'json' : 'md'}`);
+  saveFile(blob, `${fileName(nameOf(conversation))}.${as === 'json' ? 'json' : 'md'}`);
 }
 
 /** Has the browser save all conversations. */
 export async function exportAll(): Promise<void> {
   const today = new Date().toISOString().slice(0, 10);
-  download(await toJson(conversations.value.values()), `minke-${today}.json`);
+  saveFile(await toJson(conversations.value.values()), `minke-${today}.json`);
 }
 
 /** A title as systems take it for a file's name. */
@@ -71,16 +68,8 @@ const fileName = (title: string) =>
     .trim()
     .slice(0, 80) || 'minke';
 
-function download(blob: Blob, name: string): void {
-  const link = document.createElement('a');
-  link.href = URL.createObjectURL(blob);
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(link.href), 60_000); // it may be read only when the person has chosen where to
-}
-
 /** How many conversations came. */
-export interface Imported {
+interface Imported {
   added: number;
   /** They were here, and are newer in the file. */
   replaced: number;

@@ -1,7 +1,7 @@
 // Reads a file of conversations, which may come from anywhere: each field is checked, and what is returned was made anew of the
 // fields that are known.
 
-import { RECOMMENDED, type Settings } from '../settings/settings';
+import { readSettings, RECOMMENDED, type Settings } from '../settings/settings';
 import { t, type TextKey } from '../text/text';
 import type { Whole } from './keeper';
 import type { Answer, AttachedFile, Conversation, Facts, Message } from './types';
@@ -120,6 +120,7 @@ function message(value: unknown, conversation: string, at: string): Message {
     ...from.maybe('error', (key) => from.text(key, 10_000)),
     ...from.maybe('completion', (key) => from.text(key, 200)),
     ...from.maybe('thoughtFor', from.number),
+    ...from.maybe('thinkingEnded', (key) => from.oneOf(key, ['budget', 'answer_now', 'repetition'] as const)),
     facts: facts(from.value('facts'), `${at}.facts`),
   };
   return answer;
@@ -149,24 +150,13 @@ function facts(value: unknown, at: string): Facts {
   };
 }
 
-const CHOICES: Partial<Record<keyof Settings, readonly string[]>> = {
-  thinking: ['on', 'off', 'budget'],
-  overflow: ['error', 'slide', 'truncate-middle'],
-};
-
-/** What a conversation has differently: of each known setting, a value of its kind. */
+/** What a conversation has differently: of each known setting, a value that makes sense. */
 function settings(value: unknown, at: string): Partial<Settings> {
-  const from = fieldsOf(value, at);
-  const own: Record<string, unknown> = {};
-  for (const [key, usual] of Object.entries(RECOMMENDED)) {
-    const given = from.value(key);
-    if (given === undefined) continue;
-    const choices = CHOICES[key as keyof Settings];
-    if (choices) own[key] = from.oneOf(key, choices);
-    else if (typeof usual === 'string') own[key] = from.text(key);
-    else own[key] = usual === null && given === null ? null : from.number(key);
-  }
-  return own as Partial<Settings>;
+  const { value: given } = fieldsOf(value, at);
+  const known = readSettings(value);
+  const wrong = Object.keys(RECOMMENDED).find((key) => given(key) !== undefined && !Object.hasOwn(known, key));
+  if (wrong) throw new ImportError('field', `${at}.${wrong}`);
+  return known;
 }
 
 const isObject = (value: unknown): value is Record<string, unknown> =>

@@ -19,7 +19,6 @@ export interface Keeper {
   replace(wholes: readonly Whole[]): Promise<void>;
   remove(conversations: readonly string[]): Promise<void>;
   removeMessages(conversation: Conversation, messages: readonly string[]): Promise<void>;
-  clear(): Promise<void>;
 }
 
 let chosen: Promise<Keeper> | undefined;
@@ -109,12 +108,6 @@ const kept: Keeper = {
     if (own) void transaction.objectStore('texts').put(own);
     await transaction.done;
   },
-
-  async clear() {
-    const transaction = await writing();
-    for (const store of ALL) void transaction.objectStore(store).clear();
-    await transaction.done;
-  },
 };
 
 function inMemory(): Keeper {
@@ -146,6 +139,5 @@ function inMemory(): Keeper {
       for (const id of ids) own.delete(id);
       wholes.set(conversation.id, { conversation, messages: own });
     },
-    clear: async () => wholes.clear(),
   };
 }

@@ -81,7 +81,7 @@ function focusNeighbour(row: HTMLLIElement | null): void {
 }
 
 /** Deletes a conversation, for good once the way back has gone. */
-export function deleteWithUndo(conversation: Conversation): void {
+function deleteWithUndo(conversation: Conversation): void {
   const { id } = conversation;
   const wasOpen = route.value.conversation === id;
   if (wasOpen) replace({ screen: 'chat' });

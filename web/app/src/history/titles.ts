@@ -1,6 +1,7 @@
 // Titles of conversations: their first words, or what the model calls them (see title-by-model.ts for when).
 
 import type { ChatEngine, ChatMessage } from 'minke';
+import { wordsOf } from '../text/segments';
 import type { Message } from './types';
 
 const WORDS = 6;
@@ -13,7 +14,7 @@ export function titleFrom(text: string): string {
   const plain = withoutMarks(text.slice(0, 1000));
   let words = 0;
   let title = '';
-  for (const { segment, isWordLike } of segmented(plain)) {
+  for (const { segment, isWordLike } of wordsOf(plain)) {
     if (isWordLike && ++words > WORDS) break;
     if (title.length + segment.length > CHARACTERS) break;
     title += segment;
@@ -32,11 +33,6 @@ function withoutMarks(text: string): string {
     .replace(/(?<!\w)([*_])(\S(?:.*?\S)?)\1(?!\w)/g, '$2')
     .replace(/\s+/g, ' ')
     .trim();
-}
-
-function segmented(text: string): Iterable<{ segment: string; isWordLike?: boolean }> {
-  if ('Segmenter' in Intl) return new Intl.Segmenter(undefined, { granularity: 'word' }).segment(text);
-  return text.split(/(\s+)/).map((segment) => ({ segment, isWordLike: /\S/.test(segment) }));
 }
 
 function graphemes(text: string): string[] {

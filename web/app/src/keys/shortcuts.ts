@@ -2,6 +2,7 @@
 
 import { signal } from '@preact/signals';
 import { useEffect } from 'preact/hooks';
+import { readText, writeText } from '../stored';
 import type { TextKey } from '../text/text';
 
 /**
@@ -38,23 +39,11 @@ export const isSingle = (chord: Chord): boolean => chord.length === 1;
 
 const KEY = 'minke.keys';
 
-function read(): boolean {
-  try {
-    return localStorage.getItem(KEY) !== 'no-singles';
-  } catch {
-    return true;
-  }
-}
-
-export const singles = signal(read());
+export const singles = signal(readText(KEY) !== 'no-singles');
 
 export function allowSingles(allowed: boolean): void {
   singles.value = allowed;
-  try {
-    localStorage.setItem(KEY, allowed ? 'singles' : 'no-singles');
-  } catch {
-    // it holds for this visit
-  }
+  writeText(KEY, allowed ? undefined : 'no-singles');
 }
 
 const actions = new Map<ShortcutName, (() => void)[]>();

@@ -1,6 +1,7 @@
 import { Check, Copy } from 'lucide';
 import { useEffect, useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Button } from '../parts/button';
+import { toClipboard } from '../parts/copy';
 import { say } from '../parts/toast';
 import { t } from '../text/text';
 import { later } from './queue';
@@ -50,11 +51,10 @@ function CopyButton({ text }: { text: string }) {
     const timer = setTimeout(() => setCopied(false), COPIED_SECONDS * 1000);
     return () => clearTimeout(timer);
   }, [copied]);
-  const copy = () =>
-    navigator.clipboard.writeText(text).then(
-      () => setCopied(true),
-      () => say(t('markdown.copyFailed')),
-    );
+  const copy = async () => {
+    if (await toClipboard(text)) setCopied(true);
+    else say(t('chat.cannotCopy'));
+  };
   return (
     <>
       <Button look="plain" icon={copied ? Check : Copy} aria-label={t('markdown.copyCode')} onClick={() => void copy()}>

@@ -1,7 +1,7 @@
 import { Image as ImageIcon } from 'lucide';
 import type { ComponentChildren } from 'preact';
 import { Icon } from '../parts/icon';
-import { say } from '../parts/toast';
+import { copy } from '../parts/copy';
 import { scope } from '../scope';
 import { t } from '../text/text';
 
@@ -27,10 +27,7 @@ const bare = (text: string) =>
 function copyInstead(event: MouseEvent, { href }: URL): void {
   if (scope !== 'chat') return;
   event.preventDefault();
-  navigator.clipboard.writeText(href).then(
-    () => say(t('markdown.linkCopied')),
-    () => say(t('markdown.linkStays', { address: href })),
-  );
+  void copy(href, t('markdown.linkCopied'), t('markdown.linkStays', { address: href }));
 }
 
 /** A link that shows where it leads, unless `text` says just that. `image`: it leads to an image, which is never fetched. */

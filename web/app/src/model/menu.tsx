@@ -1,31 +1,26 @@
 import { Box, ChevronDown, Download, FileUp, X } from 'lucide';
-import { useRef } from 'preact/hooks';
+import { MODEL_FILES, useFilePicker } from '../parts/file-picker';
 import { Icon } from '../parts/icon';
 import { Menu, type MenuItem } from '../parts/menu';
 import { addressOf, scope } from '../scope';
 import { percent } from '../text/format';
 import { t } from '../text/text';
 import './menu.css';
-import { answerer, hasGpu, kept, load, loadKept, loading, unload } from './model';
+import { answerer, hasGpu, loadFiles, loadKept, loading, unload, wholeModels } from './model';
 import { nameOf } from './names';
 import { share } from './progress';
 
 /** What answers, and what could instead. */
 export function ModelMenu() {
-  const input = useRef<HTMLInputElement>(null);
+  const [open, input] = useFilePicker(t('model.open'), loadFiles, MODEL_FILES);
   if (scope === 'server') return <span class="model-name">{answerer.value?.name}</span>;
   const label = labelOf();
-  const open = ({ currentTarget }: { currentTarget: HTMLInputElement }) => {
-    const files = [...(currentTarget.files ?? [])];
-    currentTarget.value = ''; // so that the same file can be opened again
-    if (files[0]) void load(nameOf(files[0].name), files);
-  };
   return (
     <>
       <Menu
         label={label}
         look="button plain model-menu"
-        items={itemsOf(() => input.current?.click())}
+        items={itemsOf(open)}
         button={
           <>
             <bdi>{label}</bdi>
@@ -33,7 +28,7 @@ export function ModelMenu() {
           </>
         }
       />
-      <input ref={input} type="file" accept=".gguf" multiple hidden aria-label={t('model.open')} onChange={open} />
+      {input}
     </>
   );
 }
@@ -48,7 +43,7 @@ function labelOf(): string {
 function itemsOf(open: () => void): MenuItem[] {
   const who = answerer.value;
   const loaded = who?.where === 'device' ? who.id : null;
-  const whole = kept.value?.filter(({ complete }) => complete) ?? [];
+  const whole = wholeModels.value ?? [];
   const more = { label: t('model.more'), icon: Download, action: () => location.assign(addressOf('models')) };
   if (!hasGpu) return [more];
   return [

@@ -1,6 +1,6 @@
 // What answers: a model on this device, or a server that the person chose. One at a time.
 
-import { signal } from '@preact/signals';
+import { computed, signal } from '@preact/signals';
 import {
   type ChatEngine,
   type Engine,
@@ -12,6 +12,7 @@ import {
 } from 'minke';
 import { loadedWith, loadSettings } from '../settings/settings';
 import { lastModel, noteUse } from '../models/used';
+import { messageOf } from '../text/text';
 import { nameOf } from './names';
 
 /** What answers, and its name for people. `thinks`: whether it can think before it answers. */
@@ -32,6 +33,9 @@ export const loadError = signal<string | undefined>(undefined);
 
 /** What this browser keeps; undefined: not looked at yet. */
 export const kept = signal<readonly KeptModel[] | undefined>(undefined);
+
+/** Those of them that are there to the last byte, and can be loaded. */
+export const wholeModels = computed(() => kept.value?.filter(({ complete }) => complete));
 
 /** The package, which nothing needs before the app is painted. */
 const minke = () => import('minke');
@@ -65,7 +69,7 @@ export async function load(name: string, model: ModelSource): Promise<void> {
     answerer.value = { where: 'device', id, name, engine, thinks };
     if (id !== null) noteUse(id);
   } catch (error) {
-    if (!(error instanceof EngineAbortError)) loadError.value = error instanceof Error ? error.message : String(error);
+    if (!(error instanceof EngineAbortError)) loadError.value = messageOf(error);
   } finally {
     if (loading.value?.cancel === cancel) loading.value = undefined;
   }
@@ -87,6 +91,9 @@ const canThink = async (engine: Engine): Promise<boolean> =>
 
 export const loadKept = ({ id, url }: KeptModel): Promise<void> => load(nameOf(url), { id });
 
+/** Loads a model from its files, without keeping it. */
+export const loadFiles = (files: [File, ...File[]]): void => void load(nameOf(files[0].name), files);
+
 /** Loads what was last asked for once more: after an error, or with other settings. */
 export async function loadAgain(): Promise<void> {
   if (wanted) await load(wanted.name, wanted.model);
@@ -96,7 +103,7 @@ export async function loadAgain(): Promise<void> {
 export async function loadLast(): Promise<void> {
   await lookAtKept();
   if (!hasGpu || answerer.value || loading.value) return;
-  const whole = kept.value?.filter(({ complete }) => complete) ?? [];
+  const whole = wholeModels.value ?? [];
   const model = whole.find(({ id }) => id === lastModel()) ?? (whole.length === 1 ? whole[0] : undefined);
   if (model) await loadKept(model);
 }

@@ -3,11 +3,11 @@
 import { Copy, Play } from 'lucide';
 import { useSignal } from '@preact/signals';
 import type { EngineInfo } from 'minke';
-import { kept } from '../model/model';
+import { wholeModels } from '../model/model';
 import { nameOf } from '../model/names';
 import { Button } from '../parts/button';
 import { ProgressBar } from '../parts/progress';
-import { say } from '../parts/toast';
+import { copy } from '../parts/copy';
 import { bytes, moment, number } from '../text/format';
 import { t } from '../text/text';
 import { Facts } from '../welcome/check';
@@ -16,7 +16,7 @@ import { BEGINNINGS, benchmark, browserName, type Measures, run } from './benchm
 
 export function Benchmark() {
   const chosen = useSignal<string | undefined>(undefined);
-  const whole = (kept.value ?? []).filter(({ complete }) => complete);
+  const whole = wholeModels.value ?? [];
   const model = whole.find(({ id }) => id === chosen.value) ?? whole[0];
   const now = run.value;
   const busy = now?.state === 'loading' || now?.state === 'running';
@@ -107,15 +107,6 @@ function markdownOf(rows: readonly (readonly [string, string])[]): string {
   const cell = (text: string) => text.replaceAll('|', '\\|');
   const lines = rows.map(([name, value]) => `| ${cell(name)} | ${cell(value)} |`);
   return [`| ${t('models.benchmarkTable')} | |`, '| --- | --- |', ...lines, ''].join('\n');
-}
-
-async function copy(text: string): Promise<void> {
-  try {
-    await navigator.clipboard.writeText(text);
-    say(t('copied'));
-  } catch {
-    say(t('models.copyFailed'));
-  }
 }
 
 function Result({ of: measures }: { of: Measures }) {

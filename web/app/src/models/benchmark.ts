@@ -11,6 +11,7 @@ import {
   type LoadProgress,
 } from 'minke';
 import { nameOf } from '../model/names';
+import { share } from '../model/progress';
 import { type Problem, problemOf } from './problem';
 
 type Usage = ChatCompletion['usage'];
@@ -62,8 +63,8 @@ export async function benchmark({ id, url }: KeptModel): Promise<void> {
   run.value = { state: 'loading', part: null, cancel };
   try {
     const start = performance.now();
-    const onProgress = ({ loaded, total }: LoadProgress) => {
-      run.value = { state: 'loading', part: total ? loaded / total : null, cancel };
+    const onProgress = (progress: LoadProgress) => {
+      run.value = { state: 'loading', part: share(progress), cancel };
     };
     engine = await createEngine({ model: { id }, nCtx: CONTEXT, signal, onProgress });
     const load = (performance.now() - start) / 1000;

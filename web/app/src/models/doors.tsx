@@ -4,9 +4,9 @@ import { FileUp, Link, Server } from 'lucide';
 import { useSignal } from '@preact/signals';
 import type { IconNode } from 'lucide';
 import type { ComponentChildren } from 'preact';
-import { useRef } from 'preact/hooks';
 import { nameOf } from '../model/names';
 import { Button } from '../parts/button';
+import { MODEL_FILES, useFilePicker } from '../parts/file-picker';
 import { Icon } from '../parts/icon';
 import { t } from '../text/text';
 import { reachesAny } from '../scope';
@@ -41,12 +41,8 @@ export function Doors() {
 }
 
 function FromFile() {
-  const input = useRef<HTMLInputElement>(null);
+  const [open, input] = useFilePicker(t('models.file'), importFiles, MODEL_FILES);
   const over = useSignal(false);
-  const take = ({ currentTarget }: { currentTarget: HTMLInputElement }) => {
-    importFiles([...(currentTarget.files ?? [])]);
-    currentTarget.value = '';
-  };
   return (
     <div
       id="door-file"
@@ -60,8 +56,8 @@ function FromFile() {
         <p>{t('models.fileWords')}</p>
         <p class="soft small">{t('models.fileHint')}</p>
       </div>
-      <Button onClick={() => input.current?.click()}>{t('models.file')}</Button>
-      <input ref={input} type="file" accept=".gguf" multiple hidden aria-label={t('models.file')} onChange={take} />
+      <Button onClick={open}>{t('models.file')}</Button>
+      {input}
     </div>
   );
 }

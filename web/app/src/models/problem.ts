@@ -1,7 +1,7 @@
 // What went wrong with a model, in words that one can act on.
 
 import { EngineError } from 'minke';
-import { t, type TextKey } from '../text/text';
+import { messageOf, t, type TextKey } from '../text/text';
 
 /** What a person can do about a problem. */
 export type Way = 'again' | 'mirror' | 'address' | 'file' | 'token' | 'room';
@@ -37,7 +37,7 @@ const KNOWN: Record<string, [TextKey, readonly Way[]]> = {
 };
 
 export function problemOf(error: unknown, url: string): Problem {
-  const details = error instanceof Error ? error.message : String(error);
+  const details = messageOf(error);
   const code = error instanceof EngineError ? error.code : 'unknown';
   const [text, ways] =
     code === 'http' ? ofStatus(details) : (KNOWN[code] ?? ['models.problem.other', ['address', 'file']]);

@@ -4,6 +4,7 @@
 import { signal } from '@preact/signals';
 import { isHub } from '../privacy/policy';
 import { addressOf, reachesAny } from '../scope';
+import { readStored, readText, writeStored, writeText } from '../stored';
 
 const PENDING = 'minke.pendingDownloads';
 const MIRROR = 'minke.mirror';
@@ -15,23 +16,11 @@ export interface Pending {
 }
 
 /** An address that stands in for the hub's; empty: none. */
-export const mirror = signal(readMirror());
-
-function readMirror(): string {
-  try {
-    return localStorage.getItem(MIRROR) ?? '';
-  } catch {
-    return '';
-  }
-}
+export const mirror = signal(readText(MIRROR) ?? '');
 
 export function useMirror(address: string): void {
   mirror.value = address;
-  try {
-    localStorage.setItem(MIRROR, address);
-  } catch {
-    // it holds for this visit
-  }
+  writeText(MIRROR, address);
 }
 
 /** The mirror for a model's address, if it is of the hub and there is one. */
@@ -46,22 +35,14 @@ export function outOfReach(url: string): boolean {
 
 /** Opens this document so that it may reach any address, to go on there with these. */
 export function reachAny(downloads: readonly Pending[]): void {
-  try {
-    sessionStorage.setItem(PENDING, JSON.stringify(downloads));
-  } catch {
-    // then they have to be asked for again
-  }
+  writeStored(PENDING, downloads, 'sessionStorage');
   location.assign(addressOf('models', '', { any: true }));
 }
 
 /** What was to be downloaded when this document was opened in place of another. */
 export function takePending(): Pending[] {
   if (!reachesAny) return [];
-  try {
-    const pending = JSON.parse(sessionStorage.getItem(PENDING) ?? '[]') as Pending[];
-    sessionStorage.removeItem(PENDING);
-    return pending;
-  } catch {
-    return [];
-  }
+  const pending = readStored(PENDING, 'sessionStorage');
+  writeStored(PENDING, undefined, 'sessionStorage');
+  return Array.isArray(pending) ? (pending as Pending[]) : [];
 }

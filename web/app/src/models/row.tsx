@@ -13,7 +13,7 @@ import { t } from '../text/text';
 import { device, freeOf, suggestedFor } from '../welcome/device';
 import { DeleteDialog, RoomDialog } from './dialogs';
 import { Details } from './details';
-import { saveFiles } from './export';
+import { saveModel } from './save';
 import { estimate, fits, guess, nCtx } from './fit';
 import type { Row } from './rows';
 import { chooseModel } from './used';
@@ -52,7 +52,7 @@ function show(element: HTMLElement | null) {
   element?.querySelector('button')?.focus({ preventScroll: true });
 }
 
-export const sizeOf = ({ kept, listed }: Row): number | undefined => kept?.bytes ?? listed?.bytes;
+const sizeOf = ({ kept, listed }: Row): number | undefined => kept?.bytes ?? listed?.bytes;
 
 function sizesOf(row: Row): string {
   const size = sizeOf(row);
@@ -162,7 +162,7 @@ function More({ kept, name }: { kept: KeptModel; name: string }) {
   const verify = () => void begin({ kind: 'verify', url, name, model: { id } });
   const whole = [
     { label: t('models.verify'), icon: ShieldCheck, action: verify },
-    { label: t('models.export'), icon: HardDriveDownload, action: () => void saveFiles(id) },
+    { label: t('models.export'), icon: HardDriveDownload, action: () => void saveModel(id) },
   ];
   const remove = { label: t('models.delete'), icon: Trash2, danger: true, action: () => (asking.value = true) };
   return (

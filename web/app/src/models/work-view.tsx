@@ -3,6 +3,7 @@
 import { Pause, Play, RotateCw, X } from 'lucide';
 import { useSignal } from '@preact/signals';
 import type { LoadProgress } from 'minke';
+import { share } from '../model/progress';
 import { Button, IconButton } from '../parts/button';
 import { ProgressBar } from '../parts/progress';
 import { bytes, duration } from '../text/format';
@@ -23,12 +24,12 @@ export function WorkView({ row, now }: { row: Row; now: Work }) {
 
 function Running({ now }: { now: Of<'running'> }) {
   const { task, progress, control, cancel } = now;
-  const { loaded = 0, total = null, room } = progress ?? {};
+  const room = progress?.room;
   return (
     <div class="work">
       <ProgressBar
         label={t(task.kind === 'verify' ? 'models.verifying' : 'models.downloading', { name: task.name })}
-        part={total ? Math.min(1, loaded / total) : null}
+        part={share(progress)}
       />
       <div class="work-line">
         <div>

@@ -36,6 +36,7 @@ export async function register(): Promise<void> {
   }
 }
 
+/** Not by stored.ts: what cannot be noted must fail here, or the page would be loaded again for ever. */
 const RELOADED = 'minke.reloaded';
 
 /** Loads the page again, unless that was done in vain, as a forced reload is, or there is something to lose. */

@@ -4,6 +4,7 @@ import { signal } from '@preact/signals';
 import { type ChatEngine, connect, EngineAbortError, EngineError, ServerError } from 'minke';
 import { answerer, unload } from '../model/model';
 import { addressOf } from '../scope';
+import { messageOf } from '../text/text';
 import { type Entry, remember } from './entry';
 
 /** Why there is no connection: `cors` is where the server is there for sure, but lets this page read nothing. */
@@ -55,7 +56,7 @@ export async function disconnect(): Promise<void> {
 }
 
 async function troubleOf(error: unknown, { address }: Entry): Promise<Trouble> {
-  const words = error instanceof Error ? error.message : String(error);
+  const words = messageOf(error);
   const kind = (kind: Trouble['kind']): Trouble => ({ kind, words });
   if (error instanceof ServerError) {
     if (error.status === 401 || error.status === 403) return kind('key');

@@ -2,7 +2,7 @@
 // in localStorage, nor in an address.
 
 import { signal } from '@preact/signals';
-import { fieldsOf, readStored, writeStored } from '../settings/stored';
+import { fieldsOf, readStored, writeStored } from '../stored';
 import { addressOf, chosenServer } from '../scope';
 
 /** What it takes to connect. */

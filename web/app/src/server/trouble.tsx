@@ -2,7 +2,7 @@
 
 import { Copy } from 'lucide';
 import { IconButton } from '../parts/button';
-import { say } from '../parts/toast';
+import { copy } from '../parts/copy';
 import { t } from '../text/text';
 import { isLocal, isThisDevice } from './address';
 import type { Trouble } from './connection';
@@ -44,11 +44,6 @@ export function TroubleNote({ trouble: { kind, words }, entry }: { trouble: Trou
 const asksFirst = (address: string) => isLocal(new URL(address).hostname) && !isThisDevice(location.hostname);
 
 function HowToAllow({ open }: { open: boolean }) {
-  const copy = (text: string) =>
-    navigator.clipboard.writeText(text).then(
-      () => say(t('copied')),
-      () => {}, // it is in sight, to be copied by hand
-    );
   return (
     <details open={open}>
       <summary>{t('server.cors.title')}</summary>

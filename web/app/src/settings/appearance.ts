@@ -2,7 +2,7 @@
 
 import { effect, signal } from '@preact/signals';
 import { type Language, LANGUAGES } from '../text/languages';
-import { type Checks, fieldsOf, oneOf, readStored, writeStored } from './stored';
+import { type Checks, fieldsOf, oneOf, readStored, writeStored } from '../stored';
 
 export const THEMES = ['system', 'light', 'dark'] as const;
 export const TEXT_SIZES = ['small', 'medium', 'large'] as const;

@@ -1,7 +1,7 @@
 // What a model is loaded with: how long its context is and how it is kept, each with what it costs in memory.
 
 import { useEffect } from 'preact/hooks';
-import { answerer, kept, load, loading, lookAtKept } from '../model/model';
+import { answerer, kept, load, loading, lookAtKept, wholeModels } from '../model/model';
 import { nameOf } from '../model/names';
 import { Button } from '../parts/button';
 import { addressOf } from '../scope';
@@ -17,7 +17,7 @@ const LENGTHS = [2048, 4096, 8192, 16_384, 32_768, 65_536, 131_072];
 function example(): { id: string; name: string } | undefined {
   const now = answerer.value;
   if (now?.where === 'device' && now.id !== null) return { id: now.id, name: now.name };
-  const first = kept.value?.find(({ complete }) => complete);
+  const first = wholeModels.value?.[0];
   return first && { id: first.id, name: nameOf(first.url) };
 }
 

@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals';
 import { readSettings, RECOMMENDED, type Settings } from './settings';
-import { readStored, writeStored } from './stored';
+import { readStored, writeStored } from '../stored';
 
 /** The settings that a preset has. */
 const NAMES = ['temperature', 'topP', 'topK', 'minP', 'repetitionPenalty', 'seed'] as const;

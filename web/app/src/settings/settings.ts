@@ -2,7 +2,7 @@
 
 import { signal } from '@preact/signals';
 import type { KvType, KvTypes, Overflow } from 'minke';
-import { type Checks, fieldsOf, oneOf, readStored, writeStored } from './stored';
+import { type Checks, fieldsOf, oneOf, readStored, writeStored } from '../stored';
 
 export interface Settings {
   /** The system prompt; empty: none. */

@@ -56,6 +56,9 @@ export async function loadArea(area: Area): Promise<void> {
   texts.value = { ...texts.value, ...more };
 }
 
+/** What an error says, in its own words. */
+export const messageOf = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
 const plurals = computed(() => new Intl.PluralRules(language.value));
 
 /** A text with its {values} put in; `count` chooses the plural. Numbers are written as the language does. */

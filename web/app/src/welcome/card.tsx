@@ -1,23 +1,19 @@
 // What the chat shows while this browser keeps no model: whether one would run here, and the ways to get one.
 
 import { Download, FileUp, Globe } from 'lucide';
-import { useRef } from 'preact/hooks';
-import { load } from '../model/model';
-import { nameOf } from '../model/names';
+import { loadFiles } from '../model/model';
 import { Button } from '../parts/button';
+import { MODEL_FILES, useFilePicker } from '../parts/file-picker';
 import { Icon } from '../parts/icon';
 import { addressOf } from '../scope';
 import { bytes } from '../text/format';
 import { t } from '../text/text';
 import { CheckCard } from './check';
-import { device, suggestedFor } from './device';
+import { device, type Device, suggestedFor } from './device';
 
 export function WelcomeCard() {
-  const input = useRef<HTMLInputElement>(null);
-  const open = ({ currentTarget }: { currentTarget: HTMLInputElement }) => {
-    const files = [...(currentTarget.files ?? [])];
-    if (files[0]) void load(nameOf(files[0].name), files);
-  };
+  const [open, input] = useFilePicker(t('welcome.open'), loadFiles, MODEL_FILES);
+  const canRun = device.value?.gpu === 'ready';
   return (
     <div class="welcome">
       <header>
@@ -25,13 +21,15 @@ export function WelcomeCard() {
         <p class="soft">{t('welcome.lead')}</p>
       </header>
       <CheckCard />
-      <Suggestion />
+      {device.value && canRun && <Suggestion on={device.value} />}
       <div class="welcome-ways">
-        <Button icon={FileUp} look="plain" onClick={() => input.current?.click()}>
-          {t('welcome.open')}
-        </Button>
-        <input ref={input} type="file" accept=".gguf" multiple hidden onChange={open} aria-label={t('welcome.open')} />
-        <a class="button plain" href={addressOf('server')}>
+        {canRun && (
+          <Button icon={FileUp} look="plain" onClick={open}>
+            {t('welcome.open')}
+          </Button>
+        )}
+        {input}
+        <a class={canRun ? 'button plain' : 'button main'} href={addressOf('server')}>
           <Icon of={Globe} />
           <span>{t('welcome.server')}</span>
         </a>
@@ -41,9 +39,8 @@ export function WelcomeCard() {
 }
 
 /** The model to begin with; the page of models is where downloads happen. */
-function Suggestion() {
-  if (device.value === undefined) return null;
-  const { id, name, bytes: size } = suggestedFor(device.value);
+function Suggestion({ on }: { on: Device }) {
+  const { id, name, bytes: size } = suggestedFor(on);
   return (
     <section class="card suggestion">
       <div>

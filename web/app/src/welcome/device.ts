@@ -2,6 +2,7 @@
 
 import { signal } from '@preact/signals';
 import { type ListedModel, storage, type StorageInfo } from 'minke';
+import { hasGpu } from '../model/model';
 import { listed } from '../model/names';
 
 /** The graphics processor as WebGPU tells of it. */
@@ -34,7 +35,7 @@ export async function lookAtDevice(): Promise<void> {
 }
 
 async function findAdapter(): Promise<Pick<Device, 'gpu' | 'adapter'>> {
-  if (!('gpu' in navigator)) return { gpu: isSecureContext ? 'missing' : 'insecure', adapter: null };
+  if (!hasGpu) return { gpu: isSecureContext ? 'missing' : 'insecure', adapter: null };
   // as the engine asks, so that it is the same one
   const adapter = await navigator.gpu.requestAdapter({ powerPreference: 'high-performance' }).catch(() => null);
   return adapter ? { gpu: 'ready', adapter: factsOf(adapter) } : { gpu: 'no_adapter', adapter: null };

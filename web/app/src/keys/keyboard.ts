@@ -1,22 +1,16 @@
-// The shortcuts at work: the listener, the actions that belong to the whole app, and the map.
+// The shortcuts at work: the listener, and the actions that belong to the whole app.
 
-import { signal } from '@preact/signals';
-import type { ComponentType } from 'preact';
 import { useLayoutEffect } from 'preact/hooks';
 import { toggleSidebar } from '../frame/side';
 import { conversations } from '../history/conversations';
 import { openSearch } from '../history/dialogs';
 import { inOrder } from '../history/groups';
+import { openDialog } from '../parts/opened';
 import { go, hrefOf, type Route, route } from '../route';
 import { addressOf, scope } from '../scope';
 import { listen, shortcut } from './shortcuts';
 
-const Map = signal<ComponentType<{ onClose: () => void }> | undefined>(undefined);
-
-/** Shows the map of shortcuts. */
-export async function showShortcuts(): Promise<void> {
-  Map.value = (await import('./shortcuts-map')).ShortcutsMap;
-}
+const openMap = (): Promise<void> => openDialog(async () => (await import('./shortcuts-map')).ShortcutsMap);
 
 /** Where models are downloaded there are no conversations: that is another document. */
 function visit(route: Route): void {
@@ -38,16 +32,16 @@ const ofTheFrame = () => [
   shortcut('next', () => step(1)),
 ];
 
-export function Keyboard() {
+/** For as long as the app is there. */
+export function useKeyboard(): void {
   useLayoutEffect(() => {
     const ends = [
       listen(),
       shortcut('new', () => visit({ screen: 'chat' })),
       shortcut('settings', () => visit({ screen: 'settings' })),
-      shortcut('map', () => void showShortcuts()),
+      shortcut('map', () => void openMap()),
       ...(scope === 'models' ? [] : ofTheFrame()),
     ];
     return () => ends.forEach((end) => end());
   }, []);
-  return Map.value ? <Map.value onClose={() => (Map.value = undefined)} /> : null;
 }
