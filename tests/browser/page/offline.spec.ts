@@ -7,7 +7,8 @@ import { chromium, type Page } from '@playwright/test';
 import { chromiumArgs, chromium as executable, root } from '../../../scripts/setup.mjs';
 import { mounts } from '../../../scripts/start.mjs';
 import { listening } from '../fixtures';
-import { badge, changeFiles, chat, expect, test, visit, withFakeEngine } from './locked';
+import { badge, changeFiles, expect, test, visit } from './locked';
+import { ask, last, said, started, visitAndDownload } from './small-model';
 
 test('everything loads after the server is gone, from a sub-path', async ({ page, server }) => {
   await visit(page, server.url);
@@ -125,33 +126,36 @@ async function open(profile: string, card: boolean) {
   });
   const [page] = context.pages();
   if (!page) throw new Error('Chromium opened no page');
-  await withFakeEngine(page);
   return { context, page };
 }
 
-test('after the first visit one chats without a network card', async ({ server }) => {
+test('after the first visit one chats without a network card', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'minke-card-'));
   const profile = join(folder, 'profile');
+  const { site, close } = await started();
   const reaches = (page: Page) =>
     page.evaluate(() =>
-      fetch('models/small.gguf').then(
+      fetch('missing').then(
         () => true,
         () => false,
       ),
     );
   try {
     const first = await open(profile, true);
-    await visit(first.page, server.url);
+    await visitAndDownload(first.page, site, 4);
     expect(await reaches(first.page)).toBe(true);
     await first.context.close();
 
     const { context, page } = await open(profile, false);
-    await page.goto(server.url);
+    await page.goto(site);
     expect(await reaches(page)).toBe(false); // there is really no card
     await expect(badge(page)).toHaveText('Nothing can leave this page');
-    for (const text of ['Without a card', 'And again']) await chat(page, text);
+    await ask(page, 'What is the capital of France?');
+    await expect(last(page).locator('.facts-line')).toHaveText(/^4 tokens/);
+    await expect(said(page)).toHaveText('The capital of France');
     await context.close();
   } finally {
+    await close();
     rmSync(folder, { recursive: true, force: true });
   }
 });

@@ -1,45 +1,16 @@
 // The app walked once with a real model, SmolLM2, as `npm start` serves it: from the first visit to a chat without the server.
 
 import { existsSync } from 'node:fs';
-import type { IncomingMessage } from 'node:http';
-import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
 import type { Page } from '@playwright/test';
-import { serve } from '../../../scripts/serve.mjs';
 import { root } from '../../../scripts/setup.mjs';
-import { mounts } from '../../../scripts/start.mjs';
 import type { Message } from '../../../web/app/src/history/types';
 import { expect, test } from '../fixtures';
-import { badge, visit } from './locked';
+import { badge } from './locked';
 import { entry, search, stored } from './seed';
+import { ask, last, MODEL, said, started, visitAndDownload } from './small-model';
 
-const NAME = 'SmolLM2 135M Instruct';
-const MODEL = '/models/smollm2-135m-instruct-q4_1.gguf';
 const QUESTION = 'What is the capital of France? Answer in one sentence.';
-/** Drawn the same each time, from little memory, and short: here a processor plays the graphics processor. */
-const SETTINGS = { defaults: { temperature: 0, seed: 1, maxTokens: 12 }, load: { nCtx: 256 } };
-
-/** As `npm start` serves it, with the paths that it is asked for. */
-async function started() {
-  const server = await serve(mounts(), 0);
-  const asked: string[] = [];
-  server.prependListener('request', ({ url = '' }: IncomingMessage) => asked.push(url));
-  const close = async () => {
-    const closed = new Promise((resolve) => server.close(resolve));
-    server.closeAllConnections();
-    await closed;
-  };
-  return { site: `http://localhost:${(server.address() as AddressInfo).port}/`, asked, close };
-}
-
-async function ask(page: Page, text: string): Promise<void> {
-  const box = page.getByRole('textbox', { name: 'Write a message' });
-  await box.fill(text);
-  await box.press('Enter');
-}
-
-const last = (page: Page) => page.locator('article.answer').last();
-const said = (page: Page) => last(page).locator('.answer-text');
 
 /** What is read of the last answer, one after another, until it has come to its end. */
 const growing = (page: Page) =>
@@ -78,13 +49,7 @@ function askedOf(site: string, requests: readonly string[]): Record<string, stri
 
 test('from the first visit to a chat without the server', async ({ page, log }) => {
   const { site, asked, close } = await started();
-  await page.addInitScript((settings) => localStorage.setItem('minke.settings', settings), JSON.stringify(SETTINGS));
-  await visit(page, site);
-  await expect(page.locator('.suggestion')).toContainText(NAME);
-  await page.getByRole('link', { name: 'Get this model' }).click();
-  await page.getByRole('button', { name: `Download ${NAME}` }).click();
-  await expect(page.getByRole('progressbar', { name: `Downloading ${NAME}` })).toBeVisible();
-  await page.getByRole('link', { name: 'Chat with it' }).click();
+  await visitAndDownload(page, site, 10);
 
   // it loads by itself, meanwhile one can ask
   await ask(page, QUESTION);
