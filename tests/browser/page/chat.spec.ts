@@ -103,7 +103,7 @@ test('an answer is stopped and continued, in the same message', async ({ fakePag
   await replyWith(page, [{ content: ' and goes on,' }, { content: ' on and on', finish: 'length' }]);
   await button(page, 'Continue').click();
   await expect(answers(page).locator('.answer-text')).toHaveText('It begins and goes on, on and on');
-  await expect(page.getByText('The answer reached its greatest length.')).toBeVisible();
+  await expect(page.getByText('The answer reached its maximum length.')).toBeVisible();
   const { prompt } = (await lastRequest(page)) as { prompt: string };
   expect(prompt).toMatch(/A story\?.*<think>\nSo\.\n<\/think>\n\nIt begins$/s);
   await expect(answers(page)).toHaveCount(1);
@@ -361,7 +361,7 @@ test('without a model: the only one is loaded, or one is chosen, or a card says 
   await page.reload(); // it was used last
   await expect(menu).toHaveText('other model');
   await menu.click();
-  await page.getByRole('menuitem', { name: 'Unload' }).click();
+  await page.getByRole('menuitem', { name: 'Remove from memory' }).click();
   await expect(menu).toHaveText('Choose a model');
   await keep(0);
   await page.reload();

@@ -168,7 +168,7 @@ test('what goes wrong is told with the way on', async ({ fakePage: page, site })
     ] as const);
     await start(page, DISTILL);
     await expect(alert).toContainText(words);
-    await alert.getByText('What the engine says').click();
+    await alert.getByText('Details from the engine').click();
     await expect(alert).toContainText(message);
     await expect(row(page, DISTILL).getByRole('button', { name: way, exact: true })).toBeVisible();
     await alert.getByRole('button', { name: 'Close' }).click();
@@ -351,7 +351,7 @@ test('the benchmark measures, can be cancelled, and is copied as a table', async
   );
   expect(requests.map(({ temperature }) => temperature)).toEqual([0, 0, 0]);
   expect(new Set(requests.map(({ messages }) => messages[0]?.content.slice(0, 4))).size, 'no prompt is cached').toBe(3);
-  await section.getByText('What the engine knows of the device').click();
+  await section.getByText('What the engine knows about the device').click();
   await expect(section).toContainText('f32 for keys, f16 for values');
   await section.getByRole('button', { name: 'Copy as a table' }).click();
   await expect(page.getByText('Copied', { exact: true })).toBeVisible();

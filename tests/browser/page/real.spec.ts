@@ -72,7 +72,7 @@ test('from the first visit to a chat without the server', async ({ page, log }) 
   const before = await kept(page);
   await close();
   await page.reload();
-  await expect(last(page)).toContainText('The answer reached its greatest length.');
+  await expect(last(page)).toContainText('The answer reached its maximum length.');
   const whole = await kept(page);
   expect(whole).toMatchObject({ id: before?.id, completion: before?.completion, facts: { seed: 1 } });
   expect(whole?.content.startsWith(before?.content ?? '')).toBe(true);

@@ -38,9 +38,9 @@ test('values are changed by slider and number, told if they make no sense, and k
   await expect(page.getByRole('alert').filter({ hasText: 'whole number from 0 to 200' })).toBeVisible();
 
   await page.getByLabel('Limit the length of a reply').check();
-  await number(page, 'Most tokens of a reply').fill('1000');
+  await number(page, 'Maximum tokens for an answer').fill('1000');
   await choice(page, 'Up to a limit').check();
-  await number(page, 'Most tokens of thinking').fill('2048');
+  await number(page, 'Maximum tokens for thinking').fill('2048');
   await page.getByRole('textbox', { name: 'System prompt' }).fill('Answer in verse.');
   await choice(page, 'Forget the middle').check();
   await choice(page, 'By the model').check();
@@ -115,8 +115,8 @@ test('what makes no sense in the storage is replaced by the default, field by fi
   await expect(page.getByLabel('Fixed seed')).not.toBeChecked();
   await expect(choice(page, 'Forget the oldest messages')).toBeChecked();
   await expect(choice(page, 'Their first words')).toBeChecked();
-  await expect(choice(page, 'As much as the model can')).toBeChecked();
-  await expect(choice(page, 'As small as is exact')).toBeChecked();
+  await expect(choice(page, 'As long as the model allows')).toBeChecked();
+  await expect(choice(page, 'Smallest without loss')).toBeChecked();
   await expect(page.getByLabel('Language', { exact: true })).toHaveValue('');
   await expect(page.locator('html')).toHaveAttribute('data-theme', 'dark');
   await expect(page.locator('html')).toHaveAttribute('data-text-size', 'medium');
@@ -153,7 +153,7 @@ test('theme, size of the text and language apply at once, and all is reset with 
   await expect(choice(page, 'Dark')).toBeChecked();
 
   await page.getByRole('button', { name: 'Reset all settings' }).click();
-  await expect(choice(page, 'As the device')).toBeChecked();
+  await expect(choice(page, 'Same as the device')).toBeChecked();
   await expect(choice(page, 'Medium')).toBeChecked();
   await expect(choice(page, 'Recommended')).toBeChecked();
   expect(await size()).toBe(before[1]);
