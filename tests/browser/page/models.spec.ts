@@ -155,7 +155,7 @@ test('what goes wrong is told with the way on', async ({ fakePage: page, site })
     ['network', 'Failed to fetch', 'huggingface.co cannot be reached from here', 'Use a mirror'],
     ['bad_server', 'a web page', 'does not send the file as it should', 'Another address'],
     ['http', 'x answered with HTTP status 404', 'There is no such file', 'Another address'],
-    ['http', 'x answered with HTTP status 503', 'does not answer as it should', 'Try again'],
+    ['http', 'x answered with HTTP status 503', 'is not answering as it should', 'Try again'],
     ['storage_full', 'there is no more room', 'Delete a model that you do not need', 'See what takes room'],
     ['corrupt', 'piece 3', 'Trying again fetches it anew', 'Try again'],
     ['changed', 'its ETag', 'The file was replaced', 'Try again'],
