@@ -7,6 +7,9 @@
   const FILE =
     'https://huggingface.co/unsloth/DeepSeek-R1-Distill-Qwen-1.5B-GGUF/resolve/main/DeepSeek-R1-Distill-Qwen-1.5B-Q4_K_M.gguf';
 
+  /** Of the small model of this site, and of all others. */
+  const sizeOfFile = (url) => (/smollm2/i.test(url) ? 98_362_432 : 1.12e9);
+
   const fake = {
     /** What loads wait for, in milliseconds a step of the ten that are told. */
     loadStep: 10,
@@ -48,7 +51,7 @@
       localStorage.setItem('fake-kept', JSON.stringify(models));
     },
     /** A model that is kept whole, by the address that it came from. */
-    model: (url = FILE, bytes = 1.12e9) => ({
+    model: (url = FILE, bytes = sizeOfFile(url)) => ({
       id: url.split('/').at(-1),
       url,
       bytes,

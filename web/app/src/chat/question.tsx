@@ -78,7 +78,7 @@ function Edit({ question, onEnd }: { question: Question; onEnd: () => void }) {
         onInput={({ currentTarget }) => setText(currentTarget.value)}
         onKeyDown={press}
       />
-      <div class="edit-ways">
+      <div class="ways">
         <Button look="plain" onClick={onEnd}>
           {t('cancel')}
         </Button>

@@ -20,7 +20,7 @@ export function TroubleNote() {
   return (
     <div role="status">
       {shown && (
-        <div class="note warn trouble">
+        <div class="note warn history-trouble">
           <p>{t(WORDS[shown])}</p>
           {(shown === 'newer' || shown === 'older') && (
             <Button onClick={() => location.reload()}>{t('frame.reload')}</Button>

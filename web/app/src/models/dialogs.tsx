@@ -37,7 +37,7 @@ export function DeleteDialog({ kept, name, onClose }: { kept: KeptModel; name: s
           {failed.value}
         </p>
       )}
-      <div class="models-buttons">
+      <div class="ways">
         <Button onClick={onClose}>{t('cancel')}</Button>
         <Button look="danger" onClick={() => void remove()}>
           {t('delete')}
@@ -63,7 +63,7 @@ export function RoomDialog(props: {
   return (
     <Dialog title={t('models.roomTitle')} onClose={onClose}>
       <p>{t('models.roomWords', { name, size: bytes(size), free: bytes(free) })}</p>
-      <div class="models-buttons">
+      <div class="ways">
         <Button onClick={onClose}>{t('cancel')}</Button>
         <Button look="main" onClick={anyway}>
           {t('models.anyway')}

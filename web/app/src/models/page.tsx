@@ -28,15 +28,15 @@ export function ModelsPage() {
   }, []);
   return (
     <div class="models" onDragOver={allowDrop} onDrop={drop}>
-      <header class="models-top">
+      <header class="top models-top">
         <Brand />
         <a class="button plain" href={addressOf('chat')}>
           <Icon of={ArrowLeft} />
           <span>{t('models.back')}</span>
         </a>
       </header>
-      <main>
-        <div class="models-title">
+      <main class="column">
+        <div class="title">
           <h1>{t('models.title')}</h1>
           <p class="soft">{t('models.lead')}</p>
         </div>

@@ -102,7 +102,7 @@ function Failed({ row, now }: { row: Row; now: Of<'failed'> }) {
         {(['mirror', 'address', 'file', 'room'] as const)
           .filter((way) => ways.includes(way))
           .map((way) => (
-            <Button key={way} look="plain" onClick={() => openDoor(way)}>
+            <Button key={way} onClick={() => openDoor(way)}>
               {t(DOORS[way])}
             </Button>
           ))}

@@ -12,8 +12,10 @@ import { type Channel, CHANNELS, findings, type Outcome, testLeaks, verdict } fr
 export function PrivacyPage() {
   return (
     <div class="privacy column">
-      <h1>{t('privacy.title')}</h1>
-      <p>{t(scope === 'server' ? 'privacy.promiseServer' : 'privacy.promise')}</p>
+      <div class="title">
+        <h1>{t('privacy.title')}</h1>
+        <p class="soft">{t(scope === 'server' ? 'privacy.promiseServer' : 'privacy.promise')}</p>
+      </div>
       {waiting.value && (
         <div class="note">
           {t('privacy.update')} <Button onClick={() => void update()}>{t('privacy.reload')}</Button>
@@ -198,7 +200,7 @@ function Forget({ onClose }: { onClose: () => void }) {
           {t('privacy.forgetFailed', { problem })}
         </p>
       )}
-      <div class="privacy-choice">
+      <div class="ways">
         <Button onClick={onClose}>{t('cancel')}</Button>
         <Button look="danger" icon={Trash2} disabled={busy} onClick={() => void forget()}>
           {t('privacy.forget')}

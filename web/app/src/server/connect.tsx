@@ -26,7 +26,7 @@ export function Connect() {
   }, []);
   const now = state.value;
   return (
-    <div class="connect">
+    <div class="connect column">
       <h1>{t('server.title')}</h1>
       {now.at === 'choosing' ? (
         <ModelChoice entry={entry} models={now.models} />

@@ -20,7 +20,7 @@ export function TroubleNote({ trouble: { kind, words }, entry }: { trouble: Trou
   const { address, key } = entry;
   const refused = kind === 'cors' || kind === 'unreachable';
   return (
-    <div class="note bad trouble" role="alert">
+    <div class="note bad server-trouble" role="alert">
       <p>
         <strong>{t(`server.trouble.${kind}`, { host: hostOf(address) })}</strong>
       </p>

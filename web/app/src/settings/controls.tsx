@@ -138,7 +138,7 @@ export function Choices<Value>({
   onChange,
 }: Told & {
   label: string;
-  look?: 'cards' | 'row';
+  look?: 'cards' | 'line';
   choices: readonly Choice<Value>[];
   /** Which is chosen; undefined: none of them. */
   value: Value | undefined;

@@ -44,14 +44,14 @@ export function LookFields() {
         </p>
       </div>
       <Choices
-        look="row"
+        look="line"
         label={t('settings.theme')}
         choices={THEMES.map((value) => ({ value, label: t(`settings.theme.${value}`) }))}
         value={theme}
         onChange={(theme) => changeAppearance({ theme })}
       />
       <Choices
-        look="row"
+        look="line"
         label={t('settings.textSize')}
         choices={TEXT_SIZES.map((value) => ({ value, label: t(`settings.textSize.${value}`) }))}
         value={textSize}

@@ -58,8 +58,10 @@ export function SettingsPage() {
     <div class="settings">
       <SectionLinks />
       <div class="settings-column">
-        <h1>{t('settings.title')}</h1>
-        <p class="soft">{t('settings.intro')}</p>
+        <div class="title">
+          <h1>{t('settings.title')}</h1>
+          <p class="soft">{t('settings.intro')}</p>
+        </div>
         {SECTIONS.map((section) => (
           <section
             key={section}
