@@ -258,7 +258,6 @@ test.describe('without a service worker', () => {
 });
 
 test('everything on the device can be deleted', async ({ page, server }) => {
-  await withFakeEngine(page);
   await visit(page, `${server.url}#/privacy`);
   const left = () =>
     page.evaluate(async () => {
