@@ -293,7 +293,11 @@ test('a server that is not there is told in words; waiting for one can be ended'
 
 test('an address that makes no sense is refused in words, and nothing is left', async ({ fakePage: page, site }) => {
   await open(page, site, 'server/');
-  const words = { '': 'Enter the address', 'ftp://a.example': 'must begin with', 'https://': 'not the address of a server' };
+  const words = {
+    '': 'Enter the address',
+    'ftp://a.example': 'must begin with',
+    'https://': 'not the address of a server',
+  };
   for (const [typed, said] of Object.entries(words)) {
     await connectTo(page, typed);
     await expect(page.getByRole('alert').filter({ hasText: said })).toBeVisible();
