@@ -25,7 +25,11 @@ export const badge = (page: Page) => page.locator('.privacy-badge');
 /** A first visit: the page loads itself again, and then comes from the service worker. */
 export async function visit(page: Page, url: string): Promise<void> {
   await page.goto(url);
-  await page.waitForFunction(() => navigator.serviceWorker.controller !== null);
+  // a controller is not enough: the service worker takes over the first page too, a moment before that loads itself again
+  await page.waitForFunction(() => {
+    const [navigation] = performance.getEntriesByType('navigation') as PerformanceNavigationTiming[];
+    return navigation !== undefined && navigation.workerStart > 0;
+  });
   await page.waitForFunction(() => document.querySelector('#app')?.childElementCount);
 }
 
