@@ -35,6 +35,7 @@ export async function visit(page: Page, url: string): Promise<void> {
 
 /** Every way out with what the self-test found, as the privacy screen shows it. */
 export async function leakTable(page: Page): Promise<Record<string, string>> {
+  await expect(page.locator('tr[data-channel]')).not.toHaveCount(0); // the screen is loaded on demand
   await expect(page.locator('tr[data-channel]:not([data-outcome])')).toHaveCount(0);
   const rows = await page.locator('tr[data-channel]').all();
   const cells = rows.map(async (row) => [
