@@ -4,19 +4,8 @@ import { existsSync, readFileSync, statSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { extname, join } from 'node:path';
+import { TYPES } from '../../../scripts/serve.mjs';
 import { root } from '../../../scripts/setup.mjs';
-
-const TYPES: Record<string, string> = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-  '.json': 'application/json',
-  '.wasm': 'application/wasm',
-  '.svg': 'image/svg+xml',
-  '.png': 'image/png',
-  '.woff2': 'font/woff2',
-  '.webmanifest': 'application/manifest+json',
-};
 
 /** A deep path, so that whatever is not relative to the app is missed. */
 export const BELOW = '/some/where/';
@@ -55,7 +44,7 @@ export class PlainServer {
     if (path.endsWith('.gguf')) return void response.writeHead(206, { 'Content-Range': 'bytes 2-5/8' }).end('GGUF');
     if (!pathname.startsWith(BELOW) || !existsSync(file))
       return void response.writeHead(404).end('There is no such file.');
-    const type = TYPES[extname(file)] ?? 'application/octet-stream';
+    const type = (TYPES as Record<string, string>)[extname(file)] ?? 'application/octet-stream';
     response.writeHead(200, { 'Content-Type': type }).end(this.change(path, readFileSync(file)));
   }
 }

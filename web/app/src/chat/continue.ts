@@ -11,7 +11,7 @@ const OPEN = '<think>';
 const CLOSE = '</think>';
 
 /** What follows the template's text: what was said, in the form in which R1 says it. `opened`: the template opens the thinking. */
-export function saidSoFar({ reasoning, content, thinkingEnded }: Answer, opened: boolean): string {
+function saidSoFar({ reasoning, content, thinkingEnded }: Answer, opened: boolean): string {
   const isOver = content !== '' || thinkingEnded !== undefined;
   const closed = isOver ? `\n${CLOSE}\n\n${content}` : '';
   if (reasoning !== '') return `${opened ? '' : `${OPEN}\n`}${reasoning}${closed}`;

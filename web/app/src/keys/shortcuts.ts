@@ -74,7 +74,7 @@ function keyOf({ key, code }: KeyboardEvent): string {
 }
 
 /** What is pressed; characters such as `?` count however they are typed. */
-export function chordOf(event: KeyboardEvent, apple = isApple): Chord {
+function chordOf(event: KeyboardEvent, apple = isApple): Chord {
   const { altKey, ctrlKey, metaKey, shiftKey } = event;
   const key = keyOf(event);
   const character = key.length === 1 && !/[A-Z]/.test(key);

@@ -8,7 +8,7 @@ export type Scope = 'chat' | 'models' | 'server';
 export const FOLDERS: Record<Scope, string> = { chat: '', models: 'models/', server: 'server/' };
 
 /** Where models come from. */
-export const HUB = ['https://huggingface.co', 'https://*.huggingface.co', 'https://*.hf.co'] as const;
+const HUB = ['https://huggingface.co', 'https://*.huggingface.co', 'https://*.hf.co'] as const;
 
 /** Whether an address is the hub's. */
 export const isHub = (address: string): boolean =>

@@ -95,34 +95,32 @@ export function SamplingFields({ form }: { form: Form }) {
             extra={<Difference form={form} name={name} />}
           />
         ))}
-        <OptionalNumber
-          label={t('settings.seed')}
-          about={t('settings.seed.about')}
-          numberLabel={t('settings.seed.number')}
-          range={RANGES.seed}
-          value={form.values.seed}
-          first={() => Math.floor(Math.random() * 1_000_000)}
-          onChange={(seed) => form.change({ seed })}
-          extra={<Difference form={form} name="seed" />}
-        />
+        <Optional form={form} name="seed" first={() => Math.floor(Math.random() * 1_000_000)} />
       </details>
     </>
+  );
+}
+
+/** A number that may be left open; `first` is where one begins who sets it. */
+function Optional({ form, name, first }: { form: Form; name: 'seed' | 'maxTokens'; first: () => number }) {
+  return (
+    <OptionalNumber
+      label={t(`settings.${name}`)}
+      about={t(`settings.${name}.about`)}
+      numberLabel={t(`settings.${name}.number`)}
+      range={RANGES[name]}
+      value={form.values[name]}
+      first={first}
+      onChange={(value) => form.change({ [name]: value })}
+      extra={<Difference form={form} name={name} />}
+    />
   );
 }
 
 export function LengthFields({ form }: { form: Form }) {
   return (
     <>
-      <OptionalNumber
-        label={t('settings.maxTokens')}
-        about={t('settings.maxTokens.about')}
-        numberLabel={t('settings.maxTokens.number')}
-        range={RANGES.maxTokens}
-        value={form.values.maxTokens}
-        first={() => 4096}
-        onChange={(maxTokens) => form.change({ maxTokens })}
-        extra={<Difference form={form} name="maxTokens" />}
-      />
+      <Optional form={form} name="maxTokens" first={() => 4096} />
       <Choices
         label={t('settings.overflow')}
         choices={OVERFLOWS.map((value) => ({
