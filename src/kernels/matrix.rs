@@ -78,21 +78,17 @@ impl Part {
 }
 
 impl Matrix {
-    /// Lays out tensors of `cols` columns and allocates their buffers.
+    /// Lays out tensors of `cols` columns and asks for their buffers; whether there is memory for them,
+    /// [`Gpu::check_allocations`] tells.
     ///
     /// Errors: [`Error::TensorType`] for a type without layout, [`Error::Unsupported`] for columns that are
-    /// no multiple of 32, [`Error::OutOfMemory`].
-    pub async fn new(gpu: &Gpu, cols: u32, tensors: &[Tensor<'_>]) -> Result<Self> {
-        Self::arranged(gpu, cols, tensors, Arrangement::Stacked).await
+    /// no multiple of 32, [`Error::TooLarge`] for a row that no binding can hold.
+    pub fn new(gpu: &Gpu, cols: u32, tensors: &[Tensor<'_>]) -> Result<Self> {
+        Self::arranged(gpu, cols, tensors, Arrangement::Stacked)
     }
 
     /// The same in some arrangement.
-    pub async fn arranged(
-        gpu: &Gpu,
-        cols: u32,
-        tensors: &[Tensor<'_>],
-        arrangement: Arrangement,
-    ) -> Result<Self> {
+    pub fn arranged(gpu: &Gpu, cols: u32, tensors: &[Tensor<'_>], arrangement: Arrangement) -> Result<Self> {
         let together = arrangement.together();
         let mut plan = Plan { slabs: vec![Vec::new()], end: 0, limit: gpu.caps().max_binding, cols };
         let mut out = 0;
@@ -108,7 +104,7 @@ impl Matrix {
         for parts in plan.slabs {
             let bytes = 4 * u64::from(parts.last().map_or(0, |part| part.planes.end));
             let name = tensors.first().map_or("weights", |tensor| tensor.0);
-            let buffer = gpu.allocate(name, bytes, || gpu.buffer(name, bytes)).await?;
+            let buffer = gpu.buffer(name, bytes)?;
             for part in &parts {
                 if let Some(grid) = part.layout.grid {
                     gpu.write(&buffer, 4 * u64::from(part.planes.grid), bytemuck::cast_slice(&grid.words()));

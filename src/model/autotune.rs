@@ -31,8 +31,8 @@ const CLEARLY: f64 = 0.9;
 /// The tensor whose shape and type are tried: a device has too few rows of the smallest projection first.
 pub const TENSOR: &str = "blk.0.attn_output.weight";
 
-/// The fastest [`Tuning`], tried with zeros in place of [`TENSOR`], which is of type `ty`. A way is tried only if as long a
-/// trial as the longest so far would end within `budget` milliseconds. A device that fails at it keeps the usual one.
+/// The fastest [`Tuning`] of a GPU, as [`trials`] find it. What suits a CPU is known, and its compiler would take longer than
+/// trials may.
 ///
 /// [`Error::DeviceLost`].
 pub async fn autotune(
@@ -41,15 +41,11 @@ pub async fn autotune(
     kv: KvTypes,
     ty: GgmlType,
     now: Clock,
-    budget: f64,
 ) -> Result<Tuning> {
-    let mut budget = Budget::new(now, budget);
-    match measured(gpu, config, kv, ty, &mut budget).await {
-        Err(Error::DeviceLost { reason }) => Err(Error::DeviceLost { reason }),
-        // nobody needs what this driver rejects or has no memory for: the self-test sees to the usual way
-        Err(_) => Ok(Tuning::default()),
-        tuning => tuning,
+    if gpu.caps().cpu {
+        return Ok(Tuning { matmul: Tile::Registers, attention: Splits::Few, ..Tuning::default() });
     }
+    trials(gpu, config, kv, ty, Budget::new(now, BUDGET_MS)).await
 }
 
 /// The time that is left.
@@ -57,7 +53,7 @@ pub async fn autotune(
 pub struct Budget {
     now: Clock,
     end: f64,
-    /// Milliseconds of the longest trial so far: most of it is compiling, which cannot be broken off.
+    /// Milliseconds of the longest trial so far.
     longest: f64,
 }
 
@@ -65,6 +61,30 @@ impl Budget {
     /// So many milliseconds from now on.
     pub fn new(now: Clock, milliseconds: f64) -> Self {
         Self { now, end: now() + milliseconds, longest: 0.0 }
+    }
+
+    /// Whether as long a trial as the longest so far would end in time.
+    fn lasts(&self) -> bool {
+        (self.now)() + self.longest < self.end
+    }
+}
+
+/// Tries each kernel's ways with zeros in place of [`TENSOR`], which is of type `ty`, as far as the budget lasts. What is not tried
+/// is as it usually is on a GPU; a device that fails at a trial keeps the default.
+///
+/// [`Error::DeviceLost`].
+pub async fn trials(
+    gpu: &Gpu,
+    config: &ModelConfig,
+    kv: KvTypes,
+    ty: GgmlType,
+    mut budget: Budget,
+) -> Result<Tuning> {
+    match measured(gpu, config, kv, ty, &mut budget).await {
+        Err(Error::DeviceLost { reason }) => Err(Error::DeviceLost { reason }),
+        // nobody needs what this driver rejects or has no memory for: the self-test sees to the usual way
+        Err(_) => Ok(Tuning::default()),
+        tuning => tuning,
     }
 }
 
@@ -76,7 +96,7 @@ async fn measured(
     budget: &mut Budget,
 ) -> Result<Tuning> {
     let (rows, cols) = (config.n_embd, config.n_head * config.head_dim);
-    let matrix = Matrix::new(gpu, cols as u32, &[(TENSOR, ty, rows as u32)]).await?;
+    let matrix = Matrix::new(gpu, cols as u32, &[(TENSOR, ty, rows as u32)])?;
     let x = gpu.buffer("tuning", 4 * u64::from(TILE_TOKENS) * cols as u64)?;
     let y = gpu.buffer("tuning", 4 * u64::from(TILE_TOKENS) * rows as u64)?;
     let mut batch = [0u32; BATCH_HEADER];
@@ -84,28 +104,22 @@ async fn measured(
     let batch = gpu.buffer_with("tuning", bytemuck::cast_slice(&batch))?;
     // as the model does, which so finds compiled what is chosen
     let output = Output { accumulate: true, ..Output::to(&y) };
-    // a CPU has no use for so many lanes as a product by bytes takes
-    let dots = if gpu.caps().cpu { Dots::Floats } else { dots(gpu, budget).await? };
-
-    // what is likely best goes first, as it may be all that there is time for
-    let tiles = match gpu.caps().cpu {
-        true => [Tile::Registers, Tile::Workgroup],
-        false => [Tile::Workgroup, Tile::Registers],
-    };
+    let dots = dots(gpu, budget).await?;
     let multiply = |matmul_tile| {
         let gpu = gpu.with_tuning(Tuning { matmul: matmul_tile, ..Tuning::default() });
         matmul(&gpu, &matrix, Vectors::Floats, &x, &batch, output)
     };
     // with bytes, few matrices go by floats: what is likely best will do for them
-    let ways = if dots == Dots::Bytes { &tiles[..1] } else { &tiles[..] };
+    let few_floats = dots == Dots::Bytes;
+    let ways = if few_floats { &Tile::ALL[..1] } else { &Tile::ALL };
     let tile = fastest(gpu, ways, TILE_TOKENS, multiply, budget).await?;
     let attention = splits(gpu, config, kv, budget).await?;
     let multiply = |tile| matvec_tiled(gpu, &matrix, &x, output, tile);
     let mut row_tiles = RowTile::FLOATS;
-    if !gpu.caps().cpu && gpu.caps().subgroups {
+    if gpu.caps().subgroups {
         row_tiles.reverse();
     }
-    let ways = if dots == Dots::Bytes { &row_tiles[..1] } else { &row_tiles[..] };
+    let ways = if few_floats { &row_tiles[..1] } else { &row_tiles[..] };
     let row_tile = fastest(gpu, ways, 1, multiply, budget).await?;
     let invocations = match row_tile {
         tile if tile == RowTile::FLOATS[0] => 0,
@@ -118,9 +132,9 @@ async fn measured(
 /// Tries the arithmetic of a matvec's innermost loop: some devices have an instruction for products of four bytes, on others
 /// it takes many. Where WGSL has no such function the kernel is refused.
 ///
-/// Both are tried however long the compiler takes: no other choice counts as much. What is tried after that has what is left.
+/// Both are tried however long that takes: no other choice counts as much. What is tried after that has what is left.
 pub async fn dots(gpu: &Gpu, budget: &mut Budget) -> Result<Dots> {
-    if (budget.now)() >= budget.end {
+    if !budget.lasts() {
         return Ok(Dots::Floats);
     }
     let mut both = Budget { end: f64::INFINITY, ..*budget };
@@ -144,12 +158,8 @@ pub async fn dots(gpu: &Gpu, budget: &mut Budget) -> Result<Dots> {
 /// Tries one token's attention to [`POSITIONS`] positions.
 async fn splits(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, budget: &mut Budget) -> Result<Splits> {
     let positions = POSITIONS.min(KvCache::most_positions(gpu, &cache_layers(config, kv)));
-    let ways = match gpu.caps().cpu {
-        true => [Splits::Few, Splits::Many],
-        false => [Splits::Many, Splits::Few],
-    };
     let extent = Extent { tokens: 1, positions: positions as u32 };
-    fastest(gpu, &ways, extent, attention_of_one(gpu, config, kv, positions)?, budget).await
+    fastest(gpu, &Splits::ALL, extent, attention_of_one(gpu, config, kv, positions)?, budget).await
 }
 
 /// One token's attention to so many positions, of zeros, in each way.
@@ -187,7 +197,8 @@ pub fn attention_of_one(
     })
 }
 
-/// The first of `ways`, or another that is clearly faster, as far as there is time to try.
+/// The first of `ways`, which is likely best, or another that is clearly faster, as far as there is time to try. All are compiled
+/// together.
 async fn fastest<T: Copy>(
     gpu: &Gpu,
     ways: &[T],
@@ -195,18 +206,19 @@ async fn fastest<T: Copy>(
     dispatches: impl Fn(T) -> Vec<Dispatch>,
     budget: &mut Budget,
 ) -> Result<T> {
-    if let [only] = ways {
-        return Ok(*only);
+    let mut best = (ways[0], f64::INFINITY);
+    if ways.len() == 1 || !budget.lasts() {
+        return Ok(best.0);
     }
     let extent = extent.into();
-    let mut best = (ways[0], f64::INFINITY);
-    for way in ways {
-        let start = (budget.now)();
-        if start + budget.longest >= budget.end {
+    let all: Vec<_> = ways.iter().map(|way| (*way, dispatches(*way))).collect();
+    gpu.compile().await;
+    for (way, dispatches) in &all {
+        if !budget.lasts() {
             break;
         }
-        let dispatches = dispatches(*way);
-        let time = milliseconds(gpu, &dispatches, extent, budget.now).await?;
+        let start = (budget.now)();
+        let time = milliseconds(gpu, dispatches, extent, budget.now).await?;
         budget.longest = budget.longest.max((budget.now)() - start);
         if time < CLEARLY * best.1 {
             best = (*way, time);
@@ -215,7 +227,7 @@ async fn fastest<T: Copy>(
     Ok(best.0)
 }
 
-/// How long the dispatches take, once compiled.
+/// How long the dispatches take.
 async fn milliseconds(gpu: &Gpu, dispatches: &[Dispatch], extent: Extent, now: Clock) -> Result<f64> {
     gpu.submit(dispatches, extent);
     gpu.finish().await?;

@@ -131,7 +131,7 @@ pub async fn load<T>(
     let tuning = match (options.tuning, tensor) {
         (Some(tuning), _) => tuning,
         // not beside the download, whose way to the GPU would be measured too
-        (None, Some(tensor)) => autotune(&gpu, &config, kv, tensor.ty, now, autotune::BUDGET_MS).await?,
+        (None, Some(tensor)) => autotune(&gpu, &config, kv, tensor.ty, now).await?,
         (None, None) => gpu.caps().tuning,
     };
     let gpu = gpu.with_tuning(tuning);

@@ -101,8 +101,8 @@ impl Allocator<'_> {
             cols = tensor.shape[0] as u32;
             tensors.push((name.as_ref(), tensor.ty, tensor.shape[1] as u32));
         }
-        let matrix =
-            Rc::new(Matrix { name, ..Matrix::arranged(self.gpu, cols, &tensors, arrangement).await? });
+        let matrix = Rc::new(Matrix { name, ..Matrix::arranged(self.gpu, cols, &tensors, arrangement)? });
+        self.gpu.check_allocations().await?;
         for (index, name) in names.iter().enumerate() {
             self.destinations.insert(name.as_ref().into(), Destination::Matrix(matrix.clone(), index));
         }

@@ -5,7 +5,7 @@ use minke::config::ModelConfig;
 use minke::gguf::HeaderParser;
 use minke::gpu::{Dots, Splits, Tile, Tuning};
 use minke::kv_type::KvTypes;
-use minke::model::autotune::{self, BUDGET_MS, Budget, autotune};
+use minke::model::autotune::{self, BUDGET_MS, Budget, autotune, trials};
 use minke::quant::GgmlType;
 use pollster::block_on;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -21,7 +21,8 @@ fn config() -> ModelConfig {
 /// What is chosen with kernels that were changed so.
 fn tuned(patch: fn(&str, String) -> String, budget: f64, now: fn() -> f64) -> Tuning {
     let gpu = Options::default().patched(patch).open();
-    block_on(autotune(&gpu, &config(), KvTypes::F32, GgmlType::F32, now, budget)).expect("a choice")
+    let budget = Budget::new(now, budget);
+    block_on(trials(&gpu, &config(), KvTypes::F32, GgmlType::F32, budget)).expect("a choice")
 }
 
 /// Makes kernels whose text has `text` go over their chunks a hundred times.
@@ -88,7 +89,7 @@ fn a_way_that_the_driver_rejects_is_not_taken() {
     assert_eq!(tuned(wrong, f64::INFINITY, common::now).matmul, Tile::Workgroup);
 }
 
-/// A clock on which a trial takes 200 ms: it is asked five times for each.
+/// A clock on which a trial takes 150 ms: it is asked four times for each.
 fn slow_clock() -> f64 {
     static CALLS: AtomicU32 = AtomicU32::new(0);
     50.0 * f64::from(CALLS.fetch_add(1, Ordering::Relaxed))
@@ -102,18 +103,27 @@ fn nothing_is_tried_that_would_end_too_late() {
         source
     };
     tuned(count, BUDGET_MS, slow_clock);
-    assert_eq!(COMPILED.load(Ordering::Relaxed), 1, "a second trial would end after 400 ms");
+    assert_eq!(COMPILED.load(Ordering::Relaxed), 2, "bytes and floats, which are always tried");
 }
 
 #[test]
 fn without_time_nothing_is_tried() {
-    let (matmul, attention) = match Options::default().open().caps().cpu {
-        true => (Tile::Registers, Splits::Few),
-        false => (Tile::Workgroup, Splits::Many),
-    };
     let none = |label: &str, _| panic!("{label} was compiled");
     let Tuning { invocations, .. } = tuned(none, 0.0, common::now);
-    assert_eq!(tuned(none, 0.0, common::now), Tuning { matmul, invocations, attention, dots: Dots::Floats });
+    assert_eq!(tuned(none, 0.0, common::now), Tuning { invocations, ..Tuning::default() });
+}
+
+#[test]
+fn a_cpu_is_not_tried() {
+    let gpu = Options::default().patched(|label, _| panic!("{label} was compiled")).open();
+    if gpu.caps().cpu {
+        let chosen =
+            block_on(autotune(&gpu, &config(), KvTypes::F32, GgmlType::F32, common::now)).expect("a choice");
+        assert_eq!(
+            (chosen.matmul, chosen.attention, chosen.dots),
+            (Tile::Registers, Splits::Few, Dots::Floats)
+        );
+    }
 }
 
 /// What is told is taken as it is, without a trial.

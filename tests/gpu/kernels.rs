@@ -33,7 +33,7 @@ fn load(gpu: &Gpu, cases: &[Case], limit: u64) -> Matrix {
     let cols = cases[0].cols;
     let ty = |case: &Case| GgmlType::from_name(&case.ty).expect("a known type");
     let tensors: Vec<_> = cases.iter().map(|case| ("golden", ty(case), case.rows)).collect();
-    let matrix = block_on(Matrix::new(&gpu.with_max_binding(limit), cols, &tensors)).expect("a matrix");
+    let matrix = Matrix::new(&gpu.with_max_binding(limit), cols, &tensors).expect("a matrix");
     let repack = Repack::new(gpu).expect("staging");
     let mut raw: Vec<u8> = cases.iter().flat_map(|case| common::hex(&case.raw_hex)).collect();
     for slab in &matrix.slabs {
@@ -300,7 +300,7 @@ fn weights_take_no_more_room_than_in_the_file() {
     for ty in GgmlType::supported() {
         let layout = ty.layout().expect("a layout");
         let tensors = [("a", ty, 3), ("b", ty, 5)];
-        let matrix = block_on(Matrix::new(&gpu, 768, &tensors)).expect("a matrix");
+        let matrix = Matrix::new(&gpu, 768, &tensors).expect("a matrix");
         let file: u64 = matrix.slabs[0].parts.iter().map(|part| part.file_bytes(768)).sum();
         let planes = 2 * (layout.fields.len() + 2) as u64;
         let room = file + grid_bytes(ty);
@@ -329,8 +329,7 @@ fn a_matrix_larger_than_a_binding_is_cut_by_rows() {
         }
     }
     let gpu = Options::default().open().with_max_binding(64);
-    let error =
-        block_on(Matrix::new(&gpu, 256, &[("wide", GgmlType::F32, 1)])).expect_err("no room for a row");
+    let error = Matrix::new(&gpu, 256, &[("wide", GgmlType::F32, 1)]).expect_err("no room for a row");
     assert!(error.to_string().contains("one row of wide"), "{error}");
 }
 

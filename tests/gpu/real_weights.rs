@@ -32,8 +32,7 @@ fn rows() -> (usize, Vec<u8>) {
 /// The matrix on the GPU, sent as the loader sends it.
 fn upload(gpu: &Gpu, cols: usize, bytes: &[u8]) -> Matrix {
     let rows = (bytes.len() / (cols / 256 * 210)) as u32;
-    let matrix =
-        block_on(Matrix::new(gpu, cols as u32, &[("output.weight", GgmlType::Q6_K, rows)])).expect("memory");
+    let matrix = Matrix::new(gpu, cols as u32, &[("output.weight", GgmlType::Q6_K, rows)]).expect("memory");
     let repack = Repack::new(gpu).expect("staging");
     let mut rest = bytes;
     for slab in &matrix.slabs {

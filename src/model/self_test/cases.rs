@@ -23,6 +23,9 @@ use std::ops::Range;
 const SUM_BOUND: f64 = 1e-5;
 /// More rows than a workgroup of matvec or matmul takes.
 const ROWS: usize = 72;
+/// How many of them differ, as the scalar twins' time is a load's: no power of two, so that a kernel that takes another row of
+/// its tile takes one that differs.
+const DISTINCT_ROWS: usize = 9;
 /// Several steps of a product of many tokens.
 const COLS: usize = 512;
 /// More than the lanes that share a row take at once: 128 of them 32 columns each.
@@ -30,6 +33,8 @@ const WIDE_COLS: usize = 4352;
 const TOKENS: usize = 3;
 /// More tokens than a workgroup of matmul takes.
 const MANY_TOKENS: usize = 70;
+/// How many of their vectors differ, likewise.
+const DISTINCT_TOKENS: usize = 11;
 /// Of the kernel for few.
 const FEW_TOKENS: usize = 7;
 /// Formats in one matrix: as many as Q, K and V may have. Every pipeline serves all of them.
@@ -115,15 +120,15 @@ pub async fn run(
         // how rows are shared out has nothing to do with their format
         let mut all_ways = true;
         for layouts in kind.chunks(MIXED) {
-            cases.extend(matrices::weights(gpu, &repack, config, kv, layouts, all_ways, &mut random).await?);
+            cases.extend(matrices::weights(gpu, &repack, config, kv, layouts, all_ways, &mut random)?);
             all_ways = false;
         }
     }
     let quants: Vec<_> = layouts.iter().copied().filter(|layout| !layout.is_float()).collect();
     let layouts = if quants.is_empty() { layouts } else { quants };
-    cases.extend(matrices::gated(gpu, &repack, config, &layouts, &mut random).await?);
+    cases.extend(matrices::gated(gpu, &repack, config, &layouts, &mut random)?);
     if let Some(layout) = layouts.first() {
-        cases.extend(joined::joined(gpu, &repack, config, kv, layout, &mut random).await?);
+        cases.extend(joined::joined(gpu, &repack, config, kv, layout, &mut random)?);
     }
     // the forms that the model's own kernels have
     let many = if gpu.caps().tuning.dots == Dots::Bytes { Form::Fixed } else { Form::Floats };
@@ -157,11 +162,13 @@ impl Random {
         (0..n).map(|_| self.float()).collect()
     }
 
-    /// `ROWS` rows of `cols` weights as a file has them, with finite scales: every other one subnormal, as most of
+    /// `DISTINCT_ROWS` rows of `cols` weights as a file has them, with finite scales: every other one subnormal, as most of
     /// real models' are, and in the last row all.
     fn rows(&mut self, layout: &Layout, cols: u32) -> Vec<u8> {
-        let bytes = ROWS * cols as usize / layout.block_len() as usize * layout.block_bytes() as usize;
-        let subnormal = |at: usize, i: usize| i.is_multiple_of(2) || at >= bytes / ROWS * (ROWS - 1);
+        let bytes =
+            DISTINCT_ROWS * cols as usize / layout.block_len() as usize * layout.block_bytes() as usize;
+        let subnormal =
+            |at: usize, i: usize| i.is_multiple_of(2) || at >= bytes / DISTINCT_ROWS * (DISTINCT_ROWS - 1);
         match layout.ty {
             GgmlType::F32 => return self.floats(bytes / 4).iter().flat_map(|v| v.to_le_bytes()).collect(),
             GgmlType::BF16 => {

@@ -189,7 +189,7 @@ impl GoldenKernels {
     ) -> Result<Array> {
         let gpu = &self.gpu;
         let ty = GgmlType::from_name(ty).ok_or_else(|| JsError::new(&format!("{ty} is no type")))?;
-        let w = Matrix::new(gpu, cols, &[("golden", ty, rows)]).await?;
+        let w = Matrix::new(gpu, cols, &[("golden", ty, rows)])?;
         for slab in &w.slabs {
             slab.parts.iter().for_each(|part| self.repack.run(gpu, slab, part, 0, &mut raw));
         }

@@ -43,9 +43,9 @@ pub async fn compile(gpu: &Gpu, repack: &Repack) -> Result<()> {
 
 /// Of one format: alone, and gate and up with another.
 async fn matrices(gpu: &Gpu, repack: &Repack, ty: GgmlType, any: &Buffer) -> Result<()> {
-    let w = Matrix::new(gpu, COLS, &[("w", ty, ROWS)]).await?;
+    let w = Matrix::new(gpu, COLS, &[("w", ty, ROWS)])?;
     let paired = [("gate", ty, ROWS), ("up", GgmlType::Q4_K, ROWS)];
-    let paired = Matrix::arranged(gpu, COLS, &paired, Arrangement::Paired).await?;
+    let paired = Matrix::arranged(gpu, COLS, &paired, Arrangement::Paired)?;
     for slab in &w.slabs {
         slab.parts.iter().for_each(|part| repack.run(gpu, slab, part, 0, &mut vec![0; 256]));
     }

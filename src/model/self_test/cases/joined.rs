@@ -18,7 +18,7 @@ use crate::reference;
 const PARTS: usize = 3;
 
 /// The model's own heads, in parts, through a matrix of one of its formats; none where heads are never joined so.
-pub async fn joined(
+pub fn joined(
     gpu: &Gpu,
     repack: &Repack,
     config: &ModelConfig,
@@ -32,7 +32,7 @@ pub async fn joined(
     if !cols.is_multiple_of(layout.block_len()) {
         return Ok(None);
     }
-    let w = Matrix::new(gpu, cols, &[("self-test", layout.ty, ROWS as u32)]).await?;
+    let w = Matrix::new(gpu, cols, &[("self-test", layout.ty, ROWS as u32)])?;
     // of so many parts the last has one position
     let dummy = gpu.buffer("batch", 16)?;
     let Some((Before::Join(join), _)) = join(gpu, shape, &w, &dummy) else { return Ok(None) };

@@ -1,6 +1,7 @@
 //! Everything that a matrix is multiplied by, in each of a model's formats.
 
-use super::{COLS, Case, FEW_TOKENS, MANY_TOKENS, ROWS, Random, SUM_BOUND, TOKENS, Values, WIDE_COLS};
+use super::{COLS, DISTINCT_ROWS, DISTINCT_TOKENS, FEW_TOKENS, MANY_TOKENS, ROWS, TOKENS, WIDE_COLS};
+use super::{Case, Random, SUM_BOUND, Values};
 use super::{batch, case, doubles, floats, most};
 use crate::Result;
 use crate::config::ModelConfig;
@@ -23,7 +24,7 @@ const TWO_BYTES_BOUND: f64 = 1e-4;
 ///
 /// Matvec and matmul run with bias and with accumulation: the variants that a model has are the same but for one
 /// or both of these last two additions, or have a norm and a gate ([`gated`]).
-pub async fn weights(
+pub fn weights(
     gpu: &Gpu,
     repack: &Repack,
     config: &ModelConfig,
@@ -32,7 +33,7 @@ pub async fn weights(
     all_ways: bool,
     random: &mut Random,
 ) -> Result<Vec<Case>> {
-    let many = Multiplication::new(gpu, repack, layouts, COLS, MANY_TOKENS, random).await?;
+    let many = Multiplication::new(gpu, repack, layouts, COLS, MANY_TOKENS, random)?;
     let embedded = gpu.buffer("rows", 4 * many.w.len() as u64)?;
     let rows = many.matrix.rows as usize;
     gpu.submit(&embed(gpu, &many.matrix, &batch(gpu, 0, rows)?, &embedded), rows as u32);
@@ -43,7 +44,7 @@ pub async fn weights(
     for way in many_tokens(gpu, &many, &batches, kv) {
         cases.push(many.case(gpu, way)?);
     }
-    let wide = Multiplication::new(gpu, repack, layouts, WIDE_COLS, 1, random).await?;
+    let wide = Multiplication::new(gpu, repack, layouts, WIDE_COLS, 1, random)?;
     for way in one_token(gpu, &wide, row_tiles(gpu, config, &wide.matrix, all_ways)) {
         cases.push(wide.case(gpu, way)?);
     }
@@ -71,7 +72,7 @@ struct Multiplication {
 }
 
 impl Multiplication {
-    async fn new(
+    fn new(
         gpu: &Gpu,
         repack: &Repack,
         layouts: &[&'static Layout],
@@ -80,23 +81,26 @@ impl Multiplication {
         random: &mut Random,
     ) -> Result<Self> {
         let tensors: Vec<_> = layouts.iter().map(|layout| ("self-test", layout.ty, ROWS as u32)).collect();
-        let matrix = Matrix::new(gpu, cols as u32, &tensors).await?;
+        let matrix = Matrix::new(gpu, cols as u32, &tensors)?;
         let rows = matrix.rows as usize;
         let w = fill(gpu, repack, &matrix, random);
-        let x = random.floats(tokens * cols);
+        let distinct = random.floats(tokens.min(DISTINCT_TOKENS) * cols);
         let (bias, before) = (random.floats(rows), random.floats(tokens * rows));
-        let (mut want, mut scale) = reference::matmul::matmul(&w, cols, &doubles(&x));
+        let (want, scale) = reference::matmul::matmul(&w, cols, &doubles(&distinct));
+        let [mut want, mut scale] = [want, scale].map(|values| repeated(&values, tokens * rows));
         for (i, (want, scale)) in want.iter_mut().zip(&mut scale).enumerate() {
             let (bias, before) = (f64::from(bias[i % rows]), f64::from(before[i]));
             *want += bias + before;
             *scale += bias.abs() + before.abs();
         }
+        let blocks = reference::fixed::blocks(&distinct);
+        let blocks_len = tokens * cols / CHUNK as usize * BLOCK_WORDS;
         Ok(Self {
             layouts: layouts.to_vec(),
             matrix,
             w,
-            fixed: gpu.buffer_with("x", bytemuck::cast_slice(&reference::fixed::blocks(&x)))?,
-            x: floats(gpu, "x", &x)?,
+            fixed: gpu.buffer_with("x", bytemuck::cast_slice(&repeated(&blocks, blocks_len)))?,
+            x: floats(gpu, "x", &repeated(&distinct, tokens * cols))?,
             bias: floats(gpu, "bias", &bias)?,
             before,
             want,
@@ -177,7 +181,7 @@ fn row_tiles(gpu: &Gpu, config: &ModelConfig, w: &Matrix, all_ways: bool) -> Vec
 }
 
 /// A token's matvec of gate and up, of two of the formats, with the norm before it and the gate after it.
-pub async fn gated(
+pub fn gated(
     gpu: &Gpu,
     repack: &Repack,
     config: &ModelConfig,
@@ -186,7 +190,7 @@ pub async fn gated(
 ) -> Result<Option<Case>> {
     let (Some(gate), Some(up)) = (layouts.first(), layouts.last()) else { return Ok(None) };
     let tensors = [gate, up].map(|layout| ("self-test", layout.ty, ROWS as u32));
-    let matrix = Matrix::arranged(gpu, COLS as u32, &tensors, Arrangement::Paired).await?;
+    let matrix = Matrix::arranged(gpu, COLS as u32, &tensors, Arrangement::Paired)?;
     let w = fill(gpu, repack, &matrix, random);
     let (mut x, weight, bias) = (random.floats(TOKENS * COLS), random.floats(COLS), random.floats(2 * ROWS));
     x[1] = 1e5;
@@ -212,14 +216,20 @@ pub async fn gated(
     Ok(Some(Case { values: Values::of(form), ..case }))
 }
 
+/// `n` values, which begin anew where they end.
+fn repeated<T: Copy>(values: &[T], n: usize) -> Vec<T> {
+    values.iter().copied().cycle().take(n).collect()
+}
+
 /// Random weights, repacked; their values, row by row.
 pub fn fill(gpu: &Gpu, repack: &Repack, matrix: &Matrix, random: &mut Random) -> Vec<f32> {
     let mut w = Vec::new();
     for slab in &matrix.slabs {
         for part in &slab.parts {
-            let mut blocks = random.rows(part.layout, matrix.cols);
-            w.extend(reference::dequantise::dequantise(part.layout, &blocks));
-            repack.run(gpu, slab, part, 0, &mut blocks);
+            let blocks = random.rows(part.layout, matrix.cols);
+            let times = ROWS / DISTINCT_ROWS;
+            w.extend(reference::dequantise::dequantise(part.layout, &blocks).repeat(times));
+            repack.run(gpu, slab, part, 0, &mut blocks.repeat(times));
         }
     }
     w
