@@ -5,13 +5,12 @@ use super::fetch::Fetch;
 use super::journal::{Line, Validators};
 use super::kept::Kept;
 use super::progress::{From, Meter};
-use super::{Host, ModelSpec, PIECE, PartSpec, Sha256, Store, hub};
+use super::{Hasher, Host, ModelSpec, PIECE, PartSpec, Sha256, Store, hub};
 use crate::model::ByteSource;
 use crate::{Error, Result};
 use futures_util::StreamExt;
 use futures_util::future::{LocalBoxFuture, poll_fn};
 use futures_util::stream::FuturesOrdered;
-use sha2::Digest;
 use std::cell::RefCell;
 use std::ops::Range;
 use std::rc::Rc;
@@ -48,7 +47,7 @@ pub struct Download<H: Host, S: Store> {
     /// Where the next byte stands that is read.
     at: u64,
     /// Of the file so far, where that is wanted.
-    hasher: Option<sha2::Sha256>,
+    hasher: Option<H::Hasher>,
     /// Whether all of the file has been read.
     over: bool,
     /// Whether nothing is sent for before it is asked for.
@@ -153,12 +152,15 @@ impl<H: Host, S: Store> Download<H, S> {
     }
 
     /// The file is over: all of it has come.
-    fn finish(&mut self) -> Result<()> {
+    async fn finish(&mut self) -> Result<()> {
         if self.over {
             return Ok(());
         }
         self.meter.end();
-        let found = self.hasher.clone().map(|hasher| Sha256(hasher.finalize().into()));
+        let found = match &mut self.hasher {
+            Some(hasher) => Some(hasher.hash().await?),
+            None => None,
+        };
         let mut kept = self.file.kept.borrow_mut();
         if let Some((expected, found)) = self.file.spec.sha256.zip(found)
             && expected != found
@@ -273,12 +275,12 @@ async fn open_part<H: Host, S: Store>(
 }
 
 /// What the file's hash is computed with, unless it is known already or nobody would ask for it.
-fn hasher<H: Host, F>(part: &Part<H, F>) -> Option<sha2::Sha256> {
+fn hasher<H: Host, F>(part: &Part<H, F>) -> Option<H::Hasher> {
     let wanted = match &*part.kept.borrow() {
         Some(kept) => kept.journal.whole.is_none(),
         None => part.spec.sha256.is_some(),
     };
-    wanted.then(sha2::Sha256::new)
+    wanted.then(|| part.fetch.host.hasher())
 }
 
 /// A piece that has the hash it should have, from the store or else from the server.
@@ -356,14 +358,14 @@ impl<H: Host, S: Store> ByteSource for Download<H, S> {
         let bytes = self.next().await?;
         self.meter.learn(self.file.fetch.total());
         if bytes.is_empty() {
-            self.finish()?;
+            self.finish().await?;
             return Ok(false);
         }
         if !self.alone {
             self.send().await; // more are on their way while these are made use of
         }
         if let Some(hasher) = &mut self.hasher {
-            hasher.update(&bytes);
+            hasher.update(&bytes).await;
         }
         self.at += bytes.len() as u64;
         match piece.is_empty() {

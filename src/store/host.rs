@@ -8,6 +8,8 @@ use std::ops::Range;
 pub trait Host: 'static {
     /// The rest of an answer.
     type Body: Body + 'static;
+    /// What hashes a file.
+    type Hasher: Hasher + 'static;
 
     /// Asks for bytes of an address, or for all of them, following redirects. `headers` go with the request, but not to
     /// where another origin redirects it.
@@ -22,6 +24,9 @@ pub trait Host: 'static {
 
     /// SHA-256 of some bytes, beside other work where that can be.
     fn digest(&self, bytes: &[u8]) -> impl Future<Output = Sha256>;
+
+    /// The same of bytes that come one after the other; one such hash at a time.
+    fn hasher(&self) -> Self::Hasher;
 
     /// Waits so many milliseconds, or until the network is back.
     fn sleep(&self, milliseconds: f64) -> impl Future<Output = ()>;
@@ -52,6 +57,15 @@ pub trait Host: 'static {
 pub trait Body {
     /// The next ones; `None` at the end. [`crate::Error::Network`] where they are cut.
     fn read(&mut self) -> impl Future<Output = Result<Option<Vec<u8>>>>;
+}
+
+/// SHA-256 of bytes that come one after the other.
+pub trait Hasher {
+    /// The next ones. Returns when there is room for more, which may be before these are hashed.
+    fn update(&mut self, bytes: &[u8]) -> impl Future<Output = ()>;
+
+    /// Of all so far.
+    fn hash(&mut self) -> impl Future<Output = Result<Sha256>>;
 }
 
 /// Folders of files, one for each model.

@@ -22,7 +22,7 @@ pub use answer::{Answer, Headers};
 pub use download::{Download, Options};
 #[cfg(not(target_arch = "wasm32"))]
 pub use folder::Folder;
-pub use host::{Body, Host, Store, StoreFile};
+pub use host::{Body, Hasher, Host, Store, StoreFile};
 pub use hub::{part_urls, resolve, same_origin};
 pub use journal::{Journal, Line};
 pub use kept::names;

@@ -1,5 +1,7 @@
 //! SHA-256 (FIPS 180-4) as a value: 64 hexadecimal digits in text.
 
+use super::Hasher;
+use crate::Result;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
 use sha2::Digest;
 use std::fmt;
@@ -16,6 +18,17 @@ impl Sha256 {
     }
 }
 
+/// On the thread that asks.
+impl Hasher for sha2::Sha256 {
+    async fn update(&mut self, bytes: &[u8]) {
+        Digest::update(self, bytes);
+    }
+
+    async fn hash(&mut self) -> Result<Sha256> {
+        Ok(Sha256(self.clone().finalize().into()))
+    }
+}
+
 impl fmt::Display for Sha256 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&hex::encode(self.0))
@@ -25,7 +38,7 @@ impl fmt::Display for Sha256 {
 impl FromStr for Sha256 {
     type Err = String;
 
-    fn from_str(text: &str) -> Result<Self, String> {
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
         let mut bytes = [0; 32];
         hex::decode_to_slice(text, &mut bytes)
             .map_err(|_| format!("{text:?} is no SHA-256: that has 64 hexadecimal digits"))?;
@@ -34,13 +47,13 @@ impl FromStr for Sha256 {
 }
 
 impl Serialize for Sha256 {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
         serializer.collect_str(self)
     }
 }
 
 impl<'de> Deserialize<'de> for Sha256 {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> std::result::Result<Self, D::Error> {
         String::deserialize(deserializer)?.parse().map_err(de::Error::custom)
     }
 }

@@ -1,6 +1,6 @@
 //! A loaded model, as the worker calls it.
 
-use super::host::Control as LoadControl;
+use super::caller::Caller;
 use super::models::{self, Opened, Wishes};
 use super::{call, error_value, from_js, now, to_js, unless_aborted};
 use crate::chat::tools::Piece;
@@ -103,22 +103,18 @@ pub struct WasmEngine {
 
 #[wasm_bindgen]
 impl WasmEngine {
-    /// Loads a model (see [`models::source`]). `on_progress` gets a [`crate::store::Status`], of further phases too; `control`
-    /// pauses the download; `compile_ahead` gets `[{ code, writes }]`, kernels that are about to be made, and returns a promise;
+    /// Loads a model (see [`models::source`]). `caller` hears of a [`crate::store::Status`], of further phases too;
+    /// `compile_ahead` gets `[{ code, writes }]`, kernels that are about to be made, and returns a promise;
     /// `compile` gets JSON for [`crate::engine::Compile`], and returns the promise of a grammar.
     pub async fn load(
         source: JsValue,
         options: JsValue,
-        on_progress: Function,
-        control: LoadControl,
+        caller: Caller,
         compile_ahead: Function,
         compile: Function,
-        signal: Option<AbortSignal>,
     ) -> std::result::Result<WasmEngine, JsValue> {
         let ahead = ahead(compile_ahead);
-        let control = control.unchecked_into();
-        let loaded = load(&source, options, &on_progress, &control, ahead, signal.as_ref());
-        let mut loaded = loaded.await.map_err(error_value)?;
+        let mut loaded = load(&source, options, &caller, ahead).await.map_err(error_value)?;
         let compile = move |format: Json| grammar(compile.clone(), format);
         loaded.engine = loaded.engine.with_grammars(Box::new(move |format| Box::pin(compile(format))));
         Ok(loaded)
@@ -294,30 +290,27 @@ async fn grammar(compile: Function, format: Json) -> Result<Box<dyn Constraint>>
 async fn load(
     source: &JsValue,
     options: JsValue,
-    on_progress: &Function,
-    control: &JsValue,
+    caller: &Caller,
     ahead: CompileAhead,
-    signal: Option<&AbortSignal>,
 ) -> Result<WasmEngine> {
     let mut options: LoadOptions = from_js("options", options)?;
     options.gpu.compile_ahead = Some(ahead);
     let on_bytes = |bytes| {
         if let Progress::Complete(bytes) = bytes {
-            progress(on_progress, "prepare", bytes);
+            progress(caller, "prepare", bytes);
         }
     };
     let check = |header: &Header| TextParts::from_metadata(&header.metadata);
     let gpu = async || Gpu::request(&options.gpu).await;
     let loading = store::again_if_changed(async || {
-        let Opened { mut download, id } =
-            models::open(source, &options.wishes, on_progress, control, signal).await?;
+        let Opened { mut download, id } = models::open(source, &options.wishes, caller).await?;
         let (model, text, bytes) =
             model::load(&mut download, check, gpu, &options.model, now, on_bytes).await?;
         Ok((model, text, bytes, download.is_kept().then_some(id)))
     });
     let (model, text, bytes, kept) = loading.await?;
     let engine = Engine::new(&Rc::new(model), text).await?;
-    progress(on_progress, "ready", bytes);
+    progress(caller, "ready", bytes);
     Ok(WasmEngine { engine, bytes, kept })
 }
 
@@ -336,9 +329,9 @@ fn ahead(function: Function) -> CompileAhead {
 }
 
 /// Tells of a phase in which all bytes have come.
-fn progress(callback: &Function, phase: &str, bytes: u64) {
+fn progress(caller: &Caller, phase: &str, bytes: u64) {
     if let Ok(value) = to_js(&json!({ "phase": phase, "loaded": bytes, "total": bytes })) {
-        call(callback, &value);
+        caller.tell(&value);
     }
 }
 

@@ -1,5 +1,6 @@
-//! What a download needs of a browser: fetch, Blobs, timers, digests, and the page's wishes.
+//! What a download needs of a browser: fetch, Blobs, timers, and the page's wishes.
 
+use super::caller::{Caller, Hasher};
 use crate::store::{self, Answer, Body, Headers, Host, Phase, Sha256, Status};
 use crate::{Error, Result};
 use futures_channel::oneshot;
@@ -7,7 +8,7 @@ use futures_util::future::select;
 use gloo_events::EventListener;
 use gloo_net::http::{Request, Response};
 use gloo_timers::future::TimeoutFuture;
-use js_sys::{ArrayBuffer, Function, Promise, Reflect, Uint8Array};
+use js_sys::{ArrayBuffer, Reflect, Uint8Array};
 use std::cell::Cell;
 use std::collections::HashMap;
 use std::ops::Range;
@@ -16,26 +17,13 @@ use std::rc::Rc;
 use wasm_bindgen::prelude::*;
 use wasm_bindgen_futures::JsFuture;
 use web_sys::{
-    AbortController, AbortSignal, BroadcastChannel, MessageEvent, ReadableStream, ReadableStreamByobReader,
+    AbortController, BroadcastChannel, MessageEvent, ReadableStream, ReadableStreamByobReader,
     ReadableStreamDefaultReader, RequestCache, ResponseType, WorkerGlobalScope,
 };
 
-#[wasm_bindgen]
-extern "C" {
-    /// How the page pauses a download.
-    pub type Control;
-    #[wasm_bindgen(method, getter)]
-    fn paused(this: &Control) -> bool;
-    /// Resolves when it may go on.
-    #[wasm_bindgen(method)]
-    fn resumed(this: &Control) -> Promise;
-}
-
 /// The browser, for one download.
 pub struct WebHost {
-    on_progress: Function,
-    control: Control,
-    signal: Option<AbortSignal>,
+    caller: Caller,
     /// What the person gave, by the addresses that they go by.
     files: HashMap<String, gloo_file::Blob>,
     /// Where the tabs that load the same model tell each other how far it has come.
@@ -45,27 +33,9 @@ pub struct WebHost {
 }
 
 impl WebHost {
-    pub fn new(
-        on_progress: &Function,
-        control: Control,
-        signal: Option<&AbortSignal>,
-        files: HashMap<String, gloo_file::Blob>,
-        model: &str,
-        keep: bool,
-    ) -> Self {
-        let tabs = keep.then(|| Tabs::new(model, on_progress.clone())).flatten();
-        Self {
-            on_progress: on_progress.clone(),
-            control,
-            signal: signal.cloned(),
-            files,
-            tabs,
-            cached: !keep,
-        }
-    }
-
-    fn aborted(&self) -> bool {
-        self.signal.as_ref().is_some_and(AbortSignal::aborted)
+    pub fn new(caller: &Caller, files: HashMap<String, gloo_file::Blob>, model: &str, keep: bool) -> Self {
+        let tabs = keep.then(|| Tabs::new(model, caller.clone())).flatten();
+        Self { caller: caller.clone(), files, tabs, cached: !keep }
     }
 }
 
@@ -77,7 +47,7 @@ struct Tabs {
 }
 
 impl Tabs {
-    fn new(model: &str, on_progress: Function) -> Option<Self> {
+    fn new(model: &str, caller: Caller) -> Option<Self> {
         let channel = BroadcastChannel::new(&format!("minke {model}")).ok()?;
         let waiting = Rc::new(Cell::new(false));
         let listens = waiting.clone();
@@ -85,7 +55,7 @@ impl Tabs {
             let status = event.data();
             let phase = JsValue::from("waiting"); // here, whatever it is there
             if listens.get() && Reflect::set(&status, &"phase".into(), &phase).is_ok() {
-                super::call(&on_progress, &status);
+                caller.tell(&status);
             }
         });
         channel.set_onmessage(Some(listener.as_ref().unchecked_ref()));
@@ -101,6 +71,7 @@ impl Drop for Tabs {
 
 impl Host for WebHost {
     type Body = WebBody;
+    type Hasher = Hasher;
 
     async fn get(
         &self,
@@ -142,17 +113,11 @@ impl Host for WebHost {
     }
 
     async fn digest(&self, bytes: &[u8]) -> Sha256 {
-        // the browser's own; there is none where the page came over http
-        let digest = async {
-            let subtle = scope().crypto().ok()?.subtle();
-            let digest = subtle.digest_with_str_and_u8_array("SHA-256", bytes).ok()?;
-            let digest = Uint8Array::new(&JsFuture::from(digest).await.ok()?).to_vec();
-            digest.try_into().ok().map(Sha256)
-        };
-        match digest.await {
-            Some(digest) => digest,
-            None => Sha256::of(bytes),
-        }
+        self.caller.digest(bytes).await
+    }
+
+    fn hasher(&self) -> Hasher {
+        self.caller.hasher()
     }
 
     async fn sleep(&self, milliseconds: f64) {
@@ -180,23 +145,24 @@ impl Host for WebHost {
     }
 
     fn paused(&self) -> bool {
-        self.control.paused()
+        self.caller.control().paused()
     }
 
     async fn proceed(&self) -> Result<()> {
-        while self.control.paused() && !self.aborted() {
+        let (control, signal) = (self.caller.control(), self.caller.signal());
+        while control.paused() && !self.caller.aborted() {
             let (sender, aborted) = oneshot::channel();
             let listener = |signal| EventListener::once(signal, "abort", move |_| _ = sender.send(()));
-            let _listener = self.signal.as_deref().map(listener);
-            select(JsFuture::from(self.control.resumed()), pin!(aborted)).await;
+            let _listener = signal.as_deref().map(listener);
+            select(JsFuture::from(control.resumed()), pin!(aborted)).await;
         }
-        if self.aborted() { Err(Error::Aborted) } else { Ok(()) }
+        if self.caller.aborted() { Err(Error::Aborted) } else { Ok(()) }
     }
 
     fn tell(&self, status: &Status) {
         let source = if self.files.is_empty() { status.source } else { store::From::File };
         let Ok(value) = super::to_js(&Status { source, ..*status }) else { return };
-        super::call(&self.on_progress, &value);
+        self.caller.tell(&value);
         if let Some(tabs) = &self.tabs {
             tabs.waiting.set(status.phase == Phase::Waiting);
             if !tabs.waiting.get() {

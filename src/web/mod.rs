@@ -1,5 +1,6 @@
 //! The browser edge: what the package's worker calls. Errors cross as `{ code, message }`.
 
+mod caller;
 mod engine;
 mod host;
 mod models;

@@ -1,6 +1,7 @@
 //! Models as the page names them, and the store's: to download, list, export, delete, and to plan for.
 
-use super::host::{Control, WebHost};
+use super::caller::Caller;
+use super::host::WebHost;
 use super::opfs::Opfs;
 use super::{error_value, from_js, to_js};
 use crate::config::ModelConfig;
@@ -10,12 +11,11 @@ use crate::model::fit::fit;
 use crate::model::{ModelOptions, drain, read_header};
 use crate::store::{self, Download, KeptModel, ModelSpec, Options, PartSpec, Store};
 use crate::{Error, Result};
-use js_sys::{Array, Function};
+use js_sys::Array;
 use serde::Deserialize;
 use std::collections::{BTreeMap, HashMap};
 use std::rc::Rc;
 use wasm_bindgen::prelude::*;
-use web_sys::AbortSignal;
 
 /// How the page wants a model to come.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -86,18 +86,11 @@ fn files(blobs: &Array) -> Result<(ModelSpec, Files, bool)> {
 }
 
 /// Opens a model.
-pub async fn open(
-    model: &JsValue,
-    wishes: &Wishes,
-    on_progress: &Function,
-    control: &JsValue,
-    signal: Option<&AbortSignal>,
-) -> Result<Opened> {
+pub async fn open(model: &JsValue, wishes: &Wishes, caller: &Caller) -> Result<Opened> {
     let (spec, files, imported) = source(model).await?;
     let keep = wishes.keep.unwrap_or(files.is_empty());
     let id = spec.id.clone();
-    let control: Control = control.clone().unchecked_into();
-    let host = Rc::new(WebHost::new(on_progress, control, signal, files, &id, keep));
+    let host = Rc::new(WebHost::new(caller, files, &id, keep));
     let headers = wishes.headers.clone().into_iter().collect();
     let options = Options { mirror: wishes.mirror.clone(), headers, offline: imported };
     let download = Download::open(&host, keep.then_some(Opfs), spec, options).await?;
@@ -108,18 +101,11 @@ type JsResult = std::result::Result<JsValue, JsValue>;
 
 /// Downloads a model into the store, or verifies what is there and mends it; what is kept then.
 #[wasm_bindgen(js_name = downloadModel)]
-pub async fn download_model(
-    source: JsValue,
-    wishes: JsValue,
-    on_progress: Function,
-    control: Control,
-    signal: Option<AbortSignal>,
-) -> JsResult {
+pub async fn download_model(source: JsValue, wishes: JsValue, caller: Caller) -> JsResult {
     let kept = async {
         let wishes = Wishes { keep: Some(true), ..from_js("options", wishes)? };
-        let control = control.into();
         let downloading = store::again_if_changed(async || {
-            let mut opened = open(&source, &wishes, &on_progress, &control, signal.as_ref()).await?;
+            let mut opened = open(&source, &wishes, &caller).await?;
             drain(&mut opened.download).await?;
             match opened.download.is_kept() {
                 true => Ok(opened.id),
@@ -166,17 +152,12 @@ pub async fn export_model(id: String) -> std::result::Result<Array, JsValue> {
 
 /// Whether a model fits this device, by its header alone.
 #[wasm_bindgen(js_name = planModel)]
-pub async fn plan_model(
-    source: JsValue,
-    options: JsValue,
-    control: Control,
-    signal: Option<AbortSignal>,
-) -> JsResult {
+pub async fn plan_model(source: JsValue, options: JsValue, caller: Caller) -> JsResult {
     let plan = async {
         let wishes: Wishes = from_js("options", options.clone())?;
         let gpu: GpuOptions = from_js("options", options.clone())?;
         let model: ModelOptions = from_js("options", options)?;
-        plan(&source, wishes, &gpu, &model, &control.into(), signal.as_ref()).await
+        plan(&source, wishes, &gpu, &model, &caller).await
     };
     to_js(&plan.await.map_err(error_value)?)
 }
@@ -186,15 +167,13 @@ async fn plan(
     wishes: Wishes,
     gpu: &GpuOptions,
     options: &ModelOptions,
-    control: &JsValue,
-    signal: Option<&AbortSignal>,
+    caller: &Caller,
 ) -> Result<serde_json::Value> {
     let (spec, ..) = source(model).await?;
     let kept = store::model(&Opfs, &spec.id).await.unwrap_or_default();
     // of a model that nobody has begun to download, nothing is kept
     let wishes = Wishes { keep: Some(kept.is_some()), ..wishes };
-    let nobody = Function::new_no_args("");
-    let opened = open(model, &wishes, &nobody, control, signal).await?;
+    let opened = open(model, &wishes, caller).await?;
     let (header, _) = read_header(&mut opened.download.alone()).await?;
     let config = ModelConfig::from_header(&header)?;
     let gpu = match Gpu::request(gpu).await {

@@ -13,6 +13,14 @@ import { expect, full, SMOLLM2, test } from './fixtures';
 import * as hostile from './hostile';
 import { AT_MOST, largeModel, model, numbers, PIECE, right, type Session, sha256, smallModel } from './hostile';
 
+declare global {
+  interface Window {
+    /** Names of workers, as they come over a channel. */
+    digests: string[];
+    channel?: BroadcastChannel;
+  }
+}
+
 /** The package's worker, in a scope that `changes` has changed. */
 const changed = (changes: string) =>
   `import ${JSON.stringify(`data:text/javascript,${encodeURIComponent(changes)}`)}; import WORKER;`;
@@ -123,6 +131,50 @@ test('whatever a server does, a download ends verified or in an error that says 
     expect.soft(message, row[0]).toMatch(words);
     expect.soft(session.again, row[0]).toBeLessThanOrEqual(most);
   }
+});
+
+test('a worker of its own hashes; where there can be none, or it fails, no download is taken for verified', async ({
+  page,
+  app,
+  server,
+}) => {
+  const file = smallModel();
+  const verified = { code: 'verified', sha256: sha256(file) };
+  const session = server.serve(right, { file });
+  /** Downloads anew; also the names of the workers that asked the browser for a hash. */
+  const outcome = async (changes: string) => {
+    await page.evaluate(() => {
+      window.digests = [];
+      window.channel ??= new BroadcastChannel('digests');
+      window.channel.onmessage = ({ data }: MessageEvent<string>) => void window.digests.push(data);
+    });
+    const telling = `
+      const { digest } = SubtleCrypto.prototype;
+      SubtleCrypto.prototype.digest = function (...given) {
+        new BroadcastChannel('digests').postMessage(self.name);
+        return digest.apply(this, given);
+      };`;
+    const done = await download(page, { model: session.url }, changed(telling + changes));
+    return { ...done, names: await page.evaluate(() => window.digests) };
+  };
+  await page.goto(app);
+
+  const beside = await outcome('');
+  expect(beside).toMatchObject(verified);
+  expect(beside.names).toEqual(Array(Math.ceil(file.length / PIECE)).fill('minke-hashes'));
+
+  await clear(page);
+  expect(await outcome(`self.Worker = undefined;`), 'no workers in workers').toMatchObject({ ...verified, names: [] });
+
+  await clear(page);
+  const failing = `if (self.name) SubtleCrypto.prototype.digest = () => { throw new Error('no such thing'); };`;
+  const failed = await outcome(failing);
+  expect(failed.code).toBe('storage');
+  expect(failed.message).toContain('the worker that hashes');
+  expect(failed.message).toContain('no such thing');
+  const { served } = session;
+  expect(await outcome(''), 'all pieces were kept').toMatchObject(verified);
+  expect(session.served).toBe(served);
 });
 
 test('a renderer that is killed while it downloads loses at most what was on its way', async ({ app, server }) => {

@@ -264,10 +264,18 @@ export type Call =
 export type First =
   { type: 'load'; source: Source; options: DeviceOptions & DownloadOptions } | { type: 'call'; call: Call };
 
+/** Where the worker's files are. */
+export interface Place {
+  wasmUrl: string | undefined;
+  grammarUrl: string | undefined;
+  /** As what the worker may run its own script in another one; undefined where that is not known to be the package's alone. */
+  again: WorkerType | undefined;
+}
+
 /** To the worker. */
 export type ToWorker =
   | { type: 'hello' }
-  | (First & { wasmUrl: string | undefined; grammarUrl: string | undefined })
+  | (First & Place)
   | { type: 'pause'; paused: boolean }
   | { type: 'online' }
   | ({ type: 'complete'; id: number } & Asked)

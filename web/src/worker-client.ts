@@ -66,7 +66,7 @@ export async function runWorker(
   needBrowser('this');
   if (signal?.aborted) throw new EngineAbortError();
   const wasm = wasmAddresses(addresses);
-  const { worker, release, place, started } = startWorker(addresses);
+  const { worker, release, place, again, started } = startWorker(addresses);
   return new Promise((resolve, reject) => {
     const settled = () => {
       signal?.removeEventListener('abort', abort);
@@ -97,7 +97,7 @@ export async function runWorker(
       }
     };
     const detach = control?.attach((paused) => tell({ type: 'pause', paused }));
-    tell({ ...first, ...wasm });
+    tell({ ...first, ...wasm, again });
   });
 }
 

@@ -17,13 +17,16 @@ export interface Made {
   release: () => void;
   /** Where its script is, in words. */
   place: string;
+  /** As what it may run its script again, where that is of this package alone, and at an address that it may use. */
+  again: WorkerType | undefined;
 }
 
 /** Makes the worker that the caller wants, of the package's own script if there is no such wish. */
 export function makeWorker({ worker, workerUrl }: Addresses): Made {
   if (worker !== undefined && workerUrl !== undefined)
     throw invalid('worker', 'it cannot be given together with workerUrl');
-  if (worker !== undefined) return { worker: given(worker), release: () => {}, place: 'it was given as worker' };
+  if (worker !== undefined)
+    return { worker: given(worker), release: () => {}, place: 'it was given as worker', again: undefined };
   if (workerUrl === undefined) return start(own(), true);
   return start({ address: workerUrl, options: { type: 'module' } }, isTrusted(workerUrl));
 }
@@ -70,7 +73,8 @@ function start({ address, options }: Script, vouches: boolean): Made {
   const plain = shim ?? url.href;
   const told = shim === undefined && isTrusted(address) ? address : vouches ? trusted(plain) : plain;
   try {
-    return { worker: new Worker(told as string, options), release, place };
+    const again = shim === undefined ? (options.type ?? 'classic') : undefined;
+    return { worker: new Worker(told as string, options), release, place, again };
   } catch (error) {
     release();
     const problem = words(error);

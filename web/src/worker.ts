@@ -10,8 +10,10 @@ import init, {
   listModels,
   planModel,
   WasmEngine,
+  compiledWasm,
 } from './generated/minke.js';
 import { grammar } from './grammar.js';
+import { HASHES, Hashes, hash } from './hashes.js';
 import { Journal, recall as recallReply, unfinished } from './journal.js';
 import type { Call, Delta, EngineInfo, FromWorker, LoadProgress, Question, Reply, ToWorker } from './protocol.js';
 import { without } from './options.js';
@@ -74,7 +76,29 @@ async function start(wasmUrl: string | undefined): Promise<void> {
   });
 }
 
+/** What the engine asks of the worker while a model comes. */
+interface Caller {
+  onProgress(progress: LoadProgress): void;
+  control: typeof control;
+  signal: AbortSignal;
+  hashes?: Hashes | undefined;
+}
+
 const onProgress = (progress: LoadProgress) => post({ type: 'progress', progress });
+
+/** With a worker that hashes, if this script may run again as `type` says. */
+async function hashing<T>(
+  type: WorkerType | undefined,
+  signal: AbortSignal,
+  work: (caller: Caller) => Promise<T>,
+): Promise<T> {
+  const hashes = type && (await Hashes.start(type, compiledWasm() as WebAssembly.Module));
+  try {
+    return await work({ onProgress, control, signal, hashes });
+  } finally {
+    hashes?.end();
+  }
+}
 
 async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): Promise<void> {
   await start(message.wasmUrl);
@@ -83,7 +107,9 @@ async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): 
   const options = prepareDevice(adapter, message.options);
   const tuning = options.tuning ?? (await recall(adapter.info, options));
   const told = tuning ? { ...options, tuning } : options;
-  engine = await WasmEngine.load(message.source, told, onProgress, control, compileAhead, compile, signal);
+  engine = await hashing(message.again, signal, (caller) =>
+    WasmEngine.load(message.source, told, caller, compileAhead, compile),
+  );
   const info = engine.info() as Omit<EngineInfo, 'heapBytes'>;
   const loss = await deviceLoss(0);
   if (loss) throw loss; // and what was measured is worth nothing
@@ -92,15 +118,15 @@ async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): 
   post({ type: 'loaded', info: { ...info, heapBytes: heapBytes() } });
 }
 
-async function answer({ call, wasmUrl }: ToWorker & { type: 'call' }, signal: AbortSignal): Promise<void> {
+async function answer({ call, wasmUrl, again }: ToWorker & { type: 'call' }, signal: AbortSignal): Promise<void> {
   await start(wasmUrl);
-  post({ type: 'result', result: await outcome(call, signal) });
+  post({ type: 'result', result: await outcome(call, again, signal) });
 }
 
-async function outcome(call: Call, signal: AbortSignal): Promise<unknown> {
+async function outcome(call: Call, again: WorkerType | undefined, signal: AbortSignal): Promise<unknown> {
   switch (call.name) {
     case 'download':
-      return downloadModel(call.source, call.options, onProgress, control, signal);
+      return hashing(again, signal, (caller) => downloadModel(call.source, call.options, caller));
     case 'list':
       return listModels();
     case 'delete':
@@ -110,7 +136,7 @@ async function outcome(call: Call, signal: AbortSignal): Promise<unknown> {
     case 'plan': {
       const adapter = await bestAdapter().catch(() => undefined); // a device without WebGPU can be told so too
       const options = adapter ? prepareDevice(adapter, call.options) : call.options;
-      return planModel(call.source, options, control, signal);
+      return planModel(call.source, options, { onProgress: () => {}, control, signal } satisfies Caller);
     }
   }
 }
@@ -180,8 +206,7 @@ async function dispose(): Promise<void> {
   post({ type: 'disposed' });
 }
 
-self.addEventListener('message', (event: MessageEvent<ToWorker>) => {
-  const message = event.data;
+function listen({ data: message }: MessageEvent<ToWorker>): void {
   if (message.type === 'hello') return void greet();
   if (message.type === 'dispose') return void dispose();
   if (message.type === 'abort') return running.get(message.id)?.abort(message.gone && GONE);
@@ -191,7 +216,7 @@ self.addEventListener('message', (event: MessageEvent<ToWorker>) => {
   if (message.type === 'online') return void self.dispatchEvent(new Event('online'));
   if (takesTurns(message)) queue = queue.then(begin(message));
   else void begin(message)();
-});
+}
 
 /** Notes that there is something to do; what is returned does it. */
 function begin(message: ToWorker & { type: 'load' | 'call' | 'complete' | 'ask' }): () => Promise<void> {
@@ -215,23 +240,33 @@ function begin(message: ToWorker & { type: 'load' | 'call' | 'complete' | 'ask' 
   };
 }
 
-// The page hears of errors that nobody caught, a trap among them, but not of those in promises. What the browser rejects
-// comes of a lost device, of which the engine tells itself.
-self.addEventListener('unhandledrejection', ({ reason }) => {
-  if (!(reason instanceof DOMException)) post({ type: 'failed', problem: String(reason) });
-});
-
 /** A lock that is held until this worker is gone, however it goes, so that the page can wait for that. */
-const lock = new Promise<string | undefined>((resolve) => {
-  const hold = (held: Lock | null) => {
-    resolve(held?.name);
-    return new Promise(() => {});
-  };
-  if (!navigator.locks) return resolve(undefined);
-  navigator.locks.request(`minke-${crypto.randomUUID()}`, hold).catch(() => resolve(undefined)); // a sandboxed frame
-});
+function holdLock(): Promise<string | undefined> {
+  return new Promise((resolve) => {
+    const hold = (held: Lock | null) => {
+      resolve(held?.name);
+      return new Promise(() => {});
+    };
+    if (!navigator.locks) return resolve(undefined);
+    navigator.locks.request(`minke-${crypto.randomUUID()}`, hold).catch(() => resolve(undefined)); // a sandboxed frame
+  });
+}
+
+let lock: Promise<string | undefined>;
 
 async function greet(): Promise<void> {
   post({ type: 'started', lock: await lock });
 }
-void greet();
+
+if (self.name === HASHES) {
+  hash();
+} else {
+  lock = holdLock();
+  self.addEventListener('message', listen);
+  // The page hears of errors that nobody caught, a trap among them, but not of those in promises. What the browser rejects
+  // comes of a lost device, of which the engine tells itself.
+  self.addEventListener('unhandledrejection', ({ reason }) => {
+    if (!(reason instanceof DOMException)) post({ type: 'failed', problem: String(reason) });
+  });
+  void greet();
+}

@@ -42,6 +42,7 @@ impl NativeHost {
 
 impl Host for NativeHost {
     type Body = Chunks;
+    type Hasher = sha2::Sha256;
 
     async fn get(
         &self,
@@ -77,6 +78,10 @@ impl Host for NativeHost {
         let copy = bytes.to_vec();
         thread::spawn(move || sender.send(Sha256::of(&copy)));
         digest.await.unwrap_or_else(|_| Sha256::of(bytes))
+    }
+
+    fn hasher(&self) -> sha2::Sha256 {
+        sha2::Sha256::default()
     }
 
     async fn sleep(&self, milliseconds: f64) {

@@ -233,6 +233,7 @@ impl minke::store::Body for Body {
 
 impl Host for Fake {
     type Body = Body;
+    type Hasher = sha2::Sha256;
 
     async fn get(
         &self,
@@ -268,6 +269,10 @@ impl Host for Fake {
     async fn digest(&self, bytes: &[u8]) -> Sha256 {
         self.clock.sleep(bytes.len() as f64 / 100e3).await; // beside other work
         Sha256::of(bytes)
+    }
+
+    fn hasher(&self) -> sha2::Sha256 {
+        sha2::Sha256::default()
     }
 
     async fn sleep(&self, milliseconds: f64) {
