@@ -33,18 +33,21 @@ async function load(model) {
 
 /** In the page: one greedy reply; when each delta came, in milliseconds from the request. */
 async function reply({ content, max_tokens }) {
-  const request = { messages: [{ role: 'user', content }], stream: true, temperature: 0, max_tokens };
+  const messages = [{ role: 'user', content }];
+  const request = { messages, stream: true, stream_options: { include_usage: true }, temperature: 0, max_tokens };
   const start = performance.now();
   const deltas = [];
-  let last;
-  for await (const chunk of await globalThis.engine.chat.completions.create(request)) {
-    const { content, reasoning_content } = chunk.choices[0].delta;
-    if (content || reasoning_content) deltas.push(performance.now() - start);
-    last = chunk;
+  let usage;
+  let finish;
+  for await (const { choices, ...chunk } of await globalThis.engine.chat.completions.create(request)) {
+    usage = chunk.usage ?? usage;
+    for (const { delta, finish_reason } of choices) {
+      if (delta.content || delta.reasoning_content) deltas.push(performance.now() - start);
+      finish = finish_reason ?? finish;
+    }
   }
-  const { finish_reason } = last.choices[0];
-  if (finish_reason !== 'length') throw new Error(`the reply ended by '${finish_reason}' before ${max_tokens} tokens`);
-  return { deltas, usage: last.usage };
+  if (finish !== 'length') throw new Error(`the reply ended by '${finish}' before ${max_tokens} tokens`);
+  return { deltas, usage };
 }
 
 /** A page in a browser of its own, for `use`. */

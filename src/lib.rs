@@ -23,8 +23,8 @@
 //! )
 //! .await?;
 //! let engine = Engine::new(&Rc::new(model), text).await?;
-//! let messages = [serde_json::json!({ "role": "user", "content": "Why is the sky blue?" })];
-//! let prompt = engine.chat_prompt(&Chat::of(&messages), Thinking::default(), jiff::civil::date(2026, 11, 27).into())?;
+//! let chat = Chat::of(vec![serde_json::json!({ "role": "user", "content": "Why is the sky blue?" })])?;
+//! let prompt = engine.chat_prompt(&chat, Thinking::default(), jiff::civil::date(2026, 11, 27).into())?;
 //! let mut show = |delta: Delta| print!("{}{}", delta.reasoning, delta.content);
 //! engine.generate(prompt, &GenerateOptions::default(), Control::new(0), &mut show).await?;
 //! # Ok(()) }) }

@@ -58,16 +58,19 @@ impl Tag {
     }
 }
 
+/// Where in a reply its text belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Part {
+pub enum Part {
     /// Nothing so far: `<think>` may follow, after white space.
     Start,
+    /// What the model thinks.
     Reasoning,
+    /// What it answers.
     Answer,
 }
 
 /// Takes text as it is generated; never gives out half a tag.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct ReasoningSplitter {
     part: Part,
     held: String,
@@ -95,6 +98,11 @@ impl ReasoningSplitter {
     pub fn new(thinking: bool, tokens: Vec<Tag>) -> Self {
         let part = if thinking { Part::Reasoning } else { Part::Start };
         Self { part, held: String::new(), leading: true, opened: thinking, tokens }
+    }
+
+    /// A splitter for a reply that goes on in the middle of a part.
+    pub fn within(part: Part, tokens: Vec<Tag>) -> Self {
+        Self { part, leading: false, ..Self::new(part == Part::Reasoning, tokens) }
     }
 
     /// Whether the model is thinking.

@@ -55,6 +55,8 @@ pub struct Rendered {
     marked: String,
     /// The mark in use, if any was needed.
     pub mark: Option<char>,
+    /// Texts that are to follow the prompt, with marks.
+    pub after: Vec<String>,
 }
 
 impl Rendered {
@@ -89,11 +91,22 @@ impl ChatTemplate {
     /// the template is wrong or not supported, and stops one that takes too much.
     pub fn render<'t>(
         &self,
+        context: Json,
+        control: impl Iterator<Item = &'t str> + Clone,
+        now: DateTime,
+    ) -> Result<Rendered> {
+        self.render_before(Vec::new(), context, control, now)
+    }
+
+    /// The same for a prompt that texts of a person's follow, in which control tokens stay text too.
+    pub fn render_before<'t>(
+        &self,
+        mut after: Vec<String>,
         mut context: Json,
         control: impl Iterator<Item = &'t str> + Clone,
         now: DateTime,
     ) -> Result<Rendered> {
-        let mark = mark_control_tokens(&mut context, control)?;
+        let mark = mark_control_tokens(&mut context, &mut after, control)?;
         let source = syntax::rewrite(&self.source)?;
         let n_messages = context["messages"].as_array().map_or(0, Vec::len);
         let environment = runtime::environment(now, n_messages);
@@ -104,7 +117,7 @@ impl ChatTemplate {
         let variables = variables.into_iter().map(|(name, json)| Ok((name, value::from_json(json)?)));
         let variables = variables.collect::<value::Result<Vec<_>>>().map_err(|e| failed(&e))?;
         let marked = template.render(Value::from_pairs(variables)).map_err(|e| failed(&e))?;
-        Ok(Rendered { marked, mark })
+        Ok(Rendered { marked, mark, after })
     }
 }
 
@@ -119,9 +132,10 @@ fn failed(error: &minijinja::Error) -> Error {
     Error::Template { line: error.line(), message }
 }
 
-/// Sets a mark into every control token below `messages` and `tools`; the mark, if any was needed.
+/// Sets a mark into every control token below `messages` and `tools`, and in `after`; the mark, if any was needed.
 fn mark_control_tokens<'t>(
     context: &mut Json,
+    after: &mut [String],
     control: impl Iterator<Item = &'t str> + Clone,
 ) -> Result<Option<char>> {
     let trie = Trie::new(control.clone().zip(0..));
@@ -129,12 +143,16 @@ fn mark_control_tokens<'t>(
     let mut use_up = |text: &str| free.retain(|mark| text.is_ascii() || !text.contains(*mark));
     control.for_each(&mut use_up);
     let mut found = false;
-    for part in ["messages", "tools"] {
-        visit(context.get_mut(part), &mut |text| {
-            found = found || starts(text, &trie).next().is_some();
-            use_up(text);
-        });
-    }
+    let mut each_text = |each: &mut dyn FnMut(&mut String)| {
+        for part in ["messages", "tools"] {
+            visit(context.get_mut(part), &mut *each);
+        }
+        after.iter_mut().for_each(each);
+    };
+    each_text(&mut |text| {
+        found = found || starts(text, &trie).next().is_some();
+        use_up(text);
+    });
     if !found {
         return Ok(None);
     }
@@ -142,9 +160,7 @@ fn mark_control_tokens<'t>(
         param: "messages".into(),
         problem: "the text of a control token cannot stand beside all of U+FDD0 to U+FDEF".into(),
     })?;
-    for part in ["messages", "tools"] {
-        visit(context.get_mut(part), &mut |text| *text = marked(text, &trie, mark));
-    }
+    each_text(&mut |text| *text = marked(text, &trie, mark));
     Ok(Some(mark))
 }
 
@@ -184,7 +200,7 @@ fn marked(text: &str, control: &Trie, mark: char) -> String {
 }
 
 /// Every text below a value, the keys of objects too: `tojson` writes them.
-fn visit(value: Option<&mut Json>, each: &mut impl FnMut(&mut String)) {
+fn visit(value: Option<&mut Json>, each: &mut dyn FnMut(&mut String)) {
     match value {
         Some(Json::String(text)) => each(text),
         Some(Json::Array(items)) => items.iter_mut().for_each(|item| visit(Some(item), each)),

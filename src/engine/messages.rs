@@ -3,6 +3,7 @@
 //! Where clients and templates differ in more than one way, nothing but the template can tell which form it was written for:
 //! then the prompt is rendered with each, and that is taken which the template reads as it was meant.
 
+use super::beginning::Beginning;
 use super::thinking::Thinking;
 use crate::chat::template::{ChatTemplate, Rendered};
 use crate::chat::tools::Convention;
@@ -23,6 +24,8 @@ pub struct Chat {
     pub tools: Vec<Json>,
     /// More variables for the template, such as Qwen3's `enable_thinking`.
     pub chat_template_kwargs: Map<String, Json>,
+    /// What the reply begins with.
+    pub beginning: Beginning,
 }
 
 /// A message without content, as a template may want it.
@@ -41,9 +44,10 @@ enum Arguments {
 }
 
 impl Chat {
-    /// Messages, without tools.
-    pub fn of(messages: &[Json]) -> Self {
-        Self { messages: messages.into(), ..Self::default() }
+    /// Messages, without tools; the last one may be the [`Beginning`] of the reply.
+    pub fn of(mut messages: Vec<Json>) -> Result<Self> {
+        let beginning = Beginning::take(&mut messages)?;
+        Ok(Self { messages, beginning, ..Self::default() })
     }
 
     /// The same, with a word to the system on tools where the template has none. [`Error::InvalidRequest`] where it is not
@@ -96,7 +100,8 @@ impl Chat {
                 fill_content(message, absent);
                 fill_arguments(message, arguments);
             }
-            template.render(variables, tokenizer.control_tokens(), now)
+            let after = vec![self.beginning.reasoning.clone(), self.beginning.content.clone()];
+            template.render_before(after, variables, tokenizer.control_tokens(), now)
         };
         let calls = calls(&self.messages);
         let (has_absent, has_calls) = (self.messages.iter().any(lacks_content), !calls.is_empty());

@@ -1,5 +1,6 @@
 //! A model that answers: template, tokenizer, conversations, sampler and splitter put together.
 
+mod beginning;
 mod constraint;
 mod conversations;
 mod generate;
@@ -11,6 +12,7 @@ mod reply;
 mod request;
 mod thinking;
 
+pub use beginning::Beginning;
 pub use constraint::{Compile, Constraint};
 pub use conversations::{Conversations, Lease};
 pub use generate::Control;
@@ -22,7 +24,7 @@ pub use reply::{Call, Delta, FinishReason, Logprobs, OnDelta, Reply, TokenLogpro
 pub use request::{ChatRequest, CompletionRequest, GenerateOptions, WITHOUT_EFFECT};
 pub use thinking::{ReasoningFinish, Thinking, goes_in_circles};
 
-use crate::chat::reasoning::{ReasoningSplitter, Tag};
+use crate::chat::reasoning::Tag;
 use crate::chat::template::ChatTemplate;
 use crate::chat::tools::{self, CallParser, Choice, Convention, Tool};
 use crate::context::{self, Context};
@@ -133,6 +135,11 @@ impl Engine {
         if let Some(form) = self.form_of_calls(convention, &tools, &choice, &options)? {
             options.format = Some(form);
         }
+        if options.format.is_some() && !request.chat.beginning.content.is_empty() {
+            let param = format!("messages[{}].prefix", request.chat.messages.len());
+            let problem = "an answer that has begun cannot be held to a form".into();
+            return Err(Error::InvalidRequest { param, problem });
+        }
         let parser = convention
             .map(|convention| (convention, CallParser::new(convention, &tools, &call_ids(control.entropy))));
         self.run(prompt, &options, parser, control, on_delta).await
@@ -193,8 +200,7 @@ impl Engine {
         let constraint = self.constraint(options.format.as_ref()).await?;
         let mut context = self.conversations.lease(&prompt.tokens, options.cache_key.as_deref()).await?;
         let cached_tokens = context.common(&prompt.tokens);
-        let splitter = prompt.thinking.map(|thinking| ReasoningSplitter::new(thinking, self.tags.clone()));
-        let reply = Reply::new(splitter, parser, options.stop.iter().map(String::as_str).collect());
+        let reply = Reply::new(prompt.splitter, parser, options.stop.iter().map(String::as_str).collect());
         let limit = options.max_tokens.unwrap_or(usize::MAX).min(room);
         let mut run = Run::new(&self.tokenizer, options, reply, constraint, limit, self.model().now)?;
         run.replay(&control, on_delta)?;

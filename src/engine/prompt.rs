@@ -1,11 +1,12 @@
 //! From what a model's file says of text to the prompt of a request.
 
 use super::Engine;
+use super::beginning::Beginning;
 use super::messages::Chat;
 use super::overflow::{Overflow, Turns};
 use super::request::ChatRequest;
 use super::thinking::{self, Thinking};
-use crate::chat::reasoning;
+use crate::chat::reasoning::{self, ReasoningSplitter};
 use crate::chat::template::{ChatTemplate, Rendered};
 use crate::gguf::Metadata;
 use crate::tokenizer::{Special, Tokenizer};
@@ -18,8 +19,8 @@ use serde_json::Value as Json;
 pub struct Prompt {
     /// Token ids.
     pub tokens: Vec<u32>,
-    /// Whether the reply starts inside `<think>`; None where the prompt is not a chat, whose reply has no parts.
-    pub(super) thinking: Option<bool>,
+    /// Tells the reply's parts apart; None where the prompt is not a chat, whose reply has none.
+    pub(super) splitter: Option<ReasoningSplitter>,
 }
 
 impl Engine {
@@ -29,16 +30,44 @@ impl Engine {
 
     /// The prompt for a chat. Control tokens inside messages are only text; earlier reasoning is dropped.
     pub fn chat_prompt(&self, chat: &Chat, thinking: Thinking, now: DateTime) -> Result<Prompt> {
-        let rendered = self.render(chat, thinking, true, now)?;
-        let opening = self.opening(&rendered.text(), thinking)?;
-        let (marked, whole) = (rendered.marked().to_owned() + opening, rendered.text() + opening);
+        let rendered = self.rendered(chat, thinking, true, now)?;
+        let opening = self.opening(&rendered.text(), chat, thinking)?;
+        let marked = rendered.marked().to_owned() + opening;
+        let is_open = reasoning::opens(&marked);
+        let beginning = match &rendered.after[..] {
+            [reasoning, content] => Beginning { reasoning: reasoning.clone(), content: content.clone() },
+            _ => Beginning::default(),
+        };
+        let marked = marked + &beginning.parts(is_open, thinking.is_off()).concat();
         let mut tokens = self.tokenizer.encode_marked(&marked, Special::Parse, rendered.mark)?;
         self.add_bos(&mut tokens);
-        Ok(Prompt { tokens, thinking: Some(reasoning::opens(&whole)) })
+        let splitter = match chat.beginning.part(thinking.is_off()) {
+            Some(part) => ReasoningSplitter::within(part, self.tags.clone()),
+            None => ReasoningSplitter::new(reasoning::opens(&marked), self.tags.clone()),
+        };
+        Ok(Prompt { tokens, splitter: Some(splitter) })
     }
 
-    /// The text that the template makes of a chat, before what makes the model think or not.
+    /// The text that the template makes of a chat, before what makes the model think or not. A reply that has begun follows it,
+    /// unless it ends before the reply.
     pub fn render(
+        &self,
+        chat: &Chat,
+        thinking: Thinking,
+        add_generation_prompt: bool,
+        now: DateTime,
+    ) -> Result<String> {
+        let text = self.rendered(chat, thinking, add_generation_prompt, now)?.text();
+        if chat.beginning.is_empty() || !add_generation_prompt {
+            return Ok(text);
+        }
+        let opening = self.opening(&text, chat, thinking)?;
+        let text = text + opening;
+        let parts = chat.beginning.parts(reasoning::opens(&text), thinking.is_off());
+        Ok(text + &parts.concat())
+    }
+
+    fn rendered(
         &self,
         chat: &Chat,
         thinking: Thinking,
@@ -50,13 +79,20 @@ impl Engine {
         chat.render(template, &self.tokenizer, add_generation_prompt, now)
     }
 
-    /// What the reply is made to begin with, so that the model thinks, or does not.
-    fn opening(&self, prompt: &str, thinking: Thinking) -> Result<&'static str> {
+    /// What follows the template's text, so that the model thinks, or does not.
+    fn opening(&self, prompt: &str, chat: &Chat, thinking: Thinking) -> Result<&'static str> {
         let (is_open, is_closed) = (reasoning::opens(prompt), reasoning::closes(prompt));
         let can_think = is_open || self.tags.len() == 2;
-        let cannot =
-            |problem: &str| Err(Error::InvalidRequest { param: "thinking".into(), problem: problem.into() });
+        let has_thought = !chat.beginning.reasoning.is_empty();
+        let param = match has_thought {
+            true => format!("messages[{}].reasoning_content", chat.messages.len()),
+            false => "thinking".into(),
+        };
+        let cannot = |problem: &str| Err(Error::InvalidRequest { param, problem: problem.into() });
         match thinking.enabled {
+            _ if has_thought && is_closed => cannot("the model's template has ended the thinking already"),
+            _ if has_thought && !can_think => cannot("this model does not think"),
+            _ if has_thought => Ok(""),
             _ if thinking.is_off() && is_open => Ok(thinking::CLOSE),
             _ if thinking.is_off() && can_think && !is_closed => Ok(thinking::NOTHING),
             Some(true) if is_closed => cannot("the model's template has ended it already"),
@@ -70,7 +106,7 @@ impl Engine {
     pub fn raw_prompt(&self, text: &str) -> Result<Prompt> {
         let mut tokens = self.tokenizer.encode(text, Special::Parse)?;
         self.add_bos(&mut tokens);
-        Ok(Prompt { tokens, thinking: None })
+        Ok(Prompt { tokens, splitter: None })
     }
 
     /// BOS in front where the model wants one and the template has not written it.
@@ -144,6 +180,10 @@ impl TextParts {
     pub fn render(&self, chat: &Chat, add_generation_prompt: bool, now: DateTime) -> Result<String> {
         let template =
             self.template.as_ref().ok_or_else(|| Error::MetadataMissing { key: TEMPLATE.into() })?;
+        if !chat.beginning.is_empty() {
+            let param = format!("messages[{}].prefix", chat.messages.len());
+            return Err(Error::InvalidRequest { param, problem: "only a reply can begin with it".into() });
+        }
         Ok(chat.render(template, &self.tokenizer, add_generation_prompt, now)?.text())
     }
 }

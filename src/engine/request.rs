@@ -1,5 +1,6 @@
 //! A request in OpenAI's names.
 
+use super::beginning::Beginning;
 use super::messages::Chat;
 use super::overflow::Overflow;
 use super::reply::MAX_TOP_LOGPROBS;
@@ -128,6 +129,7 @@ impl ChatRequest {
                 None => return Err(unknown(&field)),
             }
         }
+        read.chat.beginning = Beginning::take(&mut read.chat.messages)?;
         Ok(read)
     }
 }

@@ -9,6 +9,8 @@ use crate::{Error, Result};
 pub struct GpuOptions {
     /// Part of the adapter's name; the best adapter when absent.
     pub adapter: Option<String>,
+    /// What the adapter is called, in browsers, where wgpu is not told.
+    pub adapter_name: Option<String>,
     /// Do not use subgroups although the adapter has them.
     pub no_subgroups: bool,
     /// Keep to WebGPU's default limits although the adapter offers more.
@@ -84,7 +86,7 @@ pub(super) async fn open(options: &GpuOptions) -> Result<(wgpu::Device, wgpu::Qu
         .await
         .map_err(|e| Error::NoAdapter(format!("{} gave no device: {e}", info.name)))?;
     let caps = Caps {
-        adapter: info.name,
+        adapter: options.adapter_name.clone().unwrap_or(info.name),
         backend: format!("{:?}", info.backend),
         driver: format!("{} {}", info.driver, info.driver_info).trim().into(),
         subgroups,

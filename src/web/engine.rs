@@ -266,7 +266,7 @@ impl WasmEngine {
         add_generation_prompt: bool,
         now: DateTime,
     ) -> Result<(String, usize)> {
-        let text = self.engine.render(chat, thinking, add_generation_prompt, now)?.text();
+        let text = self.engine.render(chat, thinking, add_generation_prompt, now)?;
         let prompt = self.engine.chat_prompt(chat, thinking, now)?;
         Ok((text, prompt.tokens.len()))
     }

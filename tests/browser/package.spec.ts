@@ -180,11 +180,19 @@ test('what a request or a caller asks for is done, or refused by name', async ({
   expect(second, 'the same seed').toBe(first);
   expect(other).not.toBe(first);
 
+  // an answer that has begun goes on
+  const begun = [...QUESTION, { role: 'assistant' as const, prefix: true, content: 'It is' }];
+  expect(await page.evaluate((messages) => window.engine.applyChatTemplate(messages), begun)).toBe(
+    'What is the capital of France?It is',
+  );
+  expect(await ask({ messages: begun })).toBeGreaterThan(Number(await ask({ messages: QUESTION })));
+
   for (const [request, message] of [
     [{ n: 0 }, 'n: it must be an integer from 1 to 128'],
     [{ stream_options: {} }, 'stream_options: they are for a stream: stream must be true'],
     [{ tool_choice: 'required' }, /^tool_choice: there are no tools/],
     [{ max_tokens: 0 }, 'max_tokens: it must be at least 1'],
+    [{ messages: begun.toReversed() }, /^messages\[0\].prefix: only the last/],
     [{ response_format: { type: 'xml' } }, /^response_format: .*xml/],
     [{ top_logprobs: 2 }, 'top_logprobs: it needs logprobs: true'],
     [{ logprobs: true, top_logprobs: 21 }, 'top_logprobs: 21 is more than 20'],

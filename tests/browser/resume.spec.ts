@@ -50,10 +50,11 @@ const unfinished = (page: Page) => page.evaluate(() => window.alive.engine.unfin
 
 /** Goes on with a reply; the code of what is wrong with that. */
 const resume = (page: Page, id: string): Promise<Heard | string> =>
-  page.evaluate(
-    (id) => window.alive.engine.resume(id).then(window.alive.hear, ({ code }: { code: string }) => code),
-    id,
-  );
+  page.evaluate((id) => {
+    const { engine, hear } = window.alive;
+    const resumed = engine.resume(id, { stream_options: { include_usage: true } });
+    return resumed.then(hear, ({ code }: { code: string }) => code);
+  }, id);
 
 /** Begins a reply, or goes on with one, and resolves when so many chunks were heard and some of it is written; with its id. */
 const begin = (page: Page, request: Ask | string, chunks: number) =>
@@ -115,7 +116,7 @@ test('a reply that was cut off goes on after a reload, with all that there was o
   expect((await unfinished(next)).map(({ id }) => id)).toEqual([id]);
   const resumed = await resume(next, id);
   same(resumed, drawn);
-  expect(typeof resumed === 'string' ? [] : resumed.ids).toEqual([id]);
+  expect(resumed).toMatchObject({ ids: [id], tokens: drawn.tokens });
   expect(await unfinished(next)).toEqual([]);
   expect(await journals(next)).toEqual({});
   expect(await resume(next, id)).toBe('not_kept');

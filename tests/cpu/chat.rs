@@ -2,7 +2,7 @@
 
 use crate::common::{self, gguf};
 use minke::Error;
-use minke::chat::reasoning::{Delta, ReasoningSplitter, Tag, opens};
+use minke::chat::reasoning::{Delta, Part, ReasoningSplitter, Tag, opens};
 use minke::chat::template::ChatTemplate;
 use minke::tokenizer::{Special, Tokenizer};
 use serde::Deserialize;
@@ -161,6 +161,19 @@ fn reasoning_and_answer_come_apart() {
     assert_eq!(split("<｜Assistant｜>", "\n\nTwo <b."), pair("", "\n\nTwo <b."));
     assert_eq!(split("<think>\n", "never ends"), pair("never ends", ""));
     assert_eq!(split("<think>\n", "\n\n</think>\n\nTwo."), pair("", "Two."));
+}
+
+#[test]
+fn a_part_goes_on_with_its_line_ends() {
+    let parts = |part, text: &str| {
+        let mut splitter = ReasoningSplitter::within(part, Vec::new());
+        let mut all = splitter.push(text);
+        all += splitter.finish();
+        (all.reasoning, all.content)
+    };
+    let pair = |a: &str, b: &str| (a.to_owned(), b.to_owned());
+    assert_eq!(parts(Part::Answer, "\n\nTwo </think>"), pair("", "\n\nTwo </think>"));
+    assert_eq!(parts(Part::Reasoning, "\n\nhm\n</think>\n\nTwo."), pair("\n\nhm", "Two."));
 }
 
 /// Where the vocabulary has the tags, as tokens among texts.

@@ -5,6 +5,7 @@ mod common;
 
 mod attention;
 mod autotune;
+mod beginnings;
 mod bench;
 mod cases;
 mod constraints;

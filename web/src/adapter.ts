@@ -20,9 +20,10 @@ export async function bestAdapter(): Promise<GPUAdapter> {
 
 /**
  * wgpu 30 does not know WebGPU's `subgroups`, so the feature is asked for here, behind its back. The matvec
- * kernels need 8 neighbouring lanes in one subgroup.
+ * kernels need 8 neighbouring lanes in one subgroup. Nor does it know what the adapter is called, which errors should tell.
  */
-export function prepareDevice(adapter: GPUAdapter, options: DeviceOptions): DeviceOptions {
+export function prepareDevice(adapter: GPUAdapter, asked: DeviceOptions): DeviceOptions {
+  const options = { ...asked, adapterName: nameOf(adapter.info) };
   const info = adapter.info as GPUAdapterInfo & { subgroupMinSize?: number };
   const usable = adapter.features.has('subgroups') && (info.subgroupMinSize ?? 0) >= 8;
   const extra = usable && !options.noSubgroups ? ['subgroups' as GPUFeatureName] : [];
@@ -34,6 +35,10 @@ export function prepareDevice(adapter: GPUAdapter, options: DeviceOptions): Devi
   };
   return extra.length > 0 ? options : { ...options, noSubgroups: true };
 }
+
+/** What browsers tell is little, and differs. */
+const nameOf = ({ description, device, vendor, architecture }: GPUAdapterInfo) =>
+  description || device || [vendor, architecture].filter(Boolean).join(' ');
 
 /** The error of a lost device, if it is lost, or is so within some milliseconds. */
 export async function deviceLoss(within: number): Promise<{ code: string; message: string } | undefined> {

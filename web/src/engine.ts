@@ -5,7 +5,7 @@ import { drop } from './journal.js';
 import { type Link, type Listener, type Request } from './link.js';
 import type { Asked, EngineInfo, Reply, Unfinished } from './protocol.js';
 import { chats, type Envelope, type Shape, texts, together } from './replies.js';
-import { type AnyRequest, asksOf, checkRequest } from './requests.js';
+import { type AnyRequest, asksOf, checkRequest, checkStreamOptions } from './requests.js';
 import { storage, type StorageInfo } from './room.js';
 import { plan } from './store.js';
 import type {
@@ -116,15 +116,26 @@ export class Engine implements ChatEngine {
   }
 
   /**
-   * Goes on with a reply that was cut off: its first chunks have all that there was of it.
+   * Goes on with a reply that was cut off: its first chunks have all that there was of it, and its usage, if it is asked for, counts
+   * that too.
    *
    * @throws EngineError `not_kept` if there is none of this `id`.
    */
-  async resume(id: string, { signal }: { signal?: AbortSignal | null } = {}): Promise<ChatStream> {
+  async resume(
+    id: string,
+    { signal, stream_options }: Pick<ChatCompletionRequest, 'signal' | 'stream_options'> = {},
+  ): Promise<ChatStream> {
+    checkStreamOptions(stream_options);
     const asked = (await this.link.ask({ name: 'journal', id })) as Asked;
     const envelope = { id, created: seconds(), model: this.model };
     const shape = chats as Shape<ChatCompletion, ChatCompletionChunk>;
-    return this.#stream(shape, envelope, [{ ...asked, journal: id, heard: false }], false, signal);
+    return this.#stream(
+      shape,
+      envelope,
+      [{ ...asked, journal: id, heard: false }],
+      Boolean(stream_options?.include_usage),
+      signal,
+    );
   }
 
   readonly #forget = () => this.link.forget();

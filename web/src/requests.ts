@@ -31,8 +31,13 @@ export function checkRequest(request: Partial<AnyRequest> | null | undefined, ch
   if (isGiven(stream) && typeof stream !== 'boolean') refuse('stream', 'it must be true or false');
   if (chat && bothLimits(request as ChatCompletionRequest))
     refuse('max_tokens', 'max_completion_tokens is given too, and means the same: give one of them');
+  if (isGiven(stream_options) && !stream) refuse('stream_options', 'they are for a stream: stream must be true');
+  checkStreamOptions(stream_options);
+}
+
+/** Throws for options of a stream that make no sense. */
+export function checkStreamOptions(stream_options: unknown): void {
   if (!isGiven(stream_options)) return;
-  if (!stream) refuse('stream_options', 'they are for a stream: stream must be true');
   if (typeof stream_options !== 'object') refuse('stream_options', 'they must be an object');
   const known = ['include_usage', 'include_obfuscation'];
   const unknown = Object.keys(stream_options as object).find((name) => !known.includes(name));

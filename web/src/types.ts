@@ -54,6 +54,11 @@ export interface AssistantMessage {
   content?: string | (TextPart | RefusalPart)[] | null;
   /** What it thought. Earlier thoughts are not shown to the model, unless its own template does so. */
   reasoning_content?: string | null;
+  /**
+   * Whether this, the last message, is how the reply begins: it goes on after these thoughts, or after this answer, and tells only
+   * what is new. As in DeepSeek's chat prefix completion.
+   */
+  prefix?: boolean;
   tool_calls?: (ToolCall | CustomToolCall)[];
   refusal?: string | null;
   name?: string;

@@ -148,7 +148,7 @@ impl Run {
         let moment = moment();
         let prompt = match (&self.prompt, self.raw) {
             (Some(text), true) => engine.raw_prompt(text)?,
-            _ => engine.chat_prompt(&Chat::of(&messages), Thinking::default(), moment.now)?,
+            _ => engine.chat_prompt(&Chat::of(messages)?, Thinking::default(), moment.now)?,
         };
         let options = self.sampling.options(self.n);
         let mut show = |delta: Delta| {

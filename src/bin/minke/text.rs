@@ -63,8 +63,7 @@ impl Render {
         let (header, _) = read_header(&self.model, shared).await?;
         let text = TextParts::from_metadata(&header.metadata)?;
         let tools: Option<Vec<Value>> = self.tools.as_deref().map(json_file).transpose()?;
-        let messages = messages(&self.messages)?;
-        let chat = Chat { messages, tools: tools.unwrap_or_default(), ..Chat::default() };
+        let chat = Chat { tools: tools.unwrap_or_default(), ..Chat::of(messages(&self.messages)?)? };
         let prompt = text.render(&chat, !self.no_generation_prompt, moment().now)?;
         print(format_args!("{}\n", json!({ "prompt": prompt })));
         Ok(())

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import type { Page } from '@playwright/test';
 import { root } from '../../../scripts/setup.mjs';
 import { expect, test } from './page';
+import { stored } from './seed';
 
 const box = (page: Page) => page.getByRole('textbox', { name: 'Write a message' });
 const answers = (page: Page) => page.locator('article.answer');
@@ -104,8 +105,11 @@ test('an answer is stopped and continued, in the same message', async ({ fakePag
   await button(page, 'Continue').click();
   await expect(answers(page).locator('.answer-text')).toHaveText('It begins and goes on, on and on');
   await expect(page.getByText('The answer reached its maximum length.')).toBeVisible();
-  const { prompt } = (await lastRequest(page)) as { prompt: string };
-  expect(prompt).toMatch(/A story\?.*<think>\nSo\.\n<\/think>\n\nIt begins$/s);
+  const { messages } = (await lastRequest(page)) as { messages: unknown };
+  expect(messages).toEqual([
+    { role: 'user', content: 'A story?' },
+    { role: 'assistant', prefix: true, reasoning_content: 'So.', content: 'It begins' },
+  ]);
   await expect(answers(page)).toHaveCount(1);
   await replyWith(page, [{ content: '.' }]);
   await button(page, 'Continue').click();
@@ -120,7 +124,7 @@ test('thoughts that were cut off go on, and end where the model ends them', asyn
   await expect(page.getByText('First this')).toBeVisible();
   await button(page, 'Stop').click();
   await expect(page.locator('.reasoning summary')).toHaveText(/without an answer yet/);
-  await replyWith(page, [{ content: ' then that.\n</th' }, { content: 'ink>\n\nBecause' }, { content: ' of it.' }]);
+  await replyWith(page, [{ reasoning_content: ' then that.' }, { content: 'Because' }, { content: ' of it.' }]);
   await button(page, 'Continue').click();
   await expect(answers(page).locator('.answer-text')).toHaveText('Because of it.');
   await page.locator('.reasoning summary').click();
@@ -206,6 +210,7 @@ test('messages are deleted with what follows, and come back', async ({ fakePage:
   await expect(page.locator('article')).toHaveCount(4);
   await answers(page).last().getByRole('button', { name: 'Delete' }).click();
   await expect(page.locator('article')).toHaveCount(3);
+  await expect.poll(async () => (await stored(page))['messages']?.length, 'what is shown is kept soon after').toBe(3);
   await page.reload();
   await expect(page.locator('article')).toHaveCount(3);
   await button(page, 'Get an answer').click();
@@ -309,6 +314,22 @@ test('a reload in the middle of an answer goes on with it', async ({ fakePage: p
   await expect(answers(page).locator('.answer-text')).toHaveText('Half of it, and the rest.');
   await expect(answers(page)).toHaveCount(1);
   expect(await page.evaluate(() => fake.requests)).toMatchObject([{ resumed: completion }]);
+});
+
+test('a reload in the middle of an answer that was continued keeps both halves', async ({ fakePage: page }) => {
+  await loaded(page);
+  await replyWith(page, [{ content: 'Half of' }, { hang: true }]);
+  await ask(page, 'All?');
+  await expect(page.getByText('Half of')).toBeVisible();
+  await button(page, 'Stop').click();
+  await replyWith(page, [{ content: ' it,' }, { hang: true }]);
+  await button(page, 'Continue').click();
+  const completion = await completionOf(page, 'Half of it,');
+  await page.addInitScript((id) => {
+    fake.unfinished = [{ id, created: 0, deltas: [{ content: ' it,' }, { content: ' and the rest.' }] }];
+  }, completion);
+  await page.reload();
+  await expect(answers(page).locator('.answer-text')).toHaveText('Half of it, and the rest.');
 });
 
 test('an answer that another tab writes is left alone; one that nobody can resume is stopped', async ({

@@ -19,11 +19,11 @@
     step: 10,
     /**
      * The reply to a request: deltas, in order; `{ fail: words }` ends it with an error, `{ hang: true }` never ends it, and
-     * `{ finish: 'length' }` at the end says why it ended. One for a text (`prompt`) has only contents.
+     * `{ finish: 'length' }` at the end says why it ended.
      */
     reply: (request) => {
-      if (request.prompt !== undefined) return [{ content: ' and so on.' }];
-      const last = request.messages.at(-1).content;
+      const { content: last, prefix } = request.messages.at(-1);
+      if (prefix) return [{ content: ' and so on.' }];
       return [
         { reasoning_content: 'Let me think. ' },
         { reasoning_content: 'I have it.' },
@@ -84,8 +84,7 @@
     heapBytes: 3e7,
   });
   const tokensOf = (text) => Math.ceil(text.length / 4);
-  const sizeOf = ({ messages = [], prompt = '' }) =>
-    tokensOf(prompt) + messages.reduce((sum, { content }) => sum + tokensOf(String(content)), 3);
+  const sizeOf = ({ messages }) => messages.reduce((sum, { content }) => sum + tokensOf(String(content)), 3);
   const pause = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
   const usageOf = (request, deltas) => {

@@ -1,22 +1,21 @@
 // What people do with messages.
 
 import { signal } from '@preact/signals';
-import { EngineAbortError } from 'minke';
+import { EngineAbortError, type PromptRequest } from 'minke';
 import { conversations } from '../history/conversations';
 import { newId } from '../history/id';
 import { titleFrom } from '../history/titles';
 import { allBelow, branchesAt, newestLeaf, pathTo } from '../history/tree';
 import type { Answer, AttachedFile, Conversation, Message, Question } from '../history/types';
-import { answerer } from '../model/model';
+import { type Answerer, answerer } from '../model/model';
 import { say } from '../parts/toast';
 import { titles } from '../settings/settings';
 import { t } from '../text/text';
 import { tellEnd } from './announce';
-import { goOn } from './continue';
 import { toMessage } from './follow';
 import { current, keep, keepWithout, path, read, settle, treeOf } from './open';
 import { ready, Reply } from './reply';
-import { ofDevice, promptRequest, sampling } from './request';
+import { goingOn, ofDevice, promptRequest, sampling } from './request';
 
 /** Answers that are being made in this page, by conversation: one at a time in each. */
 export const replies = signal<ReadonlyMap<string, Reply>>(new Map());
@@ -84,6 +83,7 @@ function withoutEnd(answer: Answer): Answer {
   const again: Answer = { ...answer, state: 'waiting' };
   delete again.error;
   delete again.completion;
+  delete again.before;
   return again;
 }
 
@@ -138,13 +138,20 @@ function around(answer: Answer): { conversation: Conversation; path: Message[] }
   return { conversation, path: pathTo(tree, answer.id) };
 }
 
-async function askAnew(reply: Reply): Promise<void> {
+const askAnew = async (reply: Reply) => make(reply, await ready(reply.signal), (request) => request);
+
+async function goOnWith(reply: Reply): Promise<void> {
   const who = await ready(reply.signal);
+  if (who.where === 'server') throw new Error(t('chat.serverCannotContinue'));
+  await make(reply, who, (request) => goingOn(request, reply.answer, who.thinks));
+}
+
+async function make(reply: Reply, who: Answerer, prompt: (request: PromptRequest) => PromptRequest): Promise<void> {
   const { conversation, path } = around(reply.answer);
   const options = sampling(conversation);
   reply.begin(who, options.seed ?? undefined);
   const stream = await who.engine.chat.completions.create({
-    ...promptRequest(conversation, path.slice(0, -1), who),
+    ...prompt(promptRequest(conversation, path.slice(0, -1), who)),
     ...options,
     ...ofDevice(conversation, who),
     stream: true,
@@ -153,13 +160,6 @@ async function askAnew(reply: Reply): Promise<void> {
   });
   reply.named(stream.id);
   for await (const chunk of stream) reply.take(chunk);
-}
-
-async function goOnWith(reply: Reply): Promise<void> {
-  const who = await ready(reply.signal);
-  if (who.where === 'server') throw new Error(t('chat.serverCannotContinue'));
-  const { conversation, path } = around(reply.answer);
-  await goOn(reply, who, conversation, path);
 }
 
 /** Ends the thinking of an answer, so that it says what it has. */
@@ -236,7 +236,7 @@ async function resume(reply: Reply): Promise<void> {
   const who = await ready(reply.signal);
   const known = who.where === 'device' && (await who.engine.unfinished()).some(({ id }) => id === completion);
   if (!known) throw new EngineAbortError();
-  const stream = await who.engine.resume(completion, { signal: reply.signal });
+  const stream = await who.engine.resume(completion, { stream_options: { include_usage: true }, signal: reply.signal });
   reply.again();
   for await (const chunk of stream) reply.take(chunk);
 }

@@ -45,15 +45,17 @@ export class Reply {
 
   /** The request is made now. */
   begin(who: Answerer, seed: number | undefined): void {
-    this.#tokensBefore = this.answer.facts.tokens ?? 0;
+    const { reasoning, content, facts: before } = this.answer;
+    this.#tokensBefore = before.tokens ?? 0;
+    const lengths = { reasoning: reasoning.length, content: content.length, tokens: this.#tokensBefore };
     this.#asked = performance.now();
     const facts: Facts = {
-      ...this.answer.facts,
+      ...before,
       model: who.name,
       ...(who.where === 'server' && { server: who.address }),
       ...(seed !== undefined && { seed }),
     };
-    this.change({ state: 'running', facts });
+    this.change({ state: 'running', facts, before: lengths });
     this.#keep(); // a page that ends now must not ask again
   }
 
@@ -63,9 +65,16 @@ export class Reply {
     this.#keep();
   }
 
-  /** All that was said so far comes once more. */
+  /** All that it has said comes once more, but for what was there before. */
   again(): void {
-    this.answer = { ...this.answer, state: 'running', reasoning: '', content: '' };
+    const { reasoning, content, before } = this.answer;
+    this.#tokensBefore = before?.tokens ?? 0;
+    this.answer = {
+      ...this.answer,
+      state: 'running',
+      reasoning: reasoning.slice(0, before?.reasoning ?? 0),
+      content: content.slice(0, before?.content ?? 0),
+    };
   }
 
   take({ choices: [choice], usage }: ChatCompletionChunk): void {

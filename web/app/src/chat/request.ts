@@ -2,7 +2,7 @@
 
 import type { ChatCompletionRequest, ChatMessage, GenerationRequest, PromptRequest } from 'minke';
 import { promptOf } from '../files/prompt';
-import type { Conversation, Message } from '../history/types';
+import type { Answer, Conversation, Message } from '../history/types';
 import type { Answerer } from '../model/model';
 import { type Settings, settingsOf } from '../settings/settings';
 
@@ -27,6 +27,21 @@ function thinkingOf({ thinking, thinkingBudget }: Settings, who: Answerer): Part
   if (!who.thinks || thinking === 'on') return {};
   if (thinking === 'off') return { thinking: { type: 'disabled' } };
   return { thinking: { type: 'enabled', budget_tokens: thinkingBudget } };
+}
+
+/** The same for an answer that has begun. A model that does not think is not given thoughts; thinking that was ended stays so. */
+export function goingOn(request: PromptRequest, answer: Answer, thinks: boolean): PromptRequest {
+  const { reasoning, content, thinkingEnded } = answer;
+  const begun: ChatMessage = {
+    ...{ role: 'assistant', prefix: true, content },
+    ...(thinks && { reasoning_content: reasoning }),
+  };
+  const isOver = thinks && thinkingEnded !== undefined && content === '';
+  return {
+    ...request,
+    messages: [...request.messages, begun],
+    ...(isOver && { thinking: { type: 'disabled' } }),
+  };
 }
 
 /** How it is sampled. What is as every model has it is left out, so that servers which do not know it do not refuse it. */

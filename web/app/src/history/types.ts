@@ -60,6 +60,8 @@ export interface Answer extends Said {
   error?: string;
   /** The engine's name of the reply, to resume it by. */
   completion?: string;
+  /** How much there was before the reply of that name: characters, and tokens. */
+  before?: { reasoning: number; content: number; tokens: number };
   /** Seconds of thinking; so far, as long as there is no content. */
   thoughtFor?: number;
   /** What ended the thinking, if not the model itself. */

@@ -11,7 +11,6 @@ import { copy } from '../parts/copy';
 import { bytes, moment, number } from '../text/format';
 import { t } from '../text/text';
 import { Facts } from '../welcome/check';
-import { device as found } from '../welcome/device';
 import { BEGINNINGS, benchmark, browserName, type Measures, run } from './benchmark';
 
 export function Benchmark() {
@@ -82,9 +81,7 @@ function Now() {
 
 const seconds = (n: number) => number(n, { style: 'unit', unit: 'second', maximumSignificantDigits: 3 });
 
-/** In browsers the engine hears no name of the adapter, but the page does. */
-const adapterOf = ({ device: { adapter } }: EngineInfo) =>
-  adapter || found.value?.adapter?.name || t('welcome.notTold');
+const adapterOf = ({ device: { adapter } }: EngineInfo) => adapter || t('welcome.notTold');
 
 /** What was measured, in rows of words. */
 function resultOf({ model, info, load, promptTokens, replyTokens, prompt, reply, first, on }: Measures) {
