@@ -86,30 +86,32 @@ interface Caller {
 
 const onProgress = (progress: LoadProgress) => post({ type: 'progress', progress });
 
-/** With a worker that hashes, if this script may run again as `type` says. */
+/** With a worker that hashes, which starts meanwhile, if this script may run again as `type` says. */
 async function hashing<T>(
   type: WorkerType | undefined,
-  signal: AbortSignal,
-  work: (caller: Caller) => Promise<T>,
+  work: (hashes: Promise<Hashes | undefined>) => Promise<T>,
 ): Promise<T> {
-  const hashes = type && (await Hashes.start(type, compiledWasm() as WebAssembly.Module));
-  try {
-    return await work({ onProgress, control, signal, hashes });
-  } finally {
-    hashes?.end();
-  }
+  const hashes = type ? Hashes.start(type, compiledWasm() as WebAssembly.Module) : Promise.resolve(undefined);
+  return work(hashes).finally(async () => (await hashes)?.end());
 }
 
 async function load(message: ToWorker & { type: 'load' }, signal: AbortSignal): Promise<void> {
   await start(message.wasmUrl);
   grammarUrl = message.grammarUrl;
+  await hashing(message.again, (hashes) => loadWith(message, signal, hashes));
+}
+
+async function loadWith(
+  message: ToWorker & { type: 'load' },
+  signal: AbortSignal,
+  hashes: Promise<Hashes | undefined>,
+): Promise<void> {
   const adapter = await bestAdapter();
   const options = prepareDevice(adapter, message.options);
   const tuning = options.tuning ?? (await recall(adapter.info, options));
   const told = tuning ? { ...options, tuning } : options;
-  engine = await hashing(message.again, signal, (caller) =>
-    WasmEngine.load(message.source, told, caller, compileAhead, compile),
-  );
+  const caller: Caller = { onProgress, control, signal, hashes: await hashes };
+  engine = await WasmEngine.load(message.source, told, caller, compileAhead, compile);
   const info = engine.info() as Omit<EngineInfo, 'heapBytes'>;
   const loss = await deviceLoss(0);
   if (loss) throw loss; // and what was measured is worth nothing
@@ -126,7 +128,10 @@ async function answer({ call, wasmUrl, again }: ToWorker & { type: 'call' }, sig
 async function outcome(call: Call, again: WorkerType | undefined, signal: AbortSignal): Promise<unknown> {
   switch (call.name) {
     case 'download':
-      return hashing(again, signal, (caller) => downloadModel(call.source, call.options, caller));
+      return hashing(again, async (hashes) => {
+        const caller: Caller = { onProgress, control, signal, hashes: await hashes };
+        return downloadModel(call.source, call.options, caller);
+      });
     case 'list':
       return listModels();
     case 'delete':
