@@ -10,6 +10,9 @@ export const HASHES = 'minke-hashes';
 /** Most bytes at once: a piece of a download. */
 const ROOM = 4 << 20;
 
+/** Milliseconds that it has to start, as a load waits for that. */
+const START_MS = 3000;
+
 /** To the worker that hashes. Each but the first has one answer, in order. */
 type Task =
   | { type: 'start'; module: WebAssembly.Module }
@@ -49,12 +52,16 @@ export class Hashes {
 
   /** Starts one with the engine's wasm, as a script of such a type; undefined where the browser does not let us. */
   static async start(type: WorkerType, module: WebAssembly.Module): Promise<Hashes | undefined> {
+    let late;
     try {
       const hashes = new Hashes(type, module);
+      late = setTimeout(() => hashes.end(), START_MS);
       await hashes.#answer();
       return hashes;
     } catch {
       return undefined;
+    } finally {
+      clearTimeout(late);
     }
   }
 

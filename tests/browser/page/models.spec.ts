@@ -341,7 +341,7 @@ test('the benchmark measures, can be cancelled, and is copied as a table', async
 
   await page.evaluate(() => {
     fake.requests = [];
-    fake.adapter = ''; // as browsers have it
+    fake.adapter = 'Acme 9000';
     fake.reply = () => [{ content: 'Because.' }];
   });
   await section.getByRole('button', { name: 'Measure' }).click();
