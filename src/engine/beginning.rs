@@ -1,6 +1,7 @@
 //! What a reply is made to begin with by a request whose last message is the model's own, as in DeepSeek's chat prefix
 //! completion: an answer that was cut off goes on, or one takes the form that its first words set.
 
+use super::messages::text_of;
 use super::thinking::{CLOSE, OPEN};
 use crate::chat::reasoning::Part;
 use crate::{Error, Result};
@@ -74,12 +75,10 @@ impl Beginning {
 
 /// A text or a list of texts; empty where there is none.
 fn text(message: &Map<String, Json>, field: &str) -> Option<String> {
-    let of_part =
-        |part: &Json| (part["type"] == "text").then(|| part["text"].as_str().map(String::from)).flatten();
     match message.get(field) {
         None | Some(Json::Null) => Some(String::new()),
         Some(Json::String(text)) => Some(text.clone()),
-        Some(Json::Array(parts)) => parts.iter().map(of_part).collect(),
+        Some(Json::Array(parts)) => text_of(parts),
         Some(_) => None,
     }
 }

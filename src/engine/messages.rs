@@ -168,19 +168,23 @@ fn message(i: usize, message: &Json, template: &ChatTemplate) -> Result<Json> {
     let content = match message.remove("content") {
         None => Json::Null,
         Some(Json::Array(parts)) => {
-            let text = |part: &Json| match part["type"].as_str() {
-                Some("text") => part["text"].as_str().map(String::from),
-                _ => None,
-            };
-            let texts: Option<String> = parts.iter().map(text).collect();
             let problem = "only parts of type text can be read, no images or others";
-            texts.ok_or_else(|| wrong(".content", problem))?.into()
+            text_of(&parts).ok_or_else(|| wrong(".content", problem))?.into()
         }
         Some(text @ Json::String(_)) => text,
         Some(_) => return Err(wrong(".content", "it must be a text or a list of parts")),
     };
     message.insert("content".into(), content);
     Ok(message.into())
+}
+
+/// The text of parts, if all are of type `text`.
+pub(super) fn text_of(parts: &[Json]) -> Option<String> {
+    let text = |part: &Json| match part["type"].as_str() {
+        Some("text") => part["text"].as_str().map(String::from),
+        _ => None,
+    };
+    parts.iter().map(text).collect()
 }
 
 fn lacks_content(message: &Json) -> bool {
