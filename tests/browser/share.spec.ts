@@ -2,8 +2,9 @@
 
 import type { Page } from '@playwright/test';
 import type * as Minke from 'minke';
-import { ask, type Ask, DRAWN, essence, fragile, type Heard, load, LONG, MODEL, SHORT } from './alive';
+import { ask, type Ask, DRAWN, essence, fragile, type Heard, load, LONG, SHORT } from './alive';
 import { expect, full, test } from './fixtures';
+import { stall } from './hostile';
 
 /** Asks in a tab; after so many chunks, `then` is called. */
 async function cut(page: Page, request: Ask, chunks: number, then: () => unknown): Promise<Heard> {
@@ -123,7 +124,12 @@ test('tabs share one engine, whichever of them closes', async ({ app }): Promise
   await browser.close();
 });
 
-test('who loads something else has an engine of its own, and who waits for one can leave', async ({ app, context }) => {
+test('who loads something else has an engine of its own, and who waits for one can leave', async ({
+  app,
+  context,
+  server,
+}) => {
+  const { url } = server.serve(stall); // so that no load is done before it is aborted
   const begin = async (nCtx: number) => {
     const page = await context.newPage();
     await page.goto(app);
@@ -137,20 +143,20 @@ test('who loads something else has an engine of its own, and who waits for one c
         );
         return { end: () => (controller.abort(), end) };
       },
-      [MODEL, nCtx] as const,
+      [url, nCtx] as const,
     );
     return { page, end: () => load.evaluate(({ end }) => end()) };
   };
   const first = await begin(64);
-  await expect.poll(() => first.page.workers().length).toBe(1);
+  await expect.poll(() => first.page.workers().length).toBeGreaterThan(0);
   const [same, other] = [await begin(64), await begin(128)];
-  await expect.poll(() => other.page.workers().length).toBe(1);
+  await expect.poll(() => other.page.workers().length).toBeGreaterThan(0);
   expect(same.page.workers().length).toBe(0);
   expect(await same.end()).toBe('AbortError aborted');
   expect(await other.end()).toBe('AbortError aborted');
   // whose turn it is then loads it
   const next = await begin(64);
   expect(await first.end()).toBe('AbortError aborted');
-  await expect.poll(() => next.page.workers().length).toBe(1);
+  await expect.poll(() => next.page.workers().length).toBeGreaterThan(0);
   expect(await next.end()).toBe('AbortError aborted');
 });
