@@ -38,14 +38,19 @@ impl Repack {
 
     /// Repacks `bytes` (whole blocks, at most [`Repack::most_bytes`]), of which the first is number
     /// `first_block` of `part`, a multiple of [`Repack::STEP`].
-    pub fn run(&self, gpu: &Gpu, slab: &Slab, part: &Part, first_block: u32, bytes: &mut Vec<u8>) {
+    pub fn run(&self, gpu: &Gpu, slab: &Slab, part: &Part, first_block: u32, bytes: &[u8]) {
         let layout = part.layout;
         let blocks = bytes.len() as u32 / layout.block_bytes();
         let planes = part.planes;
         let params =
             [first_block, blocks, planes.wide * 4, planes.two, planes.one, planes.scales, planes.narrow, 0];
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        gpu.write(&self.raw, 0, bytes);
+        let (words, rest) = bytes.split_at(bytes.len() / 4 * 4);
+        gpu.write(&self.raw, 0, words);
+        if !rest.is_empty() {
+            let mut last = [0; 4];
+            last[..rest.len()].copy_from_slice(rest);
+            gpu.write(&self.raw, words.len() as u64, &last);
+        }
         gpu.write(&self.params, 0, bytemuck::cast_slice(&params));
         let chunks = blocks * (layout.block_len() / CHUNK);
         let dispatch = gpu.dispatch(

@@ -26,7 +26,7 @@ pub(super) struct Loader {
     repack: Repack,
     /// Which bytes have come, each run from its start to its end.
     received: BTreeMap<u64, u64>,
-    /// Bytes that must wait for their neighbours, because the GPU takes whole blocks, by where they start in the file.
+    /// Bytes of units of which others are missing, because the GPU takes whole ones, by where they start in the file.
     fragments: BTreeMap<u64, Vec<u8>>,
     /// One past the last byte that has come.
     end: u64,
@@ -39,6 +39,18 @@ struct Run<'d> {
     bytes: Range<u64>,
     unit: u64,
     to: Target<'d>,
+}
+
+impl Run<'_> {
+    /// Where the unit of a byte begins; of the run's end, that.
+    fn unit_start(&self, at: u64) -> u64 {
+        if at == self.bytes.end { at } else { at - (at - self.bytes.start) % self.unit }
+    }
+
+    /// Where the unit of a byte ends. The last one may be shorter.
+    fn unit_end(&self, at: u64) -> u64 {
+        (self.unit_start(at) + self.unit).min(self.bytes.end)
+    }
 }
 
 /// Where a [`Run`] goes.
@@ -144,55 +156,53 @@ impl Loader {
         }
     }
 
-    /// Sends what makes whole units together with the fragments beside it; the rest becomes a fragment.
+    /// Sends the whole units among the bytes from `from` on, from where they are; what there is of others waits for the rest.
     async fn take(&mut self, run: &Run<'_>, from: u64, bytes: &[u8]) -> Result<()> {
-        let mut start = from;
-        let mut bytes = bytes.to_vec();
-        let before = self.fragments.range(run.bytes.start..from).next_back();
-        if let Some(at) = before.filter(|(at, b)| *at + b.len() as u64 == from).map(|(at, _)| *at) {
-            let mut joined = self.fragments.remove(&at).unwrap_or_default();
-            joined.append(&mut bytes);
-            (start, bytes) = (at, joined);
-        }
-        let end = start + bytes.len() as u64;
-        if end < run.bytes.end
-            && let Some(mut after) = self.fragments.remove(&end)
-        {
-            bytes.append(&mut after);
-        }
-        let end = start + bytes.len() as u64;
-        let whole = |at: u64| (at - run.bytes.start).next_multiple_of(run.unit) + run.bytes.start;
-        let first = whole(start);
-        let last = if end == run.bytes.end { end } else { whole(end + 1) - run.unit };
-        if first >= last {
-            self.fragments.insert(start, bytes);
+        let end = from + bytes.len() as u64;
+        let whole = from == run.unit_start(from);
+        let first = if whole { from } else { run.unit_end(from).min(end) };
+        let last = run.unit_start(end).max(first);
+        let part = |range: Range<u64>| &bytes[(range.start - from) as usize..(range.end - from) as usize];
+        self.send(run, first, part(first..last)).await?;
+        self.complete(run, from, part(from..first)).await?;
+        self.complete(run, last, part(last..end)).await
+    }
+
+    /// Takes some of a unit's bytes, and sends it when all have come.
+    async fn complete(&mut self, run: &Run<'_>, at: u64, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
             return Ok(());
         }
-        let tail = bytes.split_off((last - start) as usize);
-        let middle = bytes.split_off((first - start) as usize);
-        self.send(run, first, middle).await?;
-        for (at, rest) in [(start, bytes), (last, tail)] {
-            if !rest.is_empty() {
-                self.fragments.insert(at, rest);
-            }
+        let unit = run.unit_start(at)..run.unit_end(at);
+        self.fragments.insert(at, bytes.to_vec());
+        let have: usize = self.fragments.range(unit.clone()).map(|(_, bytes)| bytes.len()).sum();
+        if (have as u64) < unit.end - unit.start {
+            return Ok(());
         }
-        Ok(())
+        let mut whole = Vec::with_capacity(have);
+        while let Some(at) = self.fragments.range(unit.clone()).next().map(|(at, _)| *at) {
+            whole.append(&mut self.fragments.remove(&at).unwrap_or_default());
+        }
+        self.send(run, unit.start, &whole).await
     }
 
     /// Sends whole units, of which the first stands at byte `at` of the file.
-    async fn send(&mut self, run: &Run<'_>, at: u64, bytes: Vec<u8>) -> Result<()> {
+    async fn send(&mut self, run: &Run<'_>, at: u64, bytes: &[u8]) -> Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let gpu = &self.gpu;
         let offset = at - run.bytes.start;
         match run.to {
-            Target::Vector(buffer, to) => gpu.write(buffer, to + offset, &bytes),
+            Target::Vector(buffer, to) => gpu.write(buffer, to + offset, bytes),
             Target::RopeFactors => {
                 let factors = self.rope_factors.iter_mut().flatten();
-                factors.skip(offset as usize).zip(bytes).for_each(|(to, byte)| *to = byte);
+                factors.skip(offset as usize).zip(bytes).for_each(|(to, byte)| *to = *byte);
             }
             Target::Matrix(slab, part) => {
                 let mut first_block = (offset / u64::from(part.layout.block_bytes())) as u32;
                 for piece in bytes.chunks(Repack::most_bytes(part.layout)) {
-                    self.repack.run(gpu, slab, part, first_block, &mut piece.to_vec());
+                    self.repack.run(gpu, slab, part, first_block, piece);
                     first_block += piece.len() as u32 / part.layout.block_bytes();
                     self.in_flight += piece.len() as u64;
                 }

@@ -38,7 +38,8 @@ pub enum Destination {
 }
 
 impl Weights {
-    /// Allocates everything the header names; the destinations say where each tensor's bytes belong.
+    /// Allocates everything the header names; the destinations say where each tensor's bytes belong. Waits for the device once,
+    /// as it takes a moment to answer.
     pub async fn allocate(
         gpu: &Gpu,
         config: &ModelConfig,
@@ -46,14 +47,14 @@ impl Weights {
     ) -> Result<(Self, HashMap<String, Destination>)> {
         let tensors = header.tensors.iter().map(|t| (t.name.as_str(), t)).collect();
         let mut build = Allocator { gpu, tensors, destinations: HashMap::new() };
-        let token_embd = build.matrix("token_embd", &["token_embd.weight"], Stacked).await?;
+        let token_embd = build.matrix("token_embd", &["token_embd.weight"], Stacked)?;
         let output = match build.has("output.weight") {
-            true => build.matrix("output", &["output.weight"], Stacked).await?,
+            true => build.matrix("output", &["output.weight"], Stacked)?,
             false => token_embd.clone(),
         };
         let mut layers = Vec::new();
         for i in 0..config.n_layer {
-            layers.push(dense::Layer::allocate(&mut build, i).await?);
+            layers.push(dense::Layer::allocate(&mut build, i)?);
         }
         let output_norm = build.vector("output_norm.weight")?;
         let output_bias = build.bias(&["output"], &output)?;
@@ -61,7 +62,9 @@ impl Weights {
             build.f32_tensor("rope_freqs.weight")?;
             build.destinations.insert("rope_freqs.weight".into(), Destination::RopeFactors);
         }
-        Ok((Self { token_embd, layers, output_norm, output, output_bias }, build.destinations))
+        let destinations = build.destinations;
+        gpu.check_allocations().await?;
+        Ok((Self { token_embd, layers, output_norm, output, output_bias }, destinations))
     }
 
     /// The matrices that a token is multiplied by, in the order of their use: all but the embedding, unless it is tied.
@@ -88,7 +91,7 @@ impl Allocator<'_> {
     }
 
     /// Tensors of equal row length as one matrix of some name.
-    pub async fn matrix<S: AsRef<str>>(
+    pub fn matrix<S: AsRef<str>>(
         &mut self,
         name: &'static str,
         names: &[S],
@@ -102,7 +105,6 @@ impl Allocator<'_> {
             tensors.push((name.as_ref(), tensor.ty, tensor.shape[1] as u32));
         }
         let matrix = Rc::new(Matrix { name, ..Matrix::arranged(self.gpu, cols, &tensors, arrangement)? });
-        self.gpu.check_allocations().await?;
         for (index, name) in names.iter().enumerate() {
             self.destinations.insert(name.as_ref().into(), Destination::Matrix(matrix.clone(), index));
         }

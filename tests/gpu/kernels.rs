@@ -35,22 +35,23 @@ fn load(gpu: &Gpu, cases: &[Case], limit: u64) -> Matrix {
     let tensors: Vec<_> = cases.iter().map(|case| ("golden", ty(case), case.rows)).collect();
     let matrix = Matrix::new(&gpu.with_max_binding(limit), cols, &tensors).expect("a matrix");
     let repack = Repack::new(gpu).expect("staging");
-    let mut raw: Vec<u8> = cases.iter().flat_map(|case| common::hex(&case.raw_hex)).collect();
+    let raw: Vec<u8> = cases.iter().flat_map(|case| common::hex(&case.raw_hex)).collect();
+    let mut left = &raw[..];
     for slab in &matrix.slabs {
         for part in &slab.parts {
-            let mut rest = raw.split_off(part.file_bytes(cols) as usize);
-            std::mem::swap(&mut raw, &mut rest);
+            let (bytes, after) = left.split_at(part.file_bytes(cols) as usize);
+            left = after;
             // in two pieces, to test that pieces join
             let step = (Repack::STEP * part.layout.block_bytes()) as usize;
-            let mut second = rest.split_off(rest.len() / 2 / step * step);
-            let first_block = rest.len() as u32 / part.layout.block_bytes();
-            if !rest.is_empty() {
-                repack.run(gpu, slab, part, 0, &mut rest);
+            let (first, second) = bytes.split_at(bytes.len() / 2 / step * step);
+            let first_block = first.len() as u32 / part.layout.block_bytes();
+            if !first.is_empty() {
+                repack.run(gpu, slab, part, 0, first);
             }
-            repack.run(gpu, slab, part, first_block, &mut second);
+            repack.run(gpu, slab, part, first_block, second);
         }
     }
-    assert!(raw.is_empty(), "bytes left over");
+    assert!(left.is_empty(), "bytes left over");
     matrix
 }
 

@@ -42,7 +42,7 @@ fn upload(gpu: &Gpu, cols: usize, bytes: &[u8]) -> Matrix {
             let most = Repack::most_bytes(part.layout);
             for (i, piece) in mine.chunks(most).enumerate() {
                 let first_block = (i * most) as u32 / part.layout.block_bytes();
-                repack.run(gpu, slab, part, first_block, &mut piece.to_vec());
+                repack.run(gpu, slab, part, first_block, piece);
                 block_on(gpu.finish()).expect("repacked");
             }
         }

@@ -50,13 +50,13 @@ pub fn position_bytes(heads: Heads) -> PositionBytes {
 
 impl Layer {
     /// Allocates layer number `i`.
-    pub async fn allocate(weights: &mut Allocator<'_>, i: usize) -> Result<Self> {
+    pub fn allocate(weights: &mut Allocator<'_>, i: usize) -> Result<Self> {
         let name = |stem: &str| format!("blk.{i}.{stem}");
         let weight = |stem: &str| format!("blk.{i}.{stem}.weight");
-        let qkv = weights.matrix("qkv", &["attn_q", "attn_k", "attn_v"].map(weight), Stacked).await?;
-        let attn_output = weights.matrix("attn_output", &[weight("attn_output")], Stacked).await?;
-        let gate_up = weights.matrix("gate_up", &["ffn_gate", "ffn_up"].map(weight), Paired).await?;
-        let down = weights.matrix("down", &[weight("ffn_down")], Stacked).await?;
+        let qkv = weights.matrix("qkv", &["attn_q", "attn_k", "attn_v"].map(weight), Stacked)?;
+        let attn_output = weights.matrix("attn_output", &[weight("attn_output")], Stacked)?;
+        let gate_up = weights.matrix("gate_up", &["ffn_gate", "ffn_up"].map(weight), Paired)?;
+        let down = weights.matrix("down", &[weight("ffn_down")], Stacked)?;
         let head_norms = match weights.has(&weight("attn_q_norm")) {
             true => Some((weights.vector(&weight("attn_q_norm"))?, weights.vector(&weight("attn_k_norm"))?)),
             false => None,

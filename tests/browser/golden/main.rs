@@ -183,7 +183,7 @@ impl GoldenKernels {
         ty: &str,
         rows: u32,
         cols: u32,
-        mut raw: Vec<u8>,
+        raw: Vec<u8>,
         x: Vec<f32>,
         row_tile: usize,
     ) -> Result<Array> {
@@ -191,7 +191,7 @@ impl GoldenKernels {
         let ty = GgmlType::from_name(ty).ok_or_else(|| JsError::new(&format!("{ty} is no type")))?;
         let w = Matrix::new(gpu, cols, &[("golden", ty, rows)])?;
         for slab in &w.slabs {
-            slab.parts.iter().for_each(|part| self.repack.run(gpu, slab, part, 0, &mut raw));
+            slab.parts.iter().for_each(|part| self.repack.run(gpu, slab, part, 0, &raw));
         }
         let tokens = x.len() as u32 / cols;
         let mut batch = vec![0; BATCH_HEADER];

@@ -47,7 +47,7 @@ async fn matrices(gpu: &Gpu, repack: &Repack, ty: GgmlType, any: &Buffer) -> Res
     let paired = [("gate", ty, ROWS), ("up", GgmlType::Q4_K, ROWS)];
     let paired = Matrix::arranged(gpu, COLS, &paired, Arrangement::Paired)?;
     for slab in &w.slabs {
-        slab.parts.iter().for_each(|part| repack.run(gpu, slab, part, 0, &mut vec![0; 256]));
+        slab.parts.iter().for_each(|part| repack.run(gpu, slab, part, 0, &[0; 256]));
     }
     embed(gpu, &w, any, any);
     let norm = Norm { weight: any, eps: 1e-6, batch: any };

@@ -229,7 +229,7 @@ pub fn fill(gpu: &Gpu, repack: &Repack, matrix: &Matrix, random: &mut Random) ->
             let blocks = random.rows(part.layout, matrix.cols);
             let times = ROWS / DISTINCT_ROWS;
             w.extend(reference::dequantise::dequantise(part.layout, &blocks).repeat(times));
-            repack.run(gpu, slab, part, 0, &mut blocks.repeat(times));
+            repack.run(gpu, slab, part, 0, &blocks.repeat(times));
         }
     }
     w
