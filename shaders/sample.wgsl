@@ -60,9 +60,10 @@ fn keeps(kept: Kept, weight: u32) -> bool {
     return weight >= kept.weight && (kept.typical == 0u || typicality(weight, kept) >= kept.typical);
 }
 
+// In the order of the filters.
 const BY_COUNT = 0u;   // largest weights first, each of mass 1
-const BY_WEIGHT = 1u;  // largest weights first, each of its own mass
-const BY_TYPICAL = 2u; // most typical first, each of its own mass
+const BY_TYPICAL = 1u; // most typical first, each of its own mass
+const BY_WEIGHT = 2u;  // largest weights first, each of its own mass
 
 // The largest key down to which candidates have together a `share` of the mass of all, or are that many.
 fn threshold(order: u32, share: f32, kept: Kept, lid: u32) -> u32 {
@@ -118,23 +119,32 @@ fn weight_of_key(key: u32) -> u32 {
 
 fn filtered(lid: u32) -> Kept {
     var kept = Kept(params.min_weight, 0u, 0.0, 0.0);
-    if (params.top_k > 0.0) {
-        kept.weight = max(kept.weight, weight_of_key(threshold(BY_COUNT, params.top_k, kept, lid)));
-    }
-    if (params.typical_p < 1.0) {
-        var sum = vec2(0.0); // of weights, and of weights times their logarithms
-        let count = candidate_count(lid);
-        for (var i = lid / SPANS; i < count; i += LANES / SPANS) {
-            let weight = candidate(i, lid).y;
-            if (weight >= kept.weight) { sum += f32(weight) * vec2(1.0, log(f32(weight))); }
+    // one call of threshold, as compilers copy it to each
+    for (var order = BY_COUNT; order <= BY_WEIGHT; order++) {
+        var share = params.top_k;
+        var wanted = share > 0.0;
+        if (order != BY_COUNT) {
+            share = select(params.top_p, params.typical_p, order == BY_TYPICAL);
+            wanted = share < 1.0;
         }
-        sum = reduce_sums(lid, sum);
-        kept.log_total = log(sum.x);
-        kept.entropy = kept.log_total - sum.y / sum.x;
-        kept.typical = threshold(BY_TYPICAL, params.typical_p, kept, lid);
-    }
-    if (params.top_p < 1.0) {
-        kept.weight = max(kept.weight, weight_of_key(threshold(BY_WEIGHT, params.top_p, kept, lid)));
+        if (!wanted) { continue; }
+        if (order == BY_TYPICAL) {
+            var sum = vec2(0.0); // of weights, and of weights times their logarithms
+            let count = candidate_count(lid);
+            for (var i = lid / SPANS; i < count; i += LANES / SPANS) {
+                let weight = candidate(i, lid).y;
+                if (weight >= kept.weight) { sum += f32(weight) * vec2(1.0, log(f32(weight))); }
+            }
+            sum = reduce_sums(lid, sum);
+            kept.log_total = log(sum.x);
+            kept.entropy = kept.log_total - sum.y / sum.x;
+        }
+        let key = threshold(order, share, kept, lid);
+        if (order == BY_TYPICAL) {
+            kept.typical = key;
+        } else {
+            kept.weight = max(kept.weight, weight_of_key(key));
+        }
     }
     return kept;
 }
