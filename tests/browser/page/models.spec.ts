@@ -259,6 +259,7 @@ test('files are taken: chosen, the parts of one together, or dropped', async ({ 
 });
 
 test('a kept model is verified, saved, and deleted', async ({ fakePage: page, site }) => {
+  await open(page, site, 'models/'); // where no chat loads it and notes that
   await page.evaluate(() =>
     localStorage.setItem('minke.lastUsed', '{"DeepSeek-R1-Distill-Qwen-1.5B-Q4_K_M.gguf":1794528000000}'),
   );
