@@ -418,6 +418,7 @@ export const noCors: Fault = async (x) => {
     'Content-Range': `bytes ${x.start}-${x.end - 1}/${x.session.file.length}`,
     'Content-Length': x.end - x.start,
   });
+  await x.judged();
   await x.send(x.start, x.end);
   x.response.end();
 };
