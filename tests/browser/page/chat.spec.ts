@@ -435,8 +435,9 @@ test('what one conversation has differently is chosen in words', async ({ fakePa
   await expect(dialog).not.toContainText(/settings\.[a-z]/); // the name of a text
   await page.keyboard.press('Escape');
   await ask(page, 'Is it so?');
-  const request = await page.evaluate(() => fake.requests.at(-1) as { messages: object[] });
-  expect(request.messages[0]).toEqual({ role: 'system', content: 'Be brief.' });
+  await expect(status(page)).toHaveText(/Answer ready/);
+  const { messages } = (await lastRequest(page)) as { messages: object[] };
+  expect(messages[0]).toEqual({ role: 'system', content: 'Be brief.' });
 });
 
 test('thinking is chosen for each conversation', async ({ fakePage: page }) => {

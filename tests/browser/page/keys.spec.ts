@@ -70,6 +70,7 @@ test('on an Apple computer the keys are its own', async ({ fakePage: page, site 
 
 test('single characters do nothing while one types, and can be switched off', async ({ fakePage: page, site }) => {
   await open(page, site, '#/settings');
+  await expect(page.getByRole('heading', { name: 'How words are chosen' })).toBeVisible(); // all that is shown there
   await page.evaluate(() => document.querySelector('main')?.append(document.createElement('textarea')));
   const field = page.getByRole('main').locator('textarea').last();
   await field.focus();
