@@ -159,8 +159,7 @@ impl Loader {
     /// Sends the whole units among the bytes from `from` on, from where they are; what there is of others waits for the rest.
     async fn take(&mut self, run: &Run<'_>, from: u64, bytes: &[u8]) -> Result<()> {
         let end = from + bytes.len() as u64;
-        let whole = from == run.unit_start(from);
-        let first = if whole { from } else { run.unit_end(from).min(end) };
+        let first = if from == run.unit_start(from) { from } else { run.unit_end(from).min(end) };
         let last = run.unit_start(end).max(first);
         let part = |range: Range<u64>| &bytes[(range.start - from) as usize..(range.end - from) as usize];
         self.send(run, first, part(first..last)).await?;

@@ -62,9 +62,8 @@ impl Weights {
             build.f32_tensor("rope_freqs.weight")?;
             build.destinations.insert("rope_freqs.weight".into(), Destination::RopeFactors);
         }
-        let destinations = build.destinations;
         gpu.check_allocations().await?;
-        Ok((Self { token_embd, layers, output_norm, output, output_bias }, destinations))
+        Ok((Self { token_embd, layers, output_norm, output, output_bias }, build.destinations))
     }
 
     /// The matrices that a token is multiplied by, in the order of their use: all but the embedding, unless it is tied.
