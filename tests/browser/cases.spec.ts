@@ -166,7 +166,7 @@ test('scripted models reply, and a device without memory says so', async ({ page
 
   const file = readFileSync(join(vectors, 'refuse/control-qwen2.gguf'));
   const missed = new Set<string>();
-  for (let memory = 0, enough = false; !enough; memory += Math.floor(memory / 5) + 1024) {
+  for (let memory = 0, enough = false; !enough; memory += Math.floor(memory / 8) + 1024) {
     const error = await golden.loadEngine(page, file, memory);
     enough = error === undefined;
     if (error) {

@@ -32,12 +32,12 @@ test('createEngine and chat.completions in OpenAI shapes', async ({ page, app, h
   expect(load.progress[0]).toMatchObject({ phase: 'download', loaded: 0, retries: 0, source: 'network' });
   expect(load.progress[1]?.total).toBe(98_362_432);
   expect(load.progress.at(-1)).toEqual({ phase: 'ready', loaded: 98_362_432, total: 98_362_432 });
-  // the download goes on while the device is tested: half of what the server sends in that time has come, in pieces
+  // the download goes on while the device is tested: two thirds of what the server sends in that time have come
   const { milliseconds } = load.info.selfTest;
   const end = (load.times[0] ?? NaN) + milliseconds;
   const atEnd = load.progress[load.times.findLastIndex((time) => time < end)]?.loaded;
   console.log(`${atEnd} bytes in as long as the self-test's ${milliseconds.toFixed(0)} ms`);
-  expect(atEnd).toBeGreaterThan((8_000 * milliseconds) / 2);
+  expect(atEnd).toBeGreaterThan((8_000 * milliseconds * 2) / 3);
   expect(load.info).toMatchObject({
     nCtx: 512,
     selfTest: { failures: [] },
