@@ -19,6 +19,7 @@ async function cut(page: Page, request: Ask, chunks: number, then: () => unknown
   );
 }
 
+/** A worker that hashed in a load is counted until the browser has told of its end. */
 const workers = (pages: Page[]) => pages.map((page) => page.workers().length);
 
 /** Workers of a page, but for those that hash while a load goes on. */
@@ -41,7 +42,7 @@ test('tabs share one engine, whichever of them closes', async ({ app }): Promise
   const loads = load(a, share);
   await expect.poll(() => a.workers().length).toBe(1);
   await Promise.all([loads, load(b, share), load(c, share)]);
-  expect(workers(tabs)).toEqual([1, 0, 0]);
+  await expect.poll(() => workers(tabs)).toEqual([1, 0, 0]);
 
   // side by side, and as they were alone
   const [short, long, drawn] = [await ask(a, SHORT), await ask(a, LONG), await ask(a, DRAWN)];
@@ -76,7 +77,7 @@ test('tabs share one engine, whichever of them closes', async ({ app }): Promise
 
   // the leader closes in another's reply: that goes on, though the next in the queue has nothing to ask
   expect(essence(await cut(c, DRAWN, 10, () => a.close()))).toEqual(essence(drawn));
-  expect(workers([b, c])).toEqual([0, 1]);
+  await expect.poll(() => workers([b, c])).toEqual([0, 1]);
   await right([
     [b, LONG, long],
     [c, SHORT, short],
@@ -110,7 +111,7 @@ test('tabs share one engine, whichever of them closes', async ({ app }): Promise
   // a crash in replies to all tabs
   const d = await open();
   await load(d, share);
-  expect(workers([c, d])).toEqual([1, 0]);
+  await expect.poll(() => workers([c, d])).toEqual([1, 0]);
   const crashed = cut(d, DRAWN, 10, () => c.evaluate(() => crash()));
   await right([
     [c, LONG, long],
@@ -118,13 +119,13 @@ test('tabs share one engine, whichever of them closes', async ({ app }): Promise
   ]);
   expect(essence(await crashed)).toEqual(essence(drawn));
   expect(crashes()).toBe(1);
-  expect(workers([c, d]).toSorted()).toEqual([0, 1]);
+  await expect.poll(() => workers([c, d]).toSorted()).toEqual([0, 1]);
 
   // the leader is disposed of in another's reply
   const [leader, follower] = c.workers().length === 1 ? [c, d] : [d, c];
   const dispose = () => leader.evaluate(() => window.alive.engine.dispose());
   expect(essence(await cut(follower, DRAWN, 10, dispose))).toEqual(essence(drawn));
-  expect(workers([leader, follower])).toEqual([0, 1]);
+  await expect.poll(() => workers([leader, follower])).toEqual([0, 1]);
   await right([[follower, SHORT, short]]);
   expect(requests.length).toBe(1);
   await browser.close();
