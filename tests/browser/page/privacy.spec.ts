@@ -84,7 +84,7 @@ for (const { name, changes, out } of HOLES) {
 async function leave(page: Page, to: string): Promise<void> {
   await page.evaluate((to) => void window.open(`${to}/window`, '_blank', 'noopener'), to);
   await page.evaluate((to) => void window.open(`${to}/opener`), to);
-  const gone = page.waitForEvent('framenavigated');
+  const gone = page.waitForEvent('framenavigated', (frame) => /^chrome-error:|\/top$/.test(frame.url()));
   await page.evaluate((to) => void (location.href = `${to}/top`), to);
   await gone;
 }
