@@ -1,8 +1,10 @@
 // out = softmax(q . K^T / sqrt(HEAD_DIM)) . V over the positions up to a token's own, for a prompt's tokens, with the
 // running maximum and sum of Milakov & Gimelshein 2018. A workgroup a query head and 4 * GROUPS tokens, HEAD_DIM positions
 // at a time. Each invocation has four tokens; it makes their scores for four positions, then a vector of their outputs, so
-// that what it loads serves four times. Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, GROUPS, SCALE, FIXED (whether out is in fixed
-// point, see fixed.wgsl; with heads of a multiple of 32), and a shared/kv_*.wgsl.
+// that what it loads serves four times. Neighbours want keys of different positions, which lie apart in the cache: with TILED
+// they come through workgroup memory, GROUPS vectors of each position at a time. Values they want side by side, as they lie.
+// Constants: N_HEAD, N_KV_HEAD, HEAD_DIM, GROUPS, TILED, SCALE, FIXED (whether out is in fixed point, see fixed.wgsl; with heads
+// of a multiple of 32), and a shared/kv_*.wgsl.
 
 @group(0) @binding(0) var<storage, read> qkv: array<vec4<f32>>;   // [tokens][q | k | v]
 @group(0) @binding(1) var<storage, read> k_cache: array<KBlock>; // [positions][N_KV_HEAD][HEAD_DIM]
@@ -15,14 +17,31 @@ const ROW = N_KV_HEAD * LANES; // of the cache
 const BLOCKS = max(1u, LANES / 8u); // of a head in fixed point
 const LOWEST = -3.0e38;
 
-var<workgroup> weights: array<vec4<f32>, 4u * GROUPS * LANES>; // [token][position / 4]
-var<workgroup> of_lanes: array<vec4<f32>, GROUPS * LANES>;     // what each invocation has of its four tokens
+const KEY_VECS = select(LANES, min(GROUPS, LANES), TILED == 1u); // that are multiplied between two barriers
 
-// Vector i of a head at `at`, at four positions, as columns.
-fn keys(at: vec4<u32>, i: u32) -> mat4x4<f32> {
-    return mat4x4(k_vec(at.x + i), k_vec(at.y + i), k_vec(at.z + i), k_vec(at.w + i));
+// With TILED keys, [vector][position % 4][position / 4]; when they have been used weights, [token][position / 4].
+var<workgroup> tile: array<vec4<f32>, 4u * GROUPS * LANES>;
+var<workgroup> of_lanes: array<vec4<f32>, GROUPS * LANES>; // what each invocation has of its four tokens
+
+// Puts share j of four of an invocation into the tile: keys of the positions from `first` on, from vector v on.
+fn fetch(j: u32, lid: u32, first: u32, last: u32, v: u32, head_at: u32) {
+    let i = 4u * lid + j;
+    let k = i % GROUPS; // neighbours in the cache
+    let column = i / GROUPS;
+    let position = min(first + 4u * (column % LANES) + column / LANES, last);
+    tile[k * HEAD_DIM + column] = k_vec(position * ROW + head_at + min(v + k, LANES - 1u));
 }
 
+// Vector v + i of the keys at an invocation's four positions, as columns.
+fn keys(at: vec4<u32>, v: u32, i: u32, lane: u32) -> mat4x4<f32> {
+    if (TILED == 1u) {
+        let t = i * HEAD_DIM + lane;
+        return mat4x4(tile[t], tile[t + LANES], tile[t + 2u * LANES], tile[t + 3u * LANES]);
+    }
+    return mat4x4(k_vec(at.x + v + i), k_vec(at.y + v + i), k_vec(at.z + v + i), k_vec(at.w + v + i));
+}
+
+// Vector i of a head's values at four positions, as columns.
 fn values(at: vec4<u32>, i: u32) -> mat4x4<f32> {
     return mat4x4(v_vec(at.x + i), v_vec(at.y + i), v_vec(at.z + i), v_vec(at.w + i));
 }
@@ -56,12 +75,19 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         var score1 = vec4(0.0);
         var score2 = vec4(0.0);
         var score3 = vec4(0.0);
-        for (var i = 0u; i < LANES; i++) {
-            let k = keys(k_at, i);
-            score0 += qkv[q_at.x + i] * k;
-            score1 += qkv[q_at.y + i] * k;
-            score2 += qkv[q_at.z + i] * k;
-            score3 += qkv[q_at.w + i] * k;
+        for (var v = 0u; v < LANES; v += KEY_VECS) {
+            if (TILED == 1u) {
+                workgroupBarrier(); // what was in the tile has been read
+                for (var j = 0u; j < 4u; j++) { fetch(j, lid, first, end - 1u, v, head_at); }
+                workgroupBarrier();
+            }
+            for (var i = 0u; i < min(KEY_VECS, LANES - v); i++) {
+                let k = keys(k_at, v, i, lane);
+                score0 += qkv[q_at.x + v + i] * k;
+                score1 += qkv[q_at.y + v + i] * k;
+                score2 += qkv[q_at.z + v + i] * k;
+                score3 += qkv[q_at.w + v + i] * k;
+            }
         }
         score0 = select(vec4(LOWEST), SCALE * score0, mine <= vec4(positions.x));
         score1 = select(vec4(LOWEST), SCALE * score1, mine <= vec4(positions.y));
@@ -80,10 +106,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         sum = rescale * sum
             + vec4(dot(score0, vec4(1.0)), dot(score1, vec4(1.0)), dot(score2, vec4(1.0)), dot(score3, vec4(1.0)));
         let at = 4u * group_at;
-        weights[at + lane] = score0;
-        weights[at + LANES + lane] = score1;
-        weights[at + 2u * LANES + lane] = score2;
-        weights[at + 3u * LANES + lane] = score3;
+        tile[at + lane] = score0;
+        tile[at + LANES + lane] = score1;
+        tile[at + 2u * LANES + lane] = score2;
+        tile[at + 3u * LANES + lane] = score3;
         workgroupBarrier();
 
         out0 *= rescale.x;
@@ -94,10 +120,10 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         for (var i = 0u; i < quads; i++) {
             let v_at = min(first + 4u * i + vec4(0u, 1u, 2u, 3u), vec4(end - 1u)) * ROW + head_at;
             let v = values(v_at, lane);
-            out0 += v * weights[at + i];
-            out1 += v * weights[at + LANES + i];
-            out2 += v * weights[at + 2u * LANES + i];
-            out3 += v * weights[at + 3u * LANES + i];
+            out0 += v * tile[at + i];
+            out1 += v * tile[at + LANES + i];
+            out2 += v * tile[at + 2u * LANES + i];
+            out3 += v * tile[at + 3u * LANES + i];
         }
     }
     // the last iteration's readers of of_lanes have passed its second barrier
@@ -107,17 +133,17 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
     for (var i = 0u; i < LANES; i++) { total += of_lanes[group_at + i]; }
     if (FIXED == 1u) {
         let at = 4u * group_at + lane; // as the weights, of which all are read
-        weights[at] = out0 / total.x;
-        weights[at + LANES] = out1 / total.y;
-        weights[at + 2u * LANES] = out2 / total.z;
-        weights[at + 3u * LANES] = out3 / total.w;
+        tile[at] = out0 / total.x;
+        tile[at + LANES] = out1 / total.y;
+        tile[at + 2u * LANES] = out2 / total.z;
+        tile[at + 3u * LANES] = out3 / total.w;
         workgroupBarrier();
         for (var b = lid; b < GROUPS * LANES / 2u; b += GROUPS * LANES) {
             let token = token0 + 8u * b / LANES;
             let v = 8u * b;
             let block = fixed_block(array(
-                weights[v], weights[v + 1u], weights[v + 2u], weights[v + 3u],
-                weights[v + 4u], weights[v + 5u], weights[v + 6u], weights[v + 7u]));
+                tile[v], tile[v + 1u], tile[v + 2u], tile[v + 3u],
+                tile[v + 4u], tile[v + 5u], tile[v + 6u], tile[v + 7u]));
             if (token < n_tokens) {
                 let at = BLOCK * ((token * N_HEAD + head) * BLOCKS + b % BLOCKS);
                 for (var j = 0u; j < BLOCK; j++) { out[at + j] = block[j]; }

@@ -4,7 +4,7 @@
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(default, rename_all = "camelCase")]
 pub struct Tuning {
-    /// How a matrix is multiplied by a batch.
+    /// How a matrix is multiplied by a batch, and how the batch attends.
     pub matmul: Tile,
     /// Invocations that keep the device busy: of a matrix with few rows, each row gets more of them. 0: any number.
     pub invocations: u32,
@@ -30,7 +30,7 @@ impl Dots {
     pub const ALL: [Self; 2] = [Self::Floats, Self::Bytes];
 }
 
-/// Where a matmul keeps the weights that it has unpacked.
+/// Where a matmul keeps the weights that it has unpacked, and a batch's attention the keys.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Tile {

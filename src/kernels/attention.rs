@@ -4,7 +4,7 @@ use super::fixed::Form;
 use super::generated;
 use super::rope::Heads;
 use crate::gpu::shader::{self, shared};
-use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Work};
+use crate::gpu::{Amount, Bind, Buffer, Dispatch, Gpu, Groups, Tile, Work};
 
 /// Elements of the query heads of a workgroup's groups of four tokens: what keeps it within 128 invocations and 10 KiB
 /// of workgroup memory.
@@ -23,7 +23,8 @@ pub fn attention(
 ) -> Dispatch {
     let fours = (GROUP_ELEMENTS / heads.head_dim as u32).clamp(1, MAX_GROUPS);
     let mut constants = heads.constants();
-    constants.extend([("GROUPS", fours), ("FIXED", (form == Form::Fixed).into())]);
+    let tiled = gpu.caps().tuning.matmul == Tile::Workgroup;
+    constants.extend([("GROUPS", fours), ("TILED", tiled.into()), ("FIXED", (form == Form::Fixed).into())]);
     let scale = 1.0 / (heads.head_dim as f32).sqrt();
     let extra = format!("const SCALE: f32 = {};\n", shader::float(scale));
     let kernel = include_str!("../../shaders/attention.wgsl");

@@ -6,6 +6,7 @@ use super::program::{cache_layers, heads, rope_params};
 use crate::config::{Architecture, ModelConfig};
 use crate::gpu::shader::{self, shared};
 use crate::gpu::{Bind, Dispatch, Dots, Extent, Gpu, Groups, Splits, Tile, Tuning};
+use crate::kernels::attention::attention;
 use crate::kernels::decode_attention::{combine, decode_attention, partial_bytes};
 use crate::kernels::fixed::Form;
 use crate::kernels::matmul::{TILE_TOKENS, Vectors, matmul};
@@ -159,29 +160,35 @@ pub async fn dots(gpu: &Gpu, budget: &mut Budget) -> Result<Dots> {
 async fn splits(gpu: &Gpu, config: &ModelConfig, kv: KvTypes, budget: &mut Budget) -> Result<Splits> {
     let positions = POSITIONS.min(KvCache::most_positions(gpu, &cache_layers(config, kv)));
     let extent = Extent { tokens: 1, positions: positions as u32 };
-    fastest(gpu, &Splits::ALL, extent, attention_of_one(gpu, config, kv, positions)?, budget).await
+    let attend = attention_to(gpu, config, kv, extent)?;
+    let dispatches = |attention| attend(Tuning { attention, ..Tuning::default() });
+    fastest(gpu, &Splits::ALL, extent, dispatches, budget).await
 }
 
-/// One token's attention to so many positions, of zeros, in each way.
-pub fn attention_of_one(
+/// A token's attention, or that of a batch's tokens, to zeros, by a [`Tuning`].
+pub fn attention_to(
     gpu: &Gpu,
     config: &ModelConfig,
     kv: KvTypes,
-    positions: usize,
-) -> Result<impl Fn(Splits) -> Vec<Dispatch>> {
+    Extent { tokens, positions }: Extent,
+) -> Result<impl Fn(Tuning) -> Vec<Dispatch>> {
     let (heads, rope_params) = (heads(config, kv), rope_params(config));
     let has_norms = config.architecture == Architecture::Qwen3;
     let gpu = gpu.clone();
-    let bytes = |n: usize| (4 * n) as u64;
-    let table = gpu.buffer("tuning", rope::table_bytes(config.rope.n_rot, positions))?;
-    let batch = gpu.buffer_with("tuning", bytemuck::cast_slice(&[positions as u32 - 1, 1, 0, 0]))?;
-    let qkv = gpu.buffer("tuning", bytes((heads.n_head + 2 * heads.n_kv_head) * heads.head_dim))?;
-    let cache = |position: u64| gpu.buffer("tuning", positions as u64 * position);
+    let floats = |n: usize| gpu.buffer("tuning", 4 * n as u64);
+    let table = gpu.buffer("tuning", rope::table_bytes(config.rope.n_rot, positions as usize))?;
+    let batch = gpu.buffer_with("tuning", bytemuck::cast_slice(&[positions - tokens, tokens, 0, 0]))?;
+    let qkv = floats(tokens as usize * (heads.n_head + 2 * heads.n_kv_head) * heads.head_dim)?;
+    let out = floats(tokens as usize * heads.n_head * heads.head_dim)?;
+    let cache = |position: u64| gpu.buffer("tuning", u64::from(positions) * position);
     let (k_cache, v_cache) = (cache(heads.key_bytes())?, cache(heads.value_bytes())?);
-    let norm = gpu.buffer("tuning", bytes(heads.head_dim))?;
-    let partial = gpu.buffer("tuning", partial_bytes(heads, positions))?;
-    Ok(move |attention| {
-        let gpu = gpu.with_tuning(Tuning { attention, ..Tuning::default() });
+    let norm = floats(heads.head_dim)?;
+    let partial = gpu.buffer("tuning", partial_bytes(heads, positions as usize))?;
+    Ok(move |tuning| {
+        let gpu = gpu.with_tuning(tuning);
+        if tokens > 1 {
+            return vec![attention(&gpu, heads, Form::Floats, [&qkv, &k_cache, &v_cache, &batch, &out])];
+        }
         let buffers = HeadBuffers {
             table: &table,
             batch: &batch,
@@ -192,7 +199,7 @@ pub fn attention_of_one(
         };
         vec![
             decode_attention(&gpu, heads, rope_params, buffers, &partial),
-            combine(&gpu, heads, Form::Floats, [&partial, &batch, &qkv]),
+            combine(&gpu, heads, Form::Floats, [&partial, &batch, &out]),
         ]
     })
 }

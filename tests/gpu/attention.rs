@@ -2,7 +2,7 @@
 
 use crate::common::{self, Options, coverage};
 use minke::context::Context;
-use minke::gpu::{Dots, Extent, Gpu, Splits, Tuning};
+use minke::gpu::{Dots, Extent, Gpu, Splits, Tile, Tuning};
 use minke::kernels::attention::attention;
 use minke::kernels::decode_attention::{combine, decode_attention, partial_bytes};
 use minke::kernels::fixed::Form;
@@ -93,12 +93,13 @@ fn kv_pairs() -> Vec<KvTypes> {
 #[test]
 fn attention_agrees_with_the_scalar_twin_in_each_kv_type() {
     let fits = |kv: KvTypes, head_dim| kv.keys.check(head_dim).and(kv.values.check(head_dim)).is_ok();
-    for (attention, head_dims) in if coverage::full() {
-        [(Splits::Many, &[40, 128][..]), (Splits::Few, &[96, 256])]
+    let [on_gpus, on_cpus] = [(Splits::Many, Tile::Workgroup), (Splits::Few, Tile::Registers)];
+    for ((attention, matmul), head_dims) in if coverage::full() {
+        [(on_gpus, &[40, 96, 128, 256][..]), (on_cpus, &[96, 256])]
     } else {
-        [(Splits::Many, &[40][..]), (Splits::Few, &[128])]
+        [(on_gpus, &[40, 128][..]), (on_cpus, &[128])]
     } {
-        let gpu = Options::default().tuned(Tuning { attention, ..Tuning::default() }).open();
+        let gpu = Options::default().tuned(Tuning { attention, matmul, ..Tuning::default() }).open();
         for head_dim in head_dims.iter().copied() {
             let pairs = || kv_pairs().into_iter().filter(|kv| fits(*kv, head_dim));
             let heads = |kv| Heads { n_head: 6, n_kv_head: 2, head_dim, kv };
@@ -113,7 +114,7 @@ fn attention_agrees_with_the_scalar_twin_in_each_kv_type() {
                     let errors = got.iter().zip(want).map(|(got, want)| (f64::from(*got) - want).abs());
                     let mean = errors.sum::<f64>() / got.len() as f64;
                     println!(
-                        "attention, heads of {head_dim}, {attention:?} splits, {kv}, twin {kept_as}: {mean:.1e}"
+                        "attention, heads of {head_dim}, {attention:?} splits, tile {matmul:?}, {kv}, twin {kept_as}: {mean:.1e}"
                     );
                     assert_eq!(mean <= 2e-6, kv == *kept_as, "{kv} {kept_as} {head_dim}");
                 }

@@ -33,8 +33,8 @@ pub struct Bench {
     /// Repetitions
     #[arg(short, default_value_t = 5)]
     r: usize,
-    /// Also time each way that a matvec, a matmul or a token's attention can go on this device; with =TEXT those whose label
-    /// has it, such as `down` or `attention`
+    /// Also time each way that a matvec, a matmul or attention can go on this device; with =TEXT those whose label has it,
+    /// such as `down` or `attention`
     #[arg(long, value_name = "TEXT", num_args = 0..=1, require_equals = true, default_missing_value = "")]
     variants: Option<String>,
     /// Keep the numbers in benches/records/DATE-NAME.json

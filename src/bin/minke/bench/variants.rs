@@ -1,4 +1,4 @@
-//! Each way that a matvec, a matmul or a token's attention can go, timed on this device with the model's own matrices.
+//! Each way that a matvec, a matmul or attention can go, timed on this device with the model's own matrices.
 
 use super::calibrate::Ceilings;
 use super::table::Row;
@@ -7,7 +7,7 @@ use minke::gpu::{Buffer, Dispatch, Extent, Gpu, Splits, Tile, Tuning};
 use minke::kernels::matmul::{FEW_TOKENS, Product, Vectors};
 use minke::kernels::matvec::{Before, Input, Norm, Output, RowTile, matvec_tiled};
 use minke::kernels::{BATCH_HEADER, Matrix};
-use minke::model::autotune::attention_of_one;
+use minke::model::autotune::attention_to;
 use minke::model::{MAX_BATCH, Model};
 
 /// What is multiplied, and where the result goes: zeros, which change no time.
@@ -41,8 +41,8 @@ fn is_output(w: &Matrix) -> bool {
     matches!(w.name, "output" | "token_embd")
 }
 
-/// All ways whose label has `wanted`: matvecs of every matrix, products of 8 and of 512 tokens with those of the layers, and a
-/// token's attention to `positions`.
+/// All ways whose label has `wanted`: matvecs of every matrix, products of 8 and of 512 tokens with those of the layers, and the
+/// attention of a token, and of a prompt's last 512, to `positions`.
 pub async fn measure(
     model: &Model,
     wanted: &str,
@@ -82,11 +82,22 @@ pub async fn measure(
             add(label.replace("NAME", name), &pass, Extent::from(tokens));
         }
     }
-    let attention = attention_of_one(gpu, &model.config, model.kv(), positions)?;
+    let positions = positions as u32;
+    let of_one = Extent { tokens: 1, positions };
+    let of_many = Extent { tokens: positions.min(MAX_BATCH as u32), positions };
+    let mut attend = |label: String, extent, tuning| {
+        let attention = attention_to(gpu, &model.config, model.kv(), extent)?;
+        let pass = || (0..model.config.n_layer).flat_map(|_| attention(tuning)).collect();
+        add(label.to_lowercase(), &pass, extent);
+        Ok::<_, minke::Error>(())
+    };
     for splits in Splits::ALL {
-        let extent = Extent { tokens: 1, positions: positions as u32 };
-        let pass = || (0..model.config.n_layer).flat_map(|_| attention(splits)).collect();
-        add(format!("attention, {splits:?}").to_lowercase(), &pass, extent);
+        let tuning = Tuning { attention: splits, ..gpu.caps().tuning };
+        attend(format!("attention of one, {splits:?}"), of_one, tuning)?;
+    }
+    for tile in Tile::ALL {
+        let tuning = Tuning { matmul: tile, ..gpu.caps().tuning };
+        attend(format!("attention of {}, {tile:?}", of_many.tokens), of_many, tuning)?;
     }
     // all together before the first is timed: a GPU that waits for a compiler slows its clock
     gpu.compile().await;
