@@ -17,25 +17,28 @@ const ROW = N_KV_HEAD * LANES; // of the cache
 const BLOCKS = max(1u, LANES / 8u); // of a head in fixed point
 const LOWEST = -3.0e38;
 
+const SIZE = GROUPS * LANES; // invocations
 const KEY_VECS = select(LANES, min(GROUPS, LANES), TILED == 1u); // that are multiplied between two barriers
+const STRIDE = HEAD_DIM + 8u / GROUPS; // so that what neighbours store lies in different banks
 
 // With TILED keys, [vector][position % 4][position / 4]; when they have been used weights, [token][position / 4].
-var<workgroup> tile: array<vec4<f32>, 4u * GROUPS * LANES>;
-var<workgroup> of_lanes: array<vec4<f32>, GROUPS * LANES>; // what each invocation has of its four tokens
+var<workgroup> tile: array<vec4<f32>, GROUPS * STRIDE>;
+var<workgroup> of_lanes: array<vec4<f32>, SIZE>; // what each invocation has of its four tokens
 
-// Puts share j of four of an invocation into the tile: keys of the positions from `first` on, from vector v on.
+// Puts share j of four of an invocation into the tile: keys of the positions from `first` on, from vector v on. Neighbours read
+// a position's vectors side by side.
 fn fetch(j: u32, lid: u32, first: u32, last: u32, v: u32, head_at: u32) {
-    let i = 4u * lid + j;
-    let k = i % GROUPS; // neighbours in the cache
+    let i = SIZE * j + lid;
+    let k = i % GROUPS;
     let column = i / GROUPS;
     let position = min(first + 4u * (column % LANES) + column / LANES, last);
-    tile[k * HEAD_DIM + column] = k_vec(position * ROW + head_at + min(v + k, LANES - 1u));
+    tile[STRIDE * k + column] = k_vec(position * ROW + head_at + min(v + k, LANES - 1u));
 }
 
 // Vector v + i of the keys at an invocation's four positions, as columns.
 fn keys(at: vec4<u32>, v: u32, i: u32, lane: u32) -> mat4x4<f32> {
     if (TILED == 1u) {
-        let t = i * HEAD_DIM + lane;
+        let t = STRIDE * i + lane;
         return mat4x4(tile[t], tile[t + LANES], tile[t + 2u * LANES], tile[t + 3u * LANES]);
     }
     return mat4x4(k_vec(at.x + v + i), k_vec(at.y + v + i), k_vec(at.z + v + i), k_vec(at.w + v + i));
@@ -48,7 +51,7 @@ fn values(at: vec4<u32>, i: u32) -> mat4x4<f32> {
 
 fn largest(v: vec4<f32>) -> f32 { return max(max(v.x, v.y), max(v.z, v.w)); }
 
-@compute @workgroup_size(GROUPS * LANES)
+@compute @workgroup_size(SIZE)
 fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index) lid: u32) {
     let head = group.x;
     let n_tokens = batch_tokens();
@@ -138,7 +141,7 @@ fn main(@builtin(workgroup_id) group: vec3<u32>, @builtin(local_invocation_index
         tile[at + 2u * LANES] = out2 / total.z;
         tile[at + 3u * LANES] = out3 / total.w;
         workgroupBarrier();
-        for (var b = lid; b < GROUPS * LANES / 2u; b += GROUPS * LANES) {
+        for (var b = lid; b < SIZE / 2u; b += SIZE) {
             let token = token0 + 8u * b / LANES;
             let v = 8u * b;
             let block = fixed_block(array(
