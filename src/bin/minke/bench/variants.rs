@@ -52,61 +52,74 @@ pub async fn measure(
 ) -> Result<Vec<Row>> {
     let gpu = model.gpu();
     let buffers = Buffers::new(model)?;
-    let mut names: Vec<&str> = Vec::new();
-    model.matrices().for_each(|w| {
-        if !names.contains(&w.name) {
-            names.push(w.name)
-        }
-    });
-    let mut candidates = Vec::new();
-    let mut add = |label: String, pass: &dyn Fn() -> Vec<Dispatch>, extent: Extent| {
-        if label.contains(wanted) {
-            candidates.push(Candidate { label, pass: pass(), extent });
-        }
-    };
-    for name in names {
-        let matrices = || model.matrices().filter(|w| w.name == name);
-        for tile in RowTile::ALL.into_iter().filter(|tile| matrices().all(|w| tile.fits(w))) {
-            let pass = || matrices().flat_map(|w| one_token(gpu, w, &buffers, tile)).collect();
-            add(format!("matvec {name}, {tile}"), &pass, Extent::from(1));
-        }
-        if matrices().any(is_output) {
-            continue;
-        }
-        let output = Output::to(&buffers.y);
-        for Way { label, gpu, product, vectors, tokens } in
-            of_batches(gpu, !matrices().any(Matrix::has_floats))
-        {
-            let of = |w| product.multiply(&gpu, w, vectors, [&buffers.x, &buffers.batch], output);
-            let pass = || matrices().flat_map(of).collect();
-            add(label.replace("NAME", name), &pass, Extent::from(tokens));
-        }
-    }
-    let positions = positions as u32;
-    let of_one = Extent { tokens: 1, positions };
-    let of_many = Extent { tokens: positions.min(MAX_BATCH as u32), positions };
-    let mut attend = |label: String, extent, tuning| {
-        let attention = attention_to(gpu, &model.config, model.kv(), extent)?;
-        let pass = || (0..model.config.n_layer).flat_map(|_| attention(tuning)).collect();
-        add(label.to_lowercase(), &pass, extent);
-        Ok::<_, minke::Error>(())
-    };
-    for splits in Splits::ALL {
-        let tuning = Tuning { attention: splits, ..gpu.caps().tuning };
-        attend(format!("attention of one, {splits:?}"), of_one, tuning)?;
-    }
-    for tile in Tile::ALL {
-        let tuning = Tuning { matmul: tile, ..gpu.caps().tuning };
-        attend(format!("attention of {}, {tile:?}", of_many.tokens), of_many, tuning)?;
-    }
+    let mut candidates = Candidates { wanted, all: Vec::new() };
+    candidates.multiply(model, &buffers);
+    candidates.attend(model, positions as u32)?;
     // all together before the first is timed: a GPU that waits for a compiler slows its clock
     gpu.compile().await;
     let mut rows = Vec::new();
-    for candidate in candidates {
+    for candidate in candidates.all {
         buffers.set_tokens(gpu, candidate.extent.tokens);
         rows.push(candidate.timed(gpu, repetitions, ceilings).await?);
     }
     Ok(rows)
+}
+
+/// What is timed.
+struct Candidates<'a> {
+    /// What its label must have.
+    wanted: &'a str,
+    all: Vec<Candidate>,
+}
+
+impl Candidates<'_> {
+    fn add(&mut self, label: String, pass: impl FnOnce() -> Vec<Dispatch>, extent: impl Into<Extent>) {
+        if label.contains(self.wanted) {
+            self.all.push(Candidate { label, pass: pass(), extent: extent.into() });
+        }
+    }
+
+    fn multiply(&mut self, model: &Model, buffers: &Buffers) {
+        let gpu = model.gpu();
+        let mut names: Vec<&str> = Vec::new();
+        model.matrices().for_each(|w| {
+            if !names.contains(&w.name) {
+                names.push(w.name)
+            }
+        });
+        for name in names {
+            let matrices = || model.matrices().filter(|w| w.name == name);
+            for tile in RowTile::ALL.into_iter().filter(|tile| matrices().all(|w| tile.fits(w))) {
+                let pass = || matrices().flat_map(|w| one_token(gpu, w, buffers, tile)).collect();
+                self.add(format!("matvec {name}, {tile}"), pass, 1);
+            }
+            if matrices().any(is_output) {
+                continue;
+            }
+            let output = Output::to(&buffers.y);
+            for Way { label, gpu, product, vectors, tokens } in
+                of_batches(gpu, !matrices().any(Matrix::has_floats))
+            {
+                let of = |w| product.multiply(&gpu, w, vectors, [&buffers.x, &buffers.batch], output);
+                self.add(label.replace("NAME", name), || matrices().flat_map(of).collect(), tokens);
+            }
+        }
+    }
+
+    fn attend(&mut self, model: &Model, positions: u32) -> Result<()> {
+        let tuning = model.gpu().caps().tuning;
+        let of_one =
+            Splits::ALL.map(|attention| (1, format!("{attention:?}"), Tuning { attention, ..tuning }));
+        let most = positions.min(MAX_BATCH as u32);
+        let of_many = Tile::ALL.map(|matmul| (most, format!("{matmul:?}"), Tuning { matmul, ..tuning }));
+        for (tokens, way, tuning) in of_one.into_iter().chain(of_many) {
+            let extent = Extent { tokens, positions };
+            let attention = attention_to(model.gpu(), &model.config, model.kv(), extent)?;
+            let pass = || (0..model.config.n_layer).flat_map(|_| attention(tuning)).collect();
+            self.add(format!("attention of {tokens}, {way}").to_lowercase(), pass, extent);
+        }
+        Ok(())
+    }
 }
 
 /// A way that something can go: its dispatches in all layers, for a batch of some extent.
