@@ -1,6 +1,6 @@
 // Engines whose GPU process, worker or page ends: what the tests of survival share.
 
-import { type Browser, type BrowserContext, chromium, type Page } from '@playwright/test';
+import { type Browser, type BrowserContext, chromium, type Page, type Worker } from '@playwright/test';
 import type * as Minke from 'minke';
 import { chromiumArgs, chromium as chromiumPath } from '../../scripts/setup.mjs';
 
@@ -212,3 +212,12 @@ export const held = (page: Page) =>
     const { buffers, bytes } = await told;
     return { heap: window.alive.engine.info.heapBytes, buffers, bytes };
   });
+
+/** The names of a page's workers that run: one that has ended, which may be listed still, does not answer. */
+export async function running(page: Page): Promise<string[]> {
+  const nameOf = (worker: Worker) => {
+    const late = new Promise<undefined>((resolve) => setTimeout(resolve, 5000));
+    return Promise.race([worker.evaluate(() => self.name).catch(() => undefined), late]);
+  };
+  return (await Promise.all(page.workers().map(nameOf))).filter((name) => name !== undefined);
+}

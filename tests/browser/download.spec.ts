@@ -293,13 +293,14 @@ type Command = (method: string, params?: object) => Promise<object>;
 async function nextWorker(page: Page): Promise<() => Promise<Command>> {
   const devtools = await page.context().newCDPSession(page);
   const answers = new Map<number, (result: object) => void>();
+  let listening = false; // before that those are told of that are there
   devtools.on('Target.receivedMessageFromTarget', ({ message }) => {
     const { id, result } = JSON.parse(message) as { id?: number; result?: object };
     if (id !== undefined) answers.get(id)?.(result ?? {});
   });
   const attached = new Promise<Command>((resolve) => {
     devtools.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
-      if (targetInfo.type !== 'worker') return;
+      if (targetInfo.type !== 'worker' || !listening) return;
       resolve((method, params = {}) => {
         const id = answers.size;
         const answer = new Promise<object>((resolve) => answers.set(id, resolve));
@@ -310,6 +311,7 @@ async function nextWorker(page: Page): Promise<() => Promise<Command>> {
   });
   const attach = { autoAttach: true, waitForDebuggerOnStart: false, flatten: false };
   await devtools.send('Target.setAutoAttach', attach);
+  listening = true;
   return () => attached;
 }
 
@@ -592,9 +594,9 @@ async function peakHeap(page: Page, work: () => Promise<void>): Promise<{ js: nu
     }
   };
   const sampled = sample();
-  await work();
+  await Promise.race([work(), sampled]);
   working = false;
-  await sampled;
+  expect(peak.js, 'a worker was seen').toBeGreaterThan(0);
   return peak;
 }
 

@@ -2,7 +2,7 @@
 
 import type { Page } from '@playwright/test';
 import type * as Minke from 'minke';
-import { ask, type Ask, DRAWN, essence, fragile, type Heard, load, LONG, SHORT } from './alive';
+import { ask, type Ask, DRAWN, essence, fragile, type Heard, load, LONG, running, SHORT } from './alive';
 import { expect, full, test } from './fixtures';
 import { stall } from './hostile';
 
@@ -19,13 +19,12 @@ async function cut(page: Page, request: Ask, chunks: number, then: () => unknown
   );
 }
 
-/** A worker that hashed in a load is counted until the browser has told of its end. */
-const workers = (pages: Page[]) => pages.map((page) => page.workers().length);
+/** How many workers each page has. */
+const workers = (pages: Page[]) => Promise.all(pages.map(async (page) => (await running(page)).length));
 
 /** Workers of a page, but for those that hash while a load goes on. */
 async function engines(page: Page): Promise<number> {
-  const names = await Promise.all(page.workers().map((worker) => worker.evaluate(() => self.name)));
-  return names.filter((name) => name !== 'minke-hashes').length;
+  return (await running(page)).filter((name) => name !== 'minke-hashes').length;
 }
 
 test('tabs share one engine, whichever of them closes', async ({ app }): Promise<void> => {
@@ -40,7 +39,7 @@ test('tabs share one engine, whichever of them closes', async ({ app }): Promise
   }
   const [a, b, c] = tabs as [Page, Page, Page];
   const loads = load(a, share);
-  await expect.poll(() => a.workers().length).toBe(1);
+  await expect.poll(() => engines(a)).toBe(1);
   await Promise.all([loads, load(b, share), load(c, share)]);
   await expect.poll(() => workers(tabs)).toEqual([1, 0, 0]);
 
@@ -119,10 +118,10 @@ test('tabs share one engine, whichever of them closes', async ({ app }): Promise
   ]);
   expect(essence(await crashed)).toEqual(essence(drawn));
   expect(crashes()).toBe(1);
-  await expect.poll(() => workers([c, d]).toSorted()).toEqual([0, 1]);
+  await expect.poll(async () => (await workers([c, d])).toSorted()).toEqual([0, 1]);
 
   // the leader is disposed of in another's reply
-  const [leader, follower] = c.workers().length === 1 ? [c, d] : [d, c];
+  const [leader, follower] = (await engines(c)) === 1 ? [c, d] : [d, c];
   const dispose = () => leader.evaluate(() => window.alive.engine.dispose());
   expect(essence(await cut(follower, DRAWN, 10, dispose))).toEqual(essence(drawn));
   await expect.poll(() => workers([leader, follower])).toEqual([0, 1]);
@@ -158,7 +157,7 @@ test('who loads something else has an engine of its own, and who waits for one c
   await expect.poll(() => engines(first.page)).toBe(1);
   const [same, other] = [await begin(64), await begin(128)];
   await expect.poll(() => engines(other.page)).toBe(1);
-  expect(same.page.workers().length).toBe(0);
+  expect(await running(same.page)).toEqual([]);
   expect(await same.end()).toBe('AbortError aborted');
   expect(await other.end()).toBe('AbortError aborted');
   // whose turn it is then loads it

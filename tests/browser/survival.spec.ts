@@ -1,7 +1,21 @@
 // What an engine survives: crashes of the GPU's process, the end of its worker, aborts at any moment, a reload of its page,
 // freezing. Each reply is in the end what it would have been, and what is asked afterwards is answered as ever.
 
-import { ask, DRAWN, essence, fragile, type Heard, held, load, LONG, prepare, random, say, SHORT } from './alive';
+import {
+  ask,
+  DRAWN,
+  essence,
+  fragile,
+  type Heard,
+  held,
+  load,
+  LONG,
+  prepare,
+  random,
+  running,
+  say,
+  SHORT,
+} from './alive';
 import { tinyModel } from './clients/build';
 import { expect, full, test } from './fixtures';
 
@@ -77,7 +91,7 @@ test('crashes of the GPU process and ends of the worker cost a reply nothing', a
     expect(essence(await reply), `${end} after ${chunks} chunks`).toEqual(essence(drawn));
     await right();
   }
-  await expect.poll(() => page.workers().length).toBe(1); // those that hash in a load have ended
+  await expect.poll(async () => (await running(page)).length).toBe(1); // those that hash in a load have ended
   await ask(page, LONG);
   await ask(page, DRAWN);
   expectNoMore(await held(page), start);
@@ -170,7 +184,7 @@ test('aborts at random moments leave what follows right', async ({ page, app }) 
   expect(times[times.length >> 2]).toBeLessThan(100);
   await ask(page, DRAWN);
   expectNoMore(await held(page), start);
-  await expect.poll(() => page.workers().length).toBe(1); // those that hash in a load have ended
+  await expect.poll(async () => (await running(page)).length).toBe(1); // those that hash in a load have ended
 });
 
 test('a reply that lacks a piece, or has one twice, is not the same', () => {
