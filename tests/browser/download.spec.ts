@@ -293,14 +293,16 @@ type Command = (method: string, params?: object) => Promise<object>;
 async function nextWorker(page: Page): Promise<() => Promise<Command>> {
   const devtools = await page.context().newCDPSession(page);
   const answers = new Map<number, (result: object) => void>();
-  let listening = false; // before that those are told of that are there
   devtools.on('Target.receivedMessageFromTarget', ({ message }) => {
     const { id, result } = JSON.parse(message) as { id?: number; result?: object };
     if (id !== undefined) answers.get(id)?.(result ?? {});
   });
+  const attach = { autoAttach: true, waitForDebuggerOnStart: false, flatten: false };
+  // before this has its answer, those are told of that are there
+  await devtools.send('Target.setAutoAttach', attach);
   const attached = new Promise<Command>((resolve) => {
     devtools.on('Target.attachedToTarget', ({ sessionId, targetInfo }) => {
-      if (targetInfo.type !== 'worker' || !listening) return;
+      if (targetInfo.type !== 'worker') return;
       resolve((method, params = {}) => {
         const id = answers.size;
         const answer = new Promise<object>((resolve) => answers.set(id, resolve));
@@ -309,9 +311,6 @@ async function nextWorker(page: Page): Promise<() => Promise<Command>> {
       });
     });
   });
-  const attach = { autoAttach: true, waitForDebuggerOnStart: false, flatten: false };
-  await devtools.send('Target.setAutoAttach', attach);
-  listening = true;
   return () => attached;
 }
 

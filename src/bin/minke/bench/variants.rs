@@ -53,7 +53,7 @@ pub async fn measure(
     let gpu = model.gpu();
     let buffers = Buffers::new(model)?;
     let mut candidates = Candidates { wanted, all: Vec::new() };
-    candidates.multiply(model, &buffers);
+    candidates.multiply(model, &buffers)?;
     candidates.attend(model, positions as u32)?;
     // all together before the first is timed: a GPU that waits for a compiler slows its clock
     gpu.compile().await;
@@ -73,13 +73,20 @@ struct Candidates<'a> {
 }
 
 impl Candidates<'_> {
-    fn add(&mut self, label: String, pass: impl FnOnce() -> Vec<Dispatch>, extent: impl Into<Extent>) {
+    /// `pass` is made if the label is wanted.
+    fn add(
+        &mut self,
+        label: String,
+        pass: impl FnOnce() -> Result<Vec<Dispatch>>,
+        extent: impl Into<Extent>,
+    ) -> Result<()> {
         if label.contains(self.wanted) {
-            self.all.push(Candidate { label, pass: pass(), extent: extent.into() });
+            self.all.push(Candidate { label, pass: pass()?, extent: extent.into() });
         }
+        Ok(())
     }
 
-    fn multiply(&mut self, model: &Model, buffers: &Buffers) {
+    fn multiply(&mut self, model: &Model, buffers: &Buffers) -> Result<()> {
         let gpu = model.gpu();
         let mut names: Vec<&str> = Vec::new();
         model.matrices().for_each(|w| {
@@ -90,8 +97,8 @@ impl Candidates<'_> {
         for name in names {
             let matrices = || model.matrices().filter(|w| w.name == name);
             for tile in RowTile::ALL.into_iter().filter(|tile| matrices().all(|w| tile.fits(w))) {
-                let pass = || matrices().flat_map(|w| one_token(gpu, w, buffers, tile)).collect();
-                self.add(format!("matvec {name}, {tile}"), pass, 1);
+                let pass = || Ok(matrices().flat_map(|w| one_token(gpu, w, buffers, tile)).collect());
+                self.add(format!("matvec {name}, {tile}"), pass, 1)?;
             }
             if matrices().any(is_output) {
                 continue;
@@ -101,9 +108,10 @@ impl Candidates<'_> {
                 of_batches(gpu, !matrices().any(Matrix::has_floats))
             {
                 let of = |w| product.multiply(&gpu, w, vectors, [&buffers.x, &buffers.batch], output);
-                self.add(label.replace("NAME", name), || matrices().flat_map(of).collect(), tokens);
+                self.add(label.replace("NAME", name), || Ok(matrices().flat_map(of).collect()), tokens)?;
             }
         }
+        Ok(())
     }
 
     fn attend(&mut self, model: &Model, positions: u32) -> Result<()> {
@@ -114,9 +122,11 @@ impl Candidates<'_> {
         let of_many = Tile::ALL.map(|matmul| (most, format!("{matmul:?}"), Tuning { matmul, ..tuning }));
         for (tokens, way, tuning) in of_one.into_iter().chain(of_many) {
             let extent = Extent { tokens, positions };
-            let attention = attention_to(model.gpu(), &model.config, model.kv(), extent)?;
-            let pass = || (0..model.config.n_layer).flat_map(|_| attention(tuning)).collect();
-            self.add(format!("attention of {tokens}, {way}").to_lowercase(), pass, extent);
+            let pass = || {
+                let attention = attention_to(model.gpu(), &model.config, model.kv(), extent)?;
+                Ok((0..model.config.n_layer).flat_map(|_| attention(tuning)).collect())
+            };
+            self.add(format!("attention of {tokens}, {way}").to_lowercase(), pass, extent)?;
         }
         Ok(())
     }
